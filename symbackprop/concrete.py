@@ -1,0 +1,645 @@
+"""The concrete view: a network with whole numbers as sizes, entry by entry, in plain SymPy.
+
+Owns: one SymPy symbol for each entry, the right-hand side of each entry, their composition, the
+explicit Jacobian matrices and gradients that SymPy's own `diff` gives, and exact points with
+their values to many digits.
+Refuses: every function of the index calculus, of the interpreter and of the sweep. It reads the
+frozen data (terms, elements, deltas, guards) with a walker of its own, so that an agreement with
+a derivation means something. It also refuses extents that are not whole numbers once the sizes
+are in, and derivatives by labels that are whole numbers.
+Would be wrong if: the walker misread an equation in the way the index calculus does, or if two
+entries had one symbol (names are kept apart in `_table`).
+
+Two ways lead to a Jacobian, and a test compares them. *Direct*: everything between the two
+tensors is put in, and `Matrix.jacobian` differentiates the whole; the most independent witness,
+always taken while the composed entries have at most `DIRECT` nodes. *Chained*: every equation is
+differentiated by the symbols it reads, and these explicit derivatives are multiplied and added
+along all paths; taken beyond that, since composed expressions grow exponentially with depth.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from math import prod
+from typing import Any, TypeAlias
+
+import mpmath
+import numpy as np
+import numpy.typing as npt
+from sympy import (
+    Add,
+    And,
+    Eq,
+    Expr,
+    Float,
+    ImmutableDenseNDimArray,
+    Integer,
+    KroneckerDelta,
+    Matrix,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Symbol,
+)
+from sympy.core.relational import Relational
+
+from symbackprop.errors import ShapeError, UnsupportedError, UsageError
+from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
+from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index, Partial, Term
+
+Position: TypeAlias = tuple[int, ...]
+Assignment: TypeAlias = Mapping[Index, int]
+Values: TypeAlias = Mapping[Symbol, Rational]
+
+DIRECT = 20_000
+GUARD_DIGITS = 12
+
+
+def explicit(network: Network, sizes: Mapping[Symbol, int]) -> Explicit:
+    """The network at these sizes; every symbol of its extents and coefficients needs a number.
+
+    Raises: UsageError if a size is not a whole number.
+    """
+    for symbol, size in sizes.items():
+        if isinstance(size, bool) or int(size) != size or size < 0:
+            raise UsageError(f"size {symbol}: found {size!r}, expected a whole number")
+    return Explicit(network, {symbol: int(size) for symbol, size in sizes.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Explicit:
+    """A network entry by entry. Positions count from 0 on every axis, wherever the axis starts.
+
+    Every tensor may be called by an alias. Nothing is built before it is asked for.
+    """
+
+    network: Network
+    sizes: Mapping[Symbol, int]
+
+    # --- entries -------------------------------------------------------------------------------
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """The whole numbers of positions along the tensor's axes."""
+        return self._shapes[self._known(tensor)]
+
+    def symbols(self, tensor: str) -> dict[Position, Symbol]:
+        """One real symbol for each entry in C order; `W3_2_1` stands at position (1, 0) of W3.
+
+        Whole-number labels get integer symbols.
+        """
+        return dict(self._table[self._known(tensor)])
+
+    def entry(self, tensor: str, position: Position) -> Expr:
+        """The right-hand side of this entry's equation, in symbols of the tensors it reads.
+
+        Scalar functions stand there by their definitions: exp, log, tanh, Piecewise.
+        Raises: UsageError for a tensor that is given, or a position it does not have.
+        """
+        symbol = self._symbol(tensor, position)
+        if symbol not in self._computed:
+            raise UsageError(f"{tensor}: found a tensor that is given, expected a computed one")
+        return self._right(symbol)
+
+    def composed(self, tensor: str, position: Position, upto: frozenset[str] = frozenset()) -> Expr:
+        """The entry in symbols of inputs, labels, parameters and the tensors of `upto`.
+
+        Auxiliary tensors (the softmax sum) never remain.
+        """
+        return self._compose([self._symbol(tensor, position)], self._kept(upto))[0]
+
+    # --- derivatives ---------------------------------------------------------------------------
+
+    def jacobian(
+        self,
+        of: str,
+        wrt: str,
+        keep: frozenset[str] = frozenset(),
+        direct: bool | None = None,
+    ) -> Matrix:
+        """d of / d wrt through every path; entries in symbols of `wrt`, of leaves and of `keep`.
+
+        Shapes: (entries of `of`, entries of `wrt`), both in C order: numerator layout.
+        `keep` names tensors that stay symbols, for readers: with `h2` kept, dz3/dW3 shows h2.
+        `direct` forces one of the two ways (see the module); by default size decides.
+        For a recurrent `wrt` each column takes its own entry as free and computes the others.
+        Raises: UsageError if a kept tensor depends on `wrt`: a path would be cut.
+        """
+        source = self._differentiable(wrt)
+        kept = self._kept(keep - {wrt, source})
+        self._check_kept(kept, source)
+        rows, columns = self._flat(self._known(of)), self._flat(source)
+        if source not in self._rests_on(source):
+            return self._block(rows, columns, kept, direct)
+        return Matrix.hstack(*(self._block(rows, [one], kept, direct) for one in columns))
+
+    def gradient(self, wrt: str) -> ImmutableDenseNDimArray:
+        """d loss / d wrt in the shape of `wrt`; entries in symbols of leaves (and of `wrt`)."""
+        row = self.jacobian(self.network.loss, wrt)
+        return ImmutableDenseNDimArray(list(row), self.shape(wrt))
+
+    # --- numbers -------------------------------------------------------------------------------
+
+    def values(self, seed: int) -> dict[Symbol, Rational]:
+        """Generic exact values of all inputs, labels and parameters; labels obey their facts."""
+        source = random.Random(seed)
+        found: dict[Symbol, Rational] = {}
+        for tensor in self.network.of_kind("input", "label", "parameter"):
+            found |= self._drawn(tensor, source)
+        return found
+
+    def numeric(
+        self, entries: Matrix | ImmutableDenseNDimArray, values: Values, digits: int = 30
+    ) -> list[Any]:
+        """Entries at a point as Floats of that many digits, nested like `entries.tolist()`.
+
+        Symbols of computed tensors get the values that the network gives them.
+        """
+        evaluator = self._evaluator(values, digits)
+        self._fill(evaluator, _symbols_of(_leaves(entries.tolist())))
+        nested: list[Any] = _nested(entries.tolist(), evaluator.rounded)
+        return nested
+
+    def tensor_values(self, values: Values, digits: int = 30) -> dict[str, npt.NDArray[Any]]:
+        """The value of every tensor at the point: object arrays of Floats, in network order."""
+        evaluator = self._evaluator(values, digits)
+        self._fill(evaluator, list(self._computed))
+        return {
+            tensor.name: self._array(tensor.name, evaluator.rounded)
+            for tensor in self.network.tensors
+        }
+
+    # --- tables --------------------------------------------------------------------------------
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {
+            tensor.name: tuple(self._extent(index, {}) for index in tensor.indices)
+            for tensor in self.network.tensors
+        }
+
+    @cached_property
+    def _table(self) -> dict[str, dict[Position, Symbol]]:
+        table: dict[str, dict[Position, Symbol]] = {}
+        taken: set[str] = set()
+        for tensor in self.network.tensors:
+            positions = list(np.ndindex(self._shapes[tensor.name]))
+            # tensors `W` and `W_1` could both have an entry `W_1_2`
+            stem = tensor.name
+            while taken & {_entry_name(stem, position) for position in positions}:
+                stem += "_"
+            whole = {"integer": True} if _class_axis(tensor) is not None else {"real": True}
+            table[tensor.name] = {
+                position: Symbol(_entry_name(stem, position), **whole) for position in positions
+            }
+            taken |= {symbol.name for symbol in table[tensor.name].values()}
+        return table
+
+    @cached_property
+    def _computed(self) -> dict[Symbol, tuple[Equation, Position]]:
+        """For every entry that is computed its equation and its position."""
+        return {
+            symbol: (equation, position)
+            for equation in self.network.equations
+            for position, symbol in self._table[equation.target].items()
+        }
+
+    @cached_property
+    def _owner(self) -> dict[Symbol, str]:
+        return {
+            symbol: name for name, entries in self._table.items() for symbol in entries.values()
+        }
+
+    @cached_property
+    def _rights(self) -> dict[Symbol, Expr]:
+        """Right-hand sides found so far."""
+        return {}
+
+    def _right(self, symbol: Symbol) -> Expr:
+        if symbol not in self._rights:
+            equation, position = self._computed[symbol]
+            assigned = {
+                index: index.axis.start + place
+                for index, place in zip(equation.indices, position, strict=True)
+            }
+            self._rights[symbol] = self._sum_of_terms(equation.rhs, assigned)
+        return self._rights[symbol]
+
+    def _known(self, name: str) -> str:
+        resolved = self.network.aliases.get(name, name)
+        if resolved not in {tensor.name for tensor in self.network.tensors}:
+            names = ", ".join(tensor.name for tensor in self.network.tensors)
+            raise UsageError(f"tensor: found {name!r}, expected one of {names}")
+        return resolved
+
+    def _symbol(self, tensor: str, position: Position) -> Symbol:
+        entries = self._table[self._known(tensor)]
+        if tuple(position) not in entries:
+            raise UsageError(
+                f"{tensor}: found position {position}, expected one inside {self.shape(tensor)}, "
+                "counted from 0"
+            )
+        return entries[tuple(position)]
+
+    def _flat(self, name: str) -> list[Symbol]:
+        return list(self._table[name].values())
+
+    def _kept(self, names: frozenset[str]) -> frozenset[Symbol]:
+        """Symbols of these tensors, auxiliary ones left out."""
+        auxiliary = {tensor.name for tensor in self.network.of_kind("auxiliary")}
+        resolved = {self._known(name) for name in names} - auxiliary
+        return frozenset(symbol for name in resolved for symbol in self._table[name].values())
+
+    # --- the walker: one equation at one assignment of its indices -----------------------------
+
+    def _extent(self, index: Index, assigned: Assignment) -> int:
+        extent = self._scalar(index.axis.extent, assigned)
+        if not extent.is_Integer or extent < 0:
+            raise UnsupportedError(
+                f"axis {index.axis.name}: found extent {extent}, expected a whole number"
+            )
+        return int(extent)
+
+    def _sum_of_terms(self, whole: Expression, assigned: Assignment) -> Expr:
+        return Add(
+            *(
+                self._product(term, chosen)
+                for term in whole.terms
+                for chosen in self._assignments(term.bound, assigned)
+            )
+        )
+
+    def _assignments(
+        self, bound: Sequence[Index], assigned: Assignment
+    ) -> Iterator[dict[Index, int]]:
+        """Every choice of the bound indices; an extent may depend on an index before it."""
+        if not bound:
+            yield dict(assigned)
+            return
+        first, *rest = bound
+        for place in range(self._extent(first, assigned)):
+            yield from self._assignments(rest, {**assigned, first: first.axis.start + place})
+
+    def _product(self, term: Term, assigned: Assignment) -> Expr:
+        # conditions first: where one fails the rest may be undefined (log of an outside 0)
+        conditions = [f for f in term.factors if isinstance(f, (Delta, Guard))]
+        allowed = Mul(*(self._scalar(factor, assigned) for factor in conditions))
+        if allowed == 0:
+            return S.Zero
+        rest = [f for f in (term.coefficient, *term.factors) if not isinstance(f, (Delta, Guard))]
+        return Mul(allowed, *(self._scalar(factor, assigned) for factor in rest))
+
+    def _scalar(self, node: Expr, assigned: Assignment) -> Expr:
+        match node:
+            case Index():
+                return self._index(node, assigned)
+            case Symbol():
+                return self._size(node)
+            case Element():
+                places = [self._scalar(written, assigned) for written in node.indices]
+                return self._read(self._known(node.tensor), places)
+            case Delta():
+                left, right = (self._scalar(side, assigned) for side in node.args)
+                return (
+                    _one_if(left == right) if _whole(left, right) else KroneckerDelta(left, right)
+                )
+            case Guard():
+                return _between(*(self._scalar(part, assigned) for part in node.args))
+            case Applied():
+                function = self.network.functions[node.function]
+                return function.value(self._scalar(node.argument, assigned), node.order)
+            case Partial():
+                raise UnsupportedError(f"{node}: found a derivative, expected a forward equation")
+        if not node.args:
+            return node
+        return node.func(*(self._scalar(argument, assigned) for argument in node.args))
+
+    def _index(self, index: Index, assigned: Assignment) -> Expr:
+        if index not in assigned:
+            raise ShapeError(f"index {index.name} is neither summed nor on the left")
+        return Integer(assigned[index])
+
+    def _size(self, symbol: Symbol) -> Expr:
+        if symbol not in self.sizes:
+            given = ", ".join(sorted(size.name for size in self.sizes)) or "none"
+            raise UsageError(f"sizes: found {given}, expected also {symbol.name}")
+        return Integer(self.sizes[symbol])
+
+    def _read(self, tensor: str, places: Sequence[Expr]) -> Expr:
+        """The entry at these index values, 0 outside; a label as index picks among all."""
+        axes = [index.axis for index in self.network.by_name[tensor].indices]
+        starts = [axis.start for axis in axes]
+        if _whole(*places):
+            position = tuple(int(p) - start for p, start in zip(places, starts, strict=True))
+            return self._table[tensor].get(position, S.Zero)
+        return Add(
+            *(
+                Mul(
+                    symbol,
+                    *(
+                        _one_if(place == start + at)
+                        if _whole(place)
+                        else KroneckerDelta(start + at, place)
+                        for place, start, at in zip(places, starts, position, strict=True)
+                    ),
+                )
+                for position, symbol in self._table[tensor].items()
+            )
+        )
+
+    # --- composition and differentiation -------------------------------------------------------
+
+    def _reads(self, symbol: Symbol) -> list[Symbol]:
+        return _symbols_of([self._right(symbol)])
+
+    def _order(self, targets: Iterable[Symbol], kept: frozenset[Symbol]) -> list[Symbol]:
+        """The computed entries that the targets rest on, short of `kept`, in order."""
+        graph: dict[Symbol, list[Symbol]] = {}
+        waiting = list(targets)
+        while waiting:
+            symbol = waiting.pop()
+            if symbol in self._computed and symbol not in kept and symbol not in graph:
+                graph[symbol] = self._reads(symbol)
+                waiting.extend(graph[symbol])
+        try:
+            order = list(TopologicalSorter(graph).static_order())
+        except CycleError as cycle:
+            names = ", ".join(symbol.name for symbol in cycle.args[1])
+            raise ShapeError(f"entries depend on each other in a circle: {names}") from None
+        return [symbol for symbol in order if symbol in graph]
+
+    def _compose(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> list[Expr]:
+        built = self._built(targets, kept)
+        return [built.get(target, target) for target in targets]
+
+    def _built(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> dict[Symbol, Expr]:
+        built: dict[Symbol, Expr] = {}
+        for symbol in self._order(targets, kept):
+            built[symbol] = self._right(symbol).xreplace(
+                {read: built[read] for read in self._reads(symbol) if read in built}
+            )
+        return built
+
+    def _block(
+        self,
+        rows: Sequence[Symbol],
+        columns: Sequence[Symbol],
+        kept: frozenset[Symbol],
+        direct: bool | None,
+    ) -> Matrix:
+        kept = kept | frozenset(columns)
+        built = self._built(rows, kept)
+        composed = [built.get(row, row) for row in rows]
+        if direct is None:
+            direct = _tree_size(composed) <= DIRECT
+        if direct:
+            return Matrix(composed).jacobian(Matrix(list(columns)))
+        return self._chained(rows, columns, built)
+
+    def _chained(
+        self, rows: Sequence[Symbol], columns: Sequence[Symbol], built: Mapping[Symbol, Expr]
+    ) -> Matrix:
+        """Sum over all paths of the products of single derivatives, one row vector an entry."""
+        count = len(columns)
+        slopes = {
+            column: Matrix(1, count, lambda _, j, at=at: _one_if(j == at))
+            for at, column in enumerate(columns)
+        }
+        for symbol in built:
+            total = Matrix.zeros(1, count)
+            for read in self._reads(symbol):
+                if read in slopes:
+                    slope = self._right(symbol).diff(read).xreplace(dict(built))
+                    total += slope * slopes[read]
+            if not total.is_zero_matrix:
+                slopes[symbol] = total
+        nothing = Matrix.zeros(1, count)
+        return Matrix.vstack(*(slopes.get(row, nothing) for row in rows))
+
+    def _differentiable(self, name: str) -> str:
+        resolved = self._known(name)
+        if _class_axis(self.network.by_name[resolved]) is not None:
+            raise UsageError(f"{name}: found whole-number labels, expected a real tensor")
+        return resolved
+
+    def _check_kept(self, kept: frozenset[Symbol], source: str) -> None:
+        for name in sorted({self._owner[symbol] for symbol in kept}):
+            if source in self._rests_on(name):
+                raise UsageError(
+                    f"keep: found {name}, which depends on {source}; kept, it would cut a path"
+                )
+
+    def _rests_on(self, name: str) -> frozenset[str]:
+        """Names of the tensors that this one reads, directly or not; itself in a recurrence."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            for read in self._read_names[waiting.pop()] - found:
+                found.add(read)
+                waiting.append(read)
+        return frozenset(found)
+
+    @cached_property
+    def _read_names(self) -> dict[str, frozenset[str]]:
+        return {
+            name: frozenset(
+                self._owner[read]
+                for symbol in entries.values()
+                if symbol in self._computed
+                for read in self._reads(symbol)
+            )
+            for name, entries in self._table.items()
+        }
+
+    # --- points --------------------------------------------------------------------------------
+
+    def _drawn(self, tensor: Tensor, source: random.Random) -> dict[Symbol, Rational]:
+        symbols = self._table[tensor.name]
+        classes = _class_axis(tensor)
+        if classes is not None:
+            count = self._extent(classes, {})
+            start = classes.axis.start
+            return {s: Integer(start + source.randrange(count)) for s in symbols.values()}
+        sums = [fact.axis for fact in tensor.facts if isinstance(fact, SumsToOne)]
+        positive = bool(sums) or tensor.kind == "label"
+        drawn = {position: _fraction(source, positive) for position in symbols}
+        for axis in sums:
+            drawn = _normalised(drawn, axis)
+        return {symbols[position]: value for position, value in drawn.items()}
+
+    def _evaluator(self, values: Values, digits: int) -> _Evaluator:
+        leaves = [symbol for symbol in self._owner if symbol not in self._computed]
+        missing = [symbol.name for symbol in leaves if symbol not in values]
+        if missing:
+            raise UsageError(f"values: found none for {missing[0]}, expected one for every leaf")
+        return _Evaluator({symbol: values[symbol] for symbol in leaves}, digits)
+
+    def _fill(self, evaluator: _Evaluator, symbols: Iterable[Symbol]) -> None:
+        for symbol in self._order(symbols, frozenset()):
+            evaluator.known[symbol] = evaluator.value(self._right(symbol))
+
+    def _array(self, name: str, number: Callable[[Expr], Float]) -> npt.NDArray[Any]:
+        array = np.empty(self._shapes[name], dtype=object)
+        for position, symbol in self._table[name].items():
+            array[position] = number(symbol)
+        return array
+
+
+# --------------------------------------------------------------------------------------------
+# Single entries and conditions
+# --------------------------------------------------------------------------------------------
+
+
+def _entry_name(stem: str, position: Position) -> str:
+    return "_".join((stem, *(str(place + 1) for place in position)))
+
+
+def _class_axis(tensor: Tensor) -> Index | None:
+    """An index over the classes that whole-number labels pick from; None for other tensors."""
+    axes = [fact.axis for fact in tensor.facts if isinstance(fact, CountsClasses)]
+    return Index("class", axes[0]) if axes else None
+
+
+def _whole(*parts: Expr) -> bool:
+    return all(part.is_Integer for part in parts)
+
+
+def _one_if(holds: bool) -> Expr:
+    return S.One if holds else S.Zero
+
+
+def _between(argument: Expr, start: Expr, extent: Expr) -> Expr:
+    if _whole(argument, start, extent):
+        return _one_if(bool(start <= argument < start + extent))
+    inside = And(argument >= start, argument < start + extent)
+    return Piecewise((S.One, inside), (S.Zero, True))
+
+
+def _symbols_of(expressions: Iterable[Expr]) -> list[Symbol]:
+    found: set[Symbol] = set().union(*(part.free_symbols for part in expressions))
+    return sorted(found, key=lambda symbol: symbol.name)
+
+
+def _tree_size(expressions: Iterable[Expr]) -> int:
+    """Nodes of the expressions written out; a shared part is visited once, counted every time."""
+    sizes: dict[Expr, int] = {}
+
+    def size(node: Expr) -> int:
+        if node not in sizes:
+            sizes[node] = 1 + sum(map(size, node.args))
+        return sizes[node]
+
+    return sum(map(size, expressions))
+
+
+# --------------------------------------------------------------------------------------------
+# Points
+# --------------------------------------------------------------------------------------------
+
+
+def _fraction(source: random.Random, positive: bool) -> Rational:
+    size = Rational(source.randint(10, 99), 67)
+    return size if positive or source.random() < 0.5 else -size
+
+
+def _normalised(drawn: Mapping[Position, Rational], axis: int) -> dict[Position, Rational]:
+    """The same entries divided by their sums along the axis."""
+    rank = len(next(iter(drawn), ()))
+    place = axis % rank if rank else 0
+    totals: dict[Position, Rational] = {}
+    for position, value in drawn.items():
+        row = position[:place] + position[place + 1 :]
+        totals[row] = totals.get(row, S.Zero) + value
+    return {
+        position: value / totals[position[:place] + position[place + 1 :]]
+        for position, value in drawn.items()
+    }
+
+
+# --------------------------------------------------------------------------------------------
+# Many digits
+# --------------------------------------------------------------------------------------------
+
+
+class _Evaluator:
+    """Values of expressions in mpmath numbers; every shared part is computed once.
+
+    SymPy's `evalf` and `subs` walk a composed expression as a tree, which takes minutes.
+    """
+
+    def __init__(self, leaves: Values, digits: int) -> None:
+        self.digits = digits
+        self.context = mpmath.MPContext()
+        self.context.dps = digits + GUARD_DIGITS
+        self.known: dict[Expr, Any] = {}
+        for symbol, value in leaves.items():
+            self.known[symbol] = self.value(value)
+
+    def rounded(self, node: Expr) -> Float:
+        return Float(self.context.nstr(self.value(node), self.digits + 3), self.digits)
+
+    def value(self, node: Expr) -> Any:
+        if node not in self.known:
+            self.known[node] = self._computed(node)
+        return self.known[node]
+
+    def _computed(self, node: Expr) -> Any:
+        if node.is_Rational:
+            return self.context.mpf(int(node.p)) / int(node.q)
+        match node:
+            case Piecewise():
+                chosen = next(branch for branch in node.args if self._holds(branch.args[1]))
+                return self.value(chosen.args[0])
+            case KroneckerDelta():
+                left, right = map(self.value, node.args[:2])
+                return self.context.mpf(int(left == right))
+            case Symbol():
+                raise UsageError(f"values: found none for {node.name}")
+        parts = [self.value(argument) for argument in node.args]
+        match node:
+            case Add():
+                return self.context.fsum(parts)
+            case Mul():
+                return prod(parts, start=self.context.mpf(1))
+            case Pow():
+                exponent = node.exp
+                return parts[0] ** (int(exponent) if exponent.is_Integer else parts[1])
+        function = getattr(self.context, type(node).__name__, None)
+        if function is None:
+            raise UnsupportedError(f"no numeric value of {type(node).__name__}")
+        return function(*parts)
+
+    def _holds(self, condition: Any) -> bool:
+        if condition == True or condition == False:  # noqa: E712, SymPy's own truth values
+            return bool(condition)
+        if isinstance(condition, And):
+            return all(map(self._holds, condition.args))
+        if not isinstance(condition, Relational):
+            raise UnsupportedError(f"no numeric truth of {type(condition).__name__}")
+        left, right = self.value(condition.lhs), self.value(condition.rhs)
+        if isinstance(condition, Eq):
+            return bool(left == right)
+        return bool(
+            {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[
+                condition.rel_op
+            ]
+        )
+
+
+def _leaves(nested: Any) -> Iterator[Expr]:
+    if isinstance(nested, list):
+        yield from itertools.chain.from_iterable(map(_leaves, nested))
+    else:
+        yield nested
+
+
+def _nested(nested: Any, change: Callable[[Expr], Float]) -> Any:
+    if isinstance(nested, list):
+        return [_nested(part, change) for part in nested]
+    return change(nested)

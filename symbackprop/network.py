@@ -1,0 +1,219 @@
+"""Networks as data: tensors, and shape-checked single-assignment equations between them.
+
+Owns: `Tensor`, `Equation`, `Network`, the facts a tensor may carry, and their checks.
+Refuses: an equation that reads an unknown tensor, has the wrong number of indices, joins axes of
+different extent, assigns twice, or reads what has not been assigned (except through a shifted
+index, which is a recurrence).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from sympy import Expr
+
+from symbackprop.errors import AxisMismatch, ShapeError
+from symbackprop.scalars import FUNCTIONS, ScalarFunction
+from symbackprop.terms import (
+    Applied,
+    Axis,
+    Delta,
+    Element,
+    Expression,
+    Index,
+    elements_in,
+    free_indices,
+)
+
+Kind = Literal["input", "label", "parameter", "intermediate", "auxiliary", "loss", "adjoint"]
+
+
+@dataclass(frozen=True)
+class SumsToOne:
+    """The entries along axis number `axis` add to 1."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class CountsClasses:
+    """The entries are whole numbers that pick one position of `axis`."""
+
+    axis: Axis
+
+
+@dataclass(frozen=True)
+class NamesItsDefinition:
+    """The right-hand side of the tensor's equation may be replaced by its name."""
+
+
+Fact = SumsToOne | CountsClasses | NamesItsDefinition
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named array. `indices` are the letters under which its entries are usually written."""
+
+    name: str
+    indices: tuple[Index, ...]
+    kind: Kind
+    facts: tuple[Fact, ...] = ()
+    letter: str = ""
+    layer: int | None = None
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        return tuple(index.axis for index in self.indices)
+
+    @property
+    def shape(self) -> tuple[Expr, ...]:
+        return tuple(index.axis.extent for index in self.indices)
+
+    def __getitem__(self, indices: tuple[Expr, ...] | Expr) -> Element:
+        return Element(self.name, *(indices if isinstance(indices, tuple) else (indices,)))
+
+    @property
+    def entry(self) -> Element:
+        """The entry under the tensor's own index letters."""
+        return Element(self.name, *self.indices)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """target[indices] = rhs, for every value of the indices; `source` cites the formula."""
+
+    target: str
+    indices: tuple[Index, ...]
+    rhs: Expression
+    source: str = ""
+
+    @property
+    def entry(self) -> Element:
+        return Element(self.target, *self.indices)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Equations in an order in which they can be evaluated; the last ones lead to `loss`.
+
+    `aliases` are further names of a tensor (`h1` for `z1` where there is no activation).
+    """
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    equations: tuple[Equation, ...]
+    loss: str
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, ScalarFunction] = field(default_factory=lambda: FUNCTIONS)
+
+    def __post_init__(self) -> None:
+        for problem in _problems(self):
+            raise problem
+
+    @cached_property
+    def by_name(self) -> dict[str, Tensor]:
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    @cached_property
+    def equation_of(self) -> dict[str, Equation]:
+        return {equation.target: equation for equation in self.equations}
+
+    @cached_property
+    def readers(self) -> dict[str, tuple[Equation, ...]]:
+        """For each tensor the equations that read it, in network order."""
+        found: dict[str, list[Equation]] = {tensor.name: [] for tensor in self.tensors}
+        for equation in self.equations:
+            for name in sorted(reads(equation)):
+                found[name].append(equation)
+        return {name: tuple(equations) for name, equations in found.items()}
+
+    def resolve(self, name: str) -> str:
+        """The tensor's own name, for a name or an alias."""
+        return self.aliases.get(name, name)
+
+    def tensor(self, name: str) -> Tensor:
+        return self.by_name[self.resolve(name)]
+
+    def of_kind(self, *kinds: Kind) -> tuple[Tensor, ...]:
+        return tuple(tensor for tensor in self.tensors if tensor.kind in kinds)
+
+
+def reads(equation: Equation) -> frozenset[str]:
+    """Names of the tensors that an equation reads as values (labels inside a delta too)."""
+    return frozenset(element.tensor for element in _all_elements(equation.rhs))
+
+
+def _all_elements(rhs: Expression) -> Iterator[Element]:
+    for term in rhs.terms:
+        for factor in term.factors:
+            yield from elements_in(factor)
+            for delta in factor.atoms(Delta) if factor.has(Delta) else ():
+                for side in delta.args:
+                    yield from elements_in(side)
+
+
+def _problems(network: Network) -> Iterator[Exception]:
+    known = {tensor.name for tensor in network.tensors}
+    if len(known) != len(network.tensors):
+        yield ShapeError(f"network {network.name}: a tensor is declared twice")
+    given = {
+        t.name for t in network.tensors if t.kind in ("input", "label", "parameter")
+    }
+    assigned = set(given)
+    for equation in network.equations:
+        if equation.target not in known:
+            yield ShapeError(f"{equation.target} is assigned but not declared")
+            return
+        if equation.target in assigned:
+            yield ShapeError(f"{equation.target} is assigned twice; give the second value a new name")
+        yield from _equation_problems(network, equation)
+        assigned.add(equation.target)
+    if network.loss not in assigned or network.by_name[network.loss].indices:
+        yield ShapeError(f"the loss {network.loss} must be a computed scalar")
+
+
+def _equation_problems(network: Network, equation: Equation) -> Iterator[Exception]:
+    tensors = {tensor.name: tensor for tensor in network.tensors}
+    where = f"equation of {equation.target}"
+    if len(equation.indices) != len(tensors[equation.target].indices):
+        yield ShapeError(
+            f"{where}: {equation.target} has {len(tensors[equation.target].indices)} axes, "
+            f"but {len(equation.indices)} indices are written"
+        )
+    loose = [i for i in free_indices(equation.rhs) if i not in equation.indices]
+    if loose:
+        yield ShapeError(
+            f"{where}: index {loose[0].name} stands on the right only; sum over it, or add it left"
+        )
+    for term in equation.rhs.terms:
+        for factor in term.factors:
+            for applied in factor.atoms(Applied) if factor.args else ():
+                if applied.function not in network.functions:
+                    yield ShapeError(f"{where}: no scalar function is called {applied.function}")
+    for element in (*_all_elements(equation.rhs), equation.entry):
+        yield from _element_problems(where, tensors, element)
+
+
+def _element_problems(
+    where: str, tensors: Mapping[str, Tensor], element: Element
+) -> Iterator[Exception]:
+    tensor = tensors.get(element.tensor)
+    if tensor is None:
+        yield ShapeError(f"{where}: {element.tensor} is not declared")
+        return
+    if len(tensor.indices) != len(element.indices):
+        yield ShapeError(
+            f"{where}: {element} has {len(element.indices)} indices, {tensor.name} has "
+            f"{len(tensor.indices)} axes"
+        )
+        return
+    binding: dict[Expr, Expr] = dict(zip(tensor.indices, element.indices, strict=True))
+    for axis, written in zip(tensor.axes, element.indices, strict=True):
+        if isinstance(written, Index) and not written.axis.same_range(axis.substitute(binding)):
+            yield AxisMismatch(
+                f"{where}: index {written.name} of {element} runs over {written.axis.extent} "
+                f"values, the axis has {axis.substitute(binding).extent}"
+            )
