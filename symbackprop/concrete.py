@@ -12,9 +12,10 @@ entries had one symbol (names are kept apart in `_table`).
 
 Two ways lead to a Jacobian, and a test compares them. *Direct*: everything between the two
 tensors is put in, and `Matrix.jacobian` differentiates the whole; the most independent witness,
-always taken while the composed entries have at most `DIRECT` nodes. *Chained*: every equation is
-differentiated by the symbols it reads, and these explicit derivatives are multiplied and added
-along all paths; taken beyond that, since composed expressions grow exponentially with depth.
+taken while nodes of the composed entries times columns do not exceed `DIRECT`. *Chained*: every
+equation is differentiated by the symbols it reads, and these explicit row vectors are multiplied
+and added along all paths; taken beyond that, since composed expressions grow exponentially with
+depth. Its entries keep the symbols of the tensors on the way (`h1_2_1`); `numeric` knows both.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ import mpmath
 import numpy as np
 import numpy.typing as npt
 from sympy import (
+    ITE,
     Add,
     And,
-    Eq,
     Expr,
     Float,
     ImmutableDenseNDimArray,
@@ -42,6 +43,8 @@ from sympy import (
     KroneckerDelta,
     Matrix,
     Mul,
+    Not,
+    Or,
     Piecewise,
     Pow,
     Rational,
@@ -49,6 +52,7 @@ from sympy import (
     Symbol,
 )
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom
 
 from symbackprop.errors import ShapeError, UnsupportedError, UsageError
 from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
@@ -58,7 +62,8 @@ Position: TypeAlias = tuple[int, ...]
 Assignment: TypeAlias = Mapping[Index, int]
 Values: TypeAlias = Mapping[Symbol, Rational]
 
-DIRECT = 20_000
+DIRECT = 10_000
+NESTED = 3
 GUARD_DIGITS = 12
 
 
@@ -125,9 +130,10 @@ class Explicit:
     ) -> Matrix:
         """d of / d wrt through every path; entries in symbols of `wrt`, of leaves and of `keep`.
 
+        Beyond a size, or with `direct=False`, also in those of other tensors (see the module).
+
         Shapes: (entries of `of`, entries of `wrt`), both in C order: numerator layout.
         `keep` names tensors that stay symbols, for readers: with `h2` kept, dz3/dW3 shows h2.
-        `direct` forces one of the two ways (see the module); by default size decides.
         For a recurrent `wrt` each column takes its own entry as free and computes the others.
         Raises: UsageError if a kept tensor depends on `wrt`: a path would be cut.
         """
@@ -140,7 +146,7 @@ class Explicit:
         return Matrix.hstack(*(self._block(rows, [one], kept, direct) for one in columns))
 
     def gradient(self, wrt: str) -> ImmutableDenseNDimArray:
-        """d loss / d wrt in the shape of `wrt`; entries in symbols of leaves (and of `wrt`)."""
+        """d loss / d wrt in the shape of `wrt`; entries as in `jacobian`."""
         row = self.jacobian(self.network.loss, wrt)
         return ImmutableDenseNDimArray(list(row), self.shape(wrt))
 
@@ -375,16 +381,12 @@ class Explicit:
         return [symbol for symbol in order if symbol in graph]
 
     def _compose(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> list[Expr]:
-        built = self._built(targets, kept)
-        return [built.get(target, target) for target in targets]
-
-    def _built(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> dict[Symbol, Expr]:
         built: dict[Symbol, Expr] = {}
         for symbol in self._order(targets, kept):
             built[symbol] = self._right(symbol).xreplace(
                 {read: built[read] for read in self._reads(symbol) if read in built}
             )
-        return built
+        return [built.get(target, target) for target in targets]
 
     def _block(
         self,
@@ -394,31 +396,31 @@ class Explicit:
         direct: bool | None,
     ) -> Matrix:
         kept = kept | frozenset(columns)
-        built = self._built(rows, kept)
-        composed = [built.get(row, row) for row in rows]
         if direct is None:
-            direct = _tree_size(composed) <= DIRECT
+            direct = self._composed_size(rows, kept) * len(columns) <= DIRECT
         if direct:
-            return Matrix(composed).jacobian(Matrix(list(columns)))
-        return self._chained(rows, columns, built)
+            return Matrix(self._compose(rows, kept)).jacobian(Matrix(list(columns)))
+        return self._chained(rows, columns, kept)
+
+    def _composed_size(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> int:
+        """Nodes of the composed entries written out, found without composing them."""
+        sizes: dict[Expr, int] = {}
+        for symbol in self._order(targets, kept):
+            sizes[symbol] = _tree_size(self._right(symbol), sizes)
+        return sum(sizes.get(target, 1) for target in targets)
 
     def _chained(
-        self, rows: Sequence[Symbol], columns: Sequence[Symbol], built: Mapping[Symbol, Expr]
+        self, rows: Sequence[Symbol], columns: Sequence[Symbol], kept: frozenset[Symbol]
     ) -> Matrix:
         """Sum over all paths of the products of single derivatives, one row vector an entry."""
         count = len(columns)
-        slopes = {
-            column: Matrix(1, count, lambda _, j, at=at: _one_if(j == at))
-            for at, column in enumerate(columns)
-        }
-        for symbol in built:
-            total = Matrix.zeros(1, count)
-            for read in self._reads(symbol):
-                if read in slopes:
-                    slope = self._right(symbol).diff(read).xreplace(dict(built))
-                    total += slope * slopes[read]
-            if not total.is_zero_matrix:
-                slopes[symbol] = total
+        slopes = {column: _unit_row(at, count) for at, column in enumerate(columns)}
+        for symbol in self._order(rows, kept):
+            reads = [read for read in self._reads(symbol) if read in slopes]
+            if reads:
+                right = self._right(symbol)
+                steps = (right.diff(read) * slopes[read] for read in reads)
+                slopes[symbol] = sum(steps, Matrix.zeros(1, count))
         nothing = Matrix.zeros(1, count)
         return Matrix.vstack(*(slopes.get(row, nothing) for row in rows))
 
@@ -526,16 +528,24 @@ def _symbols_of(expressions: Iterable[Expr]) -> list[Symbol]:
     return sorted(found, key=lambda symbol: symbol.name)
 
 
-def _tree_size(expressions: Iterable[Expr]) -> int:
-    """Nodes of the expressions written out; a shared part is visited once, counted every time."""
-    sizes: dict[Expr, int] = {}
+def _tree_size(whole: Expr, known: Mapping[Expr, int]) -> int:
+    """Nodes of the expression, where `known` parts have the size that stands there.
+
+    A Piecewise counts `NESTED` times: SymPy unfolds one that stands in another's condition.
+    """
+    sizes = {node: known.get(node, 1) for node in whole.free_symbols}
 
     def size(node: Expr) -> int:
         if node not in sizes:
-            sizes[node] = 1 + sum(map(size, node.args))
+            inside = sum(map(size, node.args))
+            sizes[node] = 1 + (NESTED * inside if isinstance(node, Piecewise) else inside)
         return sizes[node]
 
-    return sum(map(size, expressions))
+    return size(whole)
+
+
+def _unit_row(at: int, count: int) -> Matrix:
+    return Matrix(1, count, lambda _, j: _one_if(j == at))
 
 
 # --------------------------------------------------------------------------------------------
@@ -616,20 +626,37 @@ class _Evaluator:
         return function(*parts)
 
     def _holds(self, condition: Any) -> bool:
-        if condition == True or condition == False:  # noqa: E712, SymPy's own truth values
-            return bool(condition)
-        if isinstance(condition, And):
-            return all(map(self._holds, condition.args))
+        match condition:
+            case BooleanAtom():
+                return bool(condition)
+            case And():
+                return all(map(self._holds, condition.args))
+            case Or():
+                return any(map(self._holds, condition.args))
+            case Not():
+                return not self._holds(condition.args[0])
+            case ITE():
+                asked, then, otherwise = condition.args
+                return self._holds(then if self._holds(asked) else otherwise)
         if not isinstance(condition, Relational):
             raise UnsupportedError(f"no numeric truth of {type(condition).__name__}")
-        left, right = self.value(condition.lhs), self.value(condition.rhs)
-        if isinstance(condition, Eq):
+        return _compared(condition, self.value(condition.lhs), self.value(condition.rhs))
+
+
+def _compared(condition: Relational, left: Any, right: Any) -> bool:
+    match condition.rel_op:
+        case "==":
             return bool(left == right)
-        return bool(
-            {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[
-                condition.rel_op
-            ]
-        )
+        case "!=":
+            return bool(left != right)
+        case ">":
+            return bool(left > right)
+        case ">=":
+            return bool(left >= right)
+        case "<":
+            return bool(left < right)
+        case _:
+            return bool(left <= right)
 
 
 def _leaves(nested: Any) -> Iterator[Expr]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,8 +14,8 @@ from hypothesis import strategies as st
 
 from symbackprop import notation
 from symbackprop.errors import SymbolError, UsageError
-from symbackprop.notation import LAYER_MARKS, LayerMark, Notation, parse_symbol, scripted
-from tests.render.tools import katex_errors, mathjax_errors
+from symbackprop.notation import LayerMark, Notation, parse_symbol, scripted
+from tests.render.tools import katex_errors, latex_errors, mathjax_errors
 
 GOOD = {
     "a": "a",
@@ -130,13 +133,20 @@ def test_accepted_symbols_are_inert_and_canonical(text: str) -> None:
 
 
 @pytest.mark.parametrize("errors_of", [katex_errors, mathjax_errors])
-def test_renderers_read_every_symbol_under_every_mark(errors_of: object) -> None:
-    assert callable(errors_of)
-    every = [*GOOD.values(), *map(parse_symbol, notation._GREEK_LETTERS)]
-    every += [parse_symbol(f"\\{name}") for name in notation._GREEK_NAMES]
-    every += [parse_symbol(f"\\{name}{{W}}") for name in notation._COMMANDS[-23:]]
-    marked = [(n.layered(latex, 3), True) for n in _notations() for latex in every]
-    assert errors_of(marked) == []
+def test_browsers_read_every_symbol_under_every_mark(
+    errors_of: Callable[[list[tuple[str, bool]]], list[str]],
+) -> None:
+    assert errors_of([(latex, True) for latex in _marked_symbols()]) == []
+
+
+def test_latex_reads_every_symbol_under_every_mark(tmp_path: Path) -> None:
+    source = tmp_path / "symbols.tex"
+    formulas = "\n\n".join(f"${latex}$" for latex in _marked_symbols())
+    source.write_text(
+        "\\documentclass{article}\n\\usepackage{amsmath,amssymb}\n"
+        f"\\begin{{document}}\n{formulas}\n\\end{{document}}\n"
+    )
+    assert latex_errors(source) == []
 
 
 @pytest.mark.parametrize(
@@ -186,5 +196,10 @@ def test_notation_survives_replace() -> None:
     assert replace(renamed, layer="_l").symbols == renamed.symbols
 
 
-def _notations() -> list[Notation]:
-    return [Notation(layer=mark) for mark in LAYER_MARKS]  # type: ignore[arg-type]
+def _marked_symbols() -> list[str]:
+    wrappers = (*notation._ACCENTS, *notation._FONTS, *notation._LETTER_FONTS)
+    every = [*GOOD, *notation._GREEK_LETTERS]
+    every += [f"\\{name}" for name in notation._GREEK_NAMES]
+    every += [f"\\{name}{{W}}" for name in wrappers]
+    notations = [Notation(layer=mark) for mark in get_args(LayerMark)]
+    return [n.layered(parse_symbol(text), 3) for n in notations for text in every]
