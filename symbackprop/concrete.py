@@ -15,7 +15,7 @@ tensors is put in, and `Matrix.jacobian` differentiates the whole; the most inde
 taken while nodes of the composed entries times columns do not exceed `DIRECT`. *Chained*: every
 equation is differentiated by the symbols it reads, and these explicit row vectors are multiplied
 and added along all paths; taken beyond that, since composed expressions grow exponentially with
-depth. Its entries keep the symbols of the tensors on the way (`h1_2_1`); `numeric` knows both.
+depth. Its entries keep the symbols of the named tensors on the way (`h1_2_1`), which `numeric` knows.
 """
 
 from __future__ import annotations
@@ -418,11 +418,19 @@ class Explicit:
         for symbol in self._order(rows, kept):
             reads = [read for read in self._reads(symbol) if read in slopes]
             if reads:
-                right = self._right(symbol)
-                steps = (right.diff(read) * slopes[read] for read in reads)
+                right, hidden = self._right(symbol), self._auxiliary
+                steps = (right.diff(read).xreplace(hidden) * slopes[read] for read in reads)
                 slopes[symbol] = sum(steps, Matrix.zeros(1, count))
         nothing = Matrix.zeros(1, count)
         return Matrix.vstack(*(slopes.get(row, nothing) for row in rows))
+
+    @cached_property
+    def _auxiliary(self) -> dict[Symbol, Expr]:
+        """Entries of auxiliary tensors in symbols of all others."""
+        names = [tensor.name for tensor in self.network.of_kind("auxiliary")]
+        hidden = [symbol for name in names for symbol in self._table[name].values()]
+        kept = frozenset(self._owner) - frozenset(hidden)
+        return dict(zip(hidden, self._compose(hidden, kept), strict=True))
 
     def _differentiable(self, name: str) -> str:
         resolved = self._known(name)

@@ -1,0 +1,466 @@
+r"""Equations as LaTeX.
+
+Owns: the one place where a tensor, an index expression or a matrix form becomes LaTeX, under a
+`Notation`. Refuses: SymPy's printer (it turns sigma' into 1/(4 cosh^2(z/2))) and any choice of
+what to say; documents choose. Wrong if two tensors could print alike.
+
+Letters: an entry is lower case (`w^{3}_{jk}`), one sample is a row in lower case (`h^{2}`), a batch
+is a matrix in upper case (`H^{2}`); an adjoint is `\delta^{3}`, or `\Delta` for the batch of a
+network with one layer, which needs no layer marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sympy import Expr, Symbol, fraction
+from sympy.core.symbol import Str
+
+from symbackprop.matrixform import (
+    Constant,
+    Diag,
+    Divide,
+    Hadamard,
+    Identity,
+    Leaf,
+    Map,
+    MatMul,
+    Node,
+    OneHot,
+    Ones,
+    Power,
+    Scale,
+    Sum,
+    in_columns,
+)
+from symbackprop.network import Network, Tensor
+from symbackprop.notation import Notation, scripted
+from symbackprop.terms import (
+    Applied,
+    Delta,
+    Element,
+    Expression,
+    Guard,
+    Index,
+    Partial,
+    Term,
+    elements_in,
+    text,
+)
+
+GENERAL = "f"
+
+
+@dataclass(frozen=True)
+class Typesetting:
+    """How one network is written: its tensors (adjoints included), sizes and notation.
+
+    `general` writes every activation as f, so that f' can be shown before it is specialised.
+    """
+
+    network: Network
+    notation: Notation = field(default_factory=Notation)
+    sizes: Mapping[Symbol, int] = field(default_factory=dict)
+    general: bool = False
+
+    @property
+    def depth(self) -> int:
+        return max((t.layer for t in self.network.tensors if t.layer is not None), default=0)
+
+    @property
+    def is_batch(self) -> bool:
+        return any(axis.role == "sample" for t in self.network.tensors for axis in t.axes)
+
+    @property
+    def columns(self) -> bool:
+        return self.notation.samples == "columns"
+
+    # Names -----------------------------------------------------------------------------------
+
+    def name(self, tensor: str, above: str = "", labels: Sequence[Expr] = ()) -> str:
+        """A tensor as a matrix, row or number; `above` joins the layer mark (a transposition)."""
+        record = self.network.tensor(tensor)
+        if record.kind == "adjoint" and not self._is_delta(record):
+            partial = self.partial(self.goal, self._owner(record))
+            return scripted(rf"\left({partial}\right)", above=above) if above else partial
+        return self._marked(self._matrix_letter(record), record, "", above, labels)
+
+    def entry(self, element: Element) -> str:
+        """One entry: `w^{3}_{jk}`."""
+        record = self.network.tensor(element.tensor)
+        labels, places = self._split(record, element)
+        if record.kind == "adjoint" and not self._is_delta(record):
+            owner = self._owner(record)
+            return self.partial(self.goal, self.entry(Element(owner, *element.indices)))
+        below = self._indices(places[::-1] if self.columns else places)
+        return self._marked(self._entry_letter(record), record, below, "", labels)
+
+    @property
+    def goal(self) -> str:
+        return self.notation.symbol("L")
+
+    def partial(self, numerator: str, denominator: str) -> str:
+        top = self.name(numerator) if numerator in self.network.by_name else numerator
+        below = self.name(denominator) if denominator in self.network.by_name else denominator
+        return rf"\frac{{\partial {top}}}{{\partial {below}}}"
+
+    def _is_delta(self, record: Tensor) -> bool:
+        return record.name == f"delta{record.layer}"
+
+    def _owner(self, record: Tensor) -> str:
+        return record.name.removeprefix("d")
+
+    def _split(self, record: Tensor, element: Element) -> tuple[list[Expr], list[Expr]]:
+        labels, places = [], []
+        for axis, written in zip(record.axes, element.indices, strict=True):
+            (labels if axis.role == "layer" else places).append(written)
+        return labels, places
+
+    def _marked(
+        self, letter: str, record: Tensor, below: str, above: str, labels: Sequence[Expr] = ()
+    ) -> str:
+        layer = self._layer_mark(record, labels)
+        if layer is None:
+            return scripted(letter, below=below, above=above)
+        if self.notation.marks_are_superscript:
+            return scripted(letter, below=below, above=layer + above)
+        return scripted(letter, below=",".join(filter(None, (layer, below))), above=above)
+
+    def _layer_mark(self, record: Tensor, labels: Sequence[Expr]) -> str | None:
+        if labels:
+            return self.notation.mark(",".join(self.scalar(label) for label in labels))
+        if record.layer is None or record.letter in ("yhat",) and not self._is_delta(record):
+            return None
+        if self.depth <= 1:
+            return None
+        layer = record.layer
+        if record.kind == "adjoint":
+            layer = self.notation.delta_number(layer, self.depth)
+        return self.notation.mark(layer)
+
+    def _letter(self, record: Tensor) -> str:
+        if record.kind == "adjoint" and (self._is_delta(record) or not record.letter):
+            return self.notation.symbol("delta")
+        return self.notation.symbol(record.letter or record.name)
+
+    def _matrix_letter(self, record: Tensor) -> str:
+        letter = self._letter(record)
+        roles = [axis.role for axis in record.axes if axis.role != "layer"]
+        if record.kind == "adjoint":
+            plain = "sample" in roles and self.depth <= 1 and letter == r"\delta"
+            return r"\Delta" if plain else letter
+        return _upper(letter) if "sample" in roles and len(roles) > 1 else letter
+
+    def _entry_letter(self, record: Tensor) -> str:
+        letter = self._letter(record)
+        return letter.lower() if len(letter) == 1 and record.axes else letter
+
+    # Scalars ---------------------------------------------------------------------------------
+
+    def scalar(self, expr: Expr) -> str:
+        """Indices, sizes and numbers."""
+        if isinstance(expr, Index):
+            return _index_name(expr.name)
+        if isinstance(expr, Symbol):
+            return self.size(expr)
+        if isinstance(expr, Element):
+            return self.entry(expr)
+        if expr.is_Integer:
+            return str(expr)
+        if expr.is_Rational or expr.is_Mul or expr.is_Pow:
+            return self._fraction(expr)
+        if expr.is_Add:
+            parts = sorted(expr.args, key=_affine_order)
+            return _signed(
+                [(p.could_extract_minus_sign(), self.scalar(_positive(p))) for p in parts]
+            )
+        raise AssertionError(f"no LaTeX for {type(expr).__name__}")
+
+    def size(self, symbol: Symbol) -> str:
+        if symbol in self.sizes:
+            return str(self.sizes[symbol])
+        if symbol.name == "N":
+            return self.notation.symbol("N")
+        match = re.fullmatch(r"([A-Za-z])_?(\d+)_*", symbol.name)
+        if match:
+            return f"{match.group(1)}_{{{match.group(2)}}}"
+        plain = symbol.name.replace("_", r"\_")
+        return plain if len(plain) == 1 else rf"\mathrm{{{plain}}}"
+
+    def _fraction(self, expr: Expr) -> str:
+        expr = expr.subs(self.sizes) if self.sizes else expr
+        sign = "-" if expr.could_extract_minus_sign() else ""
+        above, below = fraction(_positive(expr))
+        top = self._product(above)
+        return f"{sign}{top}" if below == 1 else rf"{sign}\frac{{{top}}}{{{self._product(below)}}}"
+
+    def _product(self, expr: Expr) -> str:
+        if expr.is_Mul:
+            parts = [self.scalar(part) for part in sorted(expr.args, key=_size_order)]
+            return r" \cdot ".join(parts) if any(p[0].isdigit() for p in parts[1:]) else " ".join(parts)
+        if expr.is_Pow and expr.exp.is_Integer and expr.exp > 0:
+            return f"{self.scalar(expr.base)}^{{{expr.exp}}}"
+        if expr.is_Pow:
+            return self._fraction(expr)
+        return self.scalar(expr)
+
+    def _indices(self, places: Sequence[Expr]) -> str:
+        written = [self.scalar(place) for place in places]
+        return ("" if all(len(w.rstrip("'")) == 1 and w[0].isalpha() for w in written) else ",").join(written)
+
+    # Index form ------------------------------------------------------------------------------
+
+    def expression(self, whole: Expression) -> str:
+        if not whole.terms:
+            return "0"
+        ordered = sorted(whole.terms, key=lambda t: t.coefficient.could_extract_minus_sign())
+        return _signed([self._term(term) for term in ordered])
+
+    def _term(self, term: Term) -> tuple[bool, str]:
+        negative = term.coefficient.could_extract_minus_sign()
+        above = [f for f in term.factors if not _is_below(f)]
+        below = [_turned(f) for f in term.factors if _is_below(f)]
+        body = self._factors(above, alone=not below and len(above) == 1 and not term.bound)
+        scale = _positive(term.coefficient)
+        if below:
+            body = rf"\frac{{{body or '1'}}}{{{self._factors(below, len(below) == 1)}}}"
+        sums = "".join(self._sum_sign(index, term) for index in term.bound)
+        if not body:
+            inner = self.scalar(scale)
+        elif scale == 1:
+            inner = body
+        else:
+            if not below and not sums and len(above) == 1:
+                body = self._factors(above, alone=False)
+            inner = self.scalar(scale) + (r" \," if sums else " ") + sums + body
+            return negative, inner.replace(r" \,\sum", r" \sum")
+        return negative, sums + inner
+
+    def _sum_sign(self, index: Index, term: Term) -> str:
+        name = _index_name(index.name)
+        if any(not isinstance(i, Index) for f in term.factors for e in elements_in(f) for i in e.indices):
+            return rf"\sum_{{{name}}} "
+        start = index.axis.start or 1
+        return rf"\sum_{{{name}={start}}}^{{{self.scalar(index.axis.extent)}}} "
+
+    def _factors(self, factors: Sequence[Expr], alone: bool) -> str:
+        ordered = sorted(factors, key=self._factor_order)
+        return " ".join(self.factor(factor, alone) for factor in ordered)
+
+    def _factor_order(self, factor: Expr) -> tuple[int, str]:
+        base = factor.base if factor.is_Pow else factor
+        if isinstance(base, Element):
+            record = self.network.by_name.get(base.tensor)
+            kind = record.kind if record is not None else "intermediate"
+            rank = {"label": 0, "adjoint": 2, "parameter": 3}.get(kind, 1)
+        elif isinstance(base, (Delta, Guard)):
+            rank = 6
+        elif isinstance(base, Applied):
+            rank = 5
+        else:
+            rank = 4 if isinstance(base, Partial) else 0
+        if isinstance(base, Partial):
+            rank = 2 if base.total else 4
+        return rank, text(factor)
+
+    def factor(self, factor: Expr, alone: bool = False) -> str:
+        match factor:
+            case Element():
+                return self.entry(factor)
+            case Applied():
+                return self.function(factor.function, factor.order) + _parenthesised(
+                    self.pointwise(factor.argument)
+                )
+            case Delta():
+                left, right = sorted(factor.args, key=lambda side: (isinstance(side, Element), text(side)))
+                return rf"\mathbf{{1}}_{{\lbrace {self.scalar(left)}={self.scalar(right)}\rbrace}}"
+            case Guard():
+                argument, start, extent = factor.args
+                low, high = self.scalar(start), self.scalar(start + extent - 1)
+                return rf"\mathbf{{1}}_{{\lbrace {low} \le {self.scalar(argument)} \le {high}\rbrace}}"
+            case Partial():
+                return self.partial(self.factor(factor.args[0]), self.factor(factor.args[1]))
+        if factor.is_Pow:
+            base = self.factor(factor.base)
+            if isinstance(factor.base, Element):
+                return self._powered(factor.base, int(factor.exp))
+            return f"{base}^{{{factor.exp}}}"
+        inner = self.pointwise(factor)
+        return inner if alone or not factor.is_Add else _parenthesised(inner)
+
+    def _powered(self, element: Element, exponent: int) -> str:
+        return rf"\left({self.entry(element)}\right)^{{{exponent}}}"
+
+    def pointwise(self, expr: Expr) -> str:
+        """A scalar expression in elements, as it stands inside parentheses."""
+        if expr.is_Add:
+            parts = sorted(expr.args, key=lambda p: (p.could_extract_minus_sign(), text(p)))
+            return _signed([(p.could_extract_minus_sign(), self.pointwise(_positive(p))) for p in parts])
+        if expr.is_Mul:
+            number, rest = expr.as_coeff_Mul()
+            body = self._factors(rest.args if rest.is_Mul else (rest,), alone=False)
+            return body if number == 1 else f"{self.scalar(number)} {body}"
+        if isinstance(expr, (Symbol, Str)) or expr.is_Number:
+            return self.scalar(expr)
+        return self.factor(expr, alone=True)
+
+    def function(self, name: str, order: int) -> str:
+        record = self.network.functions[name]
+        letter = GENERAL if self.general and not record.elementary else record.letter
+        return letter + "'" * order
+
+    # Matrix form -----------------------------------------------------------------------------
+
+    def matrix(self, node: Node, shapes: bool = False) -> str:
+        """A matrix form; with `shapes`, the size stands below each factor of a product."""
+        return _MatrixPrinter(self, shapes).show(in_columns(node) if self.columns else node)
+
+    def shape(self, node: Node) -> str:
+        rows, cols = (self._extent(index) for index in (node.row, node.col))
+        return rf"{rows} \times {cols}"
+
+    def _extent(self, index: Index | None) -> str:
+        return "1" if index is None else self.scalar(index.axis.extent)
+
+
+@dataclass(frozen=True)
+class _MatrixPrinter:
+    typesetting: Typesetting
+    shapes: bool
+
+    def show(self, node: Node) -> str:
+        setting = self.typesetting
+        match node:
+            case Leaf():
+                return setting.name(node.tensor, r"\top" if node.transposed else "", node.labels)
+            case OneHot():
+                shown = rf"\mathbf{{1}}_{{{setting.name(node.tensor)}}}"
+                return f"{shown}^{{\\top}}" if node.transposed else shown
+            case Map():
+                return setting.function(node.function, node.order) + _parenthesised(
+                    self.show(node.inner)
+                )
+            case Ones():
+                return r"\mathbf{1}" if node.col is None else r"\mathbf{1}^{\top}"
+            case Identity():
+                return "I"
+            case Constant():
+                return setting.scalar(node.value)
+            case Diag():
+                return rf"\operatorname{{diag}}{_parenthesised(self.show(node.inner))}"
+            case MatMul():
+                return self._matmul(node)
+            case Hadamard():
+                return r" \circ ".join(self._inside_hadamard(part) for part in node.parts)
+            case Divide():
+                return (
+                    f"{self._inside_hadamard(node.numerator)} \\oslash "
+                    f"{self._tight(node.denominator)}"
+                )
+            case Power():
+                return f"{self._tight(node.inner)}^{{\\circ {node.exponent}}}"
+            case Scale():
+                return self._scale(node)
+            case Sum():
+                return _signed(self._addend(part) for part in node.parts)
+            case _:
+                raise AssertionError(f"no LaTeX for {type(node).__name__}")
+
+    def _matmul(self, node: MatMul) -> str:
+        shown = [self._under(part, self._tight(part)) for part in node.parts]
+        if len(shown) == 3 and _is_ones(node.parts[1]) and _is_ones(node.parts[2]):
+            if isinstance(node.parts[0], Leaf):
+                return _parenthesised(" ".join(shown[:2])) + shown[2]
+        return " ".join(shown)
+
+    def _under(self, node: Node, shown: str) -> str:
+        if not self.shapes:
+            return shown
+        size = self.typesetting.shape(node)
+        return rf"\underset{{({size})}}{{{shown}}}"
+
+    def _scale(self, node: Scale) -> str:
+        scale = node.coefficient
+        sign = "-" if scale.could_extract_minus_sign() else ""
+        number = _positive(scale)
+        inner = node.inner
+        shown = self.show(inner)
+        if isinstance(inner, Sum) or (isinstance(inner, (Hadamard, Divide)) and number != 1):
+            shown = _parenthesised(shown)
+        return sign + (shown if number == 1 else f"{self.typesetting.scalar(number)} {shown}")
+
+    def _addend(self, node: Node) -> tuple[bool, str]:
+        if isinstance(node, Scale) and node.coefficient.could_extract_minus_sign():
+            positive = Scale(node.row, node.col, _positive(node.coefficient), node.inner)
+            return True, self.show(node.inner if positive.coefficient == 1 else positive)
+        return False, self.show(node)
+
+    def _tight(self, node: Node) -> str:
+        """Parentheses around what binds looser than a product."""
+        shown = self.show(node)
+        return _parenthesised(shown) if isinstance(node, (Sum, Hadamard, Divide, Scale)) else shown
+
+    def _inside_hadamard(self, node: Node) -> str:
+        shown = self.show(node)
+        loose = isinstance(node, (Sum, Scale, Divide))
+        product = isinstance(node, MatMul) and not any(_is_ones(p) for p in node.parts)
+        return _parenthesised(shown) if loose or product else shown
+
+
+def _is_ones(node: Node) -> bool:
+    return isinstance(node, Ones)
+
+
+def _is_below(factor: Expr) -> bool:
+    return bool(factor.is_Pow and factor.exp.is_negative)
+
+
+def _turned(factor: Expr) -> Expr:
+    return factor.base if factor.exp == -1 else factor.base ** (-factor.exp)
+
+
+def _positive(expr: Expr) -> Expr:
+    return -expr if expr.could_extract_minus_sign() else expr
+
+
+def _signed(parts: Sequence[tuple[bool, str]] | object) -> str:
+    """Join signed addends: a - b + c."""
+    result = ""
+    for negative, shown in parts:  # type: ignore[attr-defined]
+        if not result:
+            result = f"-{shown}" if negative else shown
+        else:
+            result += f" {'-' if negative else '+'} {shown}"
+    return result
+
+
+def _parenthesised(inner: str) -> str:
+    return rf"\left({inner}\right)"
+
+
+def _index_name(name: str) -> str:
+    """A second index of one letter is primed: i, i', i''."""
+    match = re.fullmatch(r"([A-Za-z]+)(\d+)", name)
+    if match is None:
+        return name
+    return match.group(1) + "'" * int(match.group(2))
+
+
+def _affine_order(part: Expr) -> tuple[bool, bool, str]:
+    return (not part.has(Index), part.could_extract_minus_sign(), text(part))
+
+
+def _size_order(part: Expr) -> tuple[bool, str]:
+    return (not part.is_Number, text(part))
+
+
+def _upper(letter: str) -> str:
+    r"""The letter of a batch: h -> H, \hat{y} -> \hat{Y}; anything longer stays."""
+    if re.fullmatch(r"[a-z]", letter):
+        return letter.upper()
+    match = re.fullmatch(r"(\\[a-z]+\{)([a-z])(\})", letter)
+    return letter if match is None else match.group(1) + match.group(2).upper() + match.group(3)
+
+
