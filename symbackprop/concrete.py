@@ -15,7 +15,7 @@ tensors is put in, and `Matrix.jacobian` differentiates the whole; the most inde
 taken while nodes of the composed entries times columns do not exceed `DIRECT`. *Chained*: every
 equation is differentiated by the symbols it reads, and these explicit row vectors are multiplied
 and added along all paths; taken beyond that, since composed expressions grow exponentially with
-depth. Its entries keep the symbols of the named tensors on the way (`h1_2_1`), which `numeric` knows.
+depth. Its entries keep the symbols of named tensors on the way (`h1_2_1`); `numeric` knows them.
 """
 
 from __future__ import annotations

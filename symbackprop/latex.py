@@ -34,6 +34,7 @@ from symbackprop.matrixform import (
     Scale,
     Sum,
     in_columns,
+    letters_turned,
 )
 from symbackprop.network import Network, Tensor
 from symbackprop.notation import Notation, scripted
@@ -313,9 +314,14 @@ class Typesetting:
 
     # Matrix form -----------------------------------------------------------------------------
 
-    def matrix(self, node: Node, shapes: bool = False) -> str:
-        """A matrix form; with `shapes`, the size stands below each factor of a product."""
-        return _MatrixPrinter(self, shapes).show(in_columns(node) if self.columns else node)
+    def matrix(self, node: Node, shapes: bool = False, jacobian: bool = False) -> str:
+        """A matrix form; with `shapes`, the size stands below each factor of a product.
+
+        Under the columns notation the transposed matrix is shown; a Jacobian keeps its layout.
+        """
+        if self.columns:
+            node = letters_turned(node) if jacobian else in_columns(node)
+        return _MatrixPrinter(self, shapes).show(node)
 
     def shape(self, node: Node) -> str:
         rows, cols = (self._extent(index) for index in (node.row, node.col))

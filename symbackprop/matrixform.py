@@ -176,24 +176,25 @@ def transpose(node: Node) -> Node:
 def in_columns(node: Node) -> Node:
     """The same matrix as texts with samples as columns write it: transposed as a whole, where
     every letter stands for the transposed array (z = Wh + b instead of z = hW + b)."""
-    return _letters_turned(transpose(node))
+    return letters_turned(transpose(node))
 
 
-def _letters_turned(node: Node) -> Node:
+def letters_turned(node: Node) -> Node:
+    """The same matrix in letters that stand for transposed arrays."""
     match node:
         case Leaf() | OneHot():
             return replace(node, transposed=not node.transposed)
         case Map() | Power() | Scale():
-            return replace(node, inner=_letters_turned(node.inner))
+            return replace(node, inner=letters_turned(node.inner))
         case Diag():
-            return replace(node, inner=_letters_turned(transpose(node.inner)))
+            return replace(node, inner=letters_turned(transpose(node.inner)))
         case MatMul() | Hadamard() | Sum():
-            return replace(node, parts=tuple(map(_letters_turned, node.parts)))
+            return replace(node, parts=tuple(map(letters_turned, node.parts)))
         case Divide():
             return replace(
                 node,
-                numerator=_letters_turned(node.numerator),
-                denominator=_letters_turned(node.denominator),
+                numerator=letters_turned(node.numerator),
+                denominator=letters_turned(node.denominator),
             )
         case _:
             return node

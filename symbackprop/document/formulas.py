@@ -1,0 +1,325 @@
+r"""Formulas of a document: objects that can be shown as LaTeX and evaluated at a point.
+
+Owns: the closed set of formula nodes and their two readings, `show` and `value`. A chain
+`a = b = c` is checked by comparing the values of its sides; what cannot be evaluated cannot be
+printed.
+Refuses: LaTeX text as input.
+
+Layout: values are arrays with samples as rows. A tensor with one axis is a row (1 x k), over
+samples a column. Under the columns notation a page shows the transposed matrix, in letters that
+stand for transposed arrays; a Jacobian keeps its numerator layout, so only its letters turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from symbackprop.document.scene import Scene
+from symbackprop.evaluate import evaluate
+from symbackprop.latex import Typesetting
+from symbackprop.matrixform import matrix_form
+from symbackprop.terms import (
+    Element,
+    Expression,
+    Index,
+    Partial,
+    expression,
+    free_indices,
+    product,
+    single,
+)
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Of:
+    """An expression of the index calculus. With `indices`, a table over them: as matrix algebra
+    when `matrix`, else in index form; `shapes` puts the size below each factor of a product."""
+
+    whole: Expression
+    indices: tuple[Index, ...] = ()
+    matrix: bool = False
+    shapes: bool = False
+
+
+@dataclass(frozen=True)
+class Name:
+    """A whole tensor."""
+
+    tensor: str
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """d of / d wrt of whole tensors: of the shape of `wrt` where `of` is a number, else the
+    Jacobian with rows for `of` and columns for `wrt`."""
+
+    of: str
+    wrt: str
+
+
+@dataclass(frozen=True)
+class Operator:
+    """d/d entry of a formula that is written out: the value is taken by a complex step."""
+
+    entry: Element
+    inner: Formula
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A matrix that lists its entries."""
+
+    rows: tuple[tuple[Formula, ...], ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """Matrix product, or with `entrywise` the Hadamard product."""
+
+    parts: tuple[Formula, ...]
+    entrywise: bool = False
+
+
+@dataclass(frozen=True)
+class Total:
+    """Sum of formulas."""
+
+    parts: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as printed, with this many digits after the point."""
+
+    figure: float
+    digits: int = 4
+
+
+@dataclass(frozen=True)
+class Cases:
+    """One expression where two indices agree, another where they differ."""
+
+    indices: tuple[Index, ...]
+    pair: tuple[Index, Index]
+    same: Expression
+    different: Expression
+
+
+Formula = Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases
+
+
+# --------------------------------------------------------------------------------------------
+# Building
+# --------------------------------------------------------------------------------------------
+
+
+def entry(tensor: str, *places: int | Index) -> Of:
+    """One entry; whole numbers count from 0."""
+    return Of(single(Element(tensor, *places)), _open(places))
+
+
+def slope(of: Element, wrt: Element) -> Of:
+    """The derivative of one entry by another, along every path."""
+    return Of(single(Partial(of, wrt, total=True)), _open((*of.indices, *wrt.indices)))
+
+
+def scalar(whole: Expression) -> Of:
+    """An expression over its free indices, in alphabetical order."""
+    return Of(whole, free_indices(whole))
+
+
+def addends(*factors: tuple[Any, ...]) -> Expression:
+    """A sum of products of SymPy factors, in this order."""
+    return expression(*(product(1, (), parts) for parts in factors))
+
+
+def _open(places: Sequence[Any]) -> tuple[Index, ...]:
+    return tuple(place for place in places if isinstance(place, Index))
+
+
+# --------------------------------------------------------------------------------------------
+# Values
+# --------------------------------------------------------------------------------------------
+
+
+def value(formula: Formula, scene: Scene) -> Array:
+    """The value in the scene: a matrix, or for an index form a table over its indices."""
+    match formula:
+        case Of():
+            table = evaluate(formula.whole, formula.indices, scene.point)
+            return _upright(table, formula.indices) if formula.matrix else table
+        case Name():
+            tensor = scene.network.tensor(formula.tensor)
+            return _upright(np.asarray(scene.values[tensor.name]), tensor.indices)
+        case Derivative():
+            return _derivative(formula, scene)
+        case Operator():
+            return _operated(formula, scene)
+        case Grid():
+            return np.array(
+                [[np.asarray(value(cell, scene)).reshape(()) for cell in row] for row in formula.rows]
+            )
+        case Product():
+            return _multiplied([value(part, scene) for part in formula.parts], formula.entrywise)
+        case Total():
+            return np.asarray(sum(value(part, scene) for part in formula.parts))
+        case Number():
+            return np.asarray(formula.figure)
+        case Cases():
+            return _chosen(formula, scene)
+        case _:
+            assert_never(formula)
+
+
+def _upright(table: Array, indices: Sequence[Index]) -> Array:
+    if table.ndim == 0:
+        return table.reshape(1, 1)
+    if table.ndim == 1:
+        return table[:, None] if indices[0].axis.role == "sample" else table[None, :]
+    return table
+
+
+def _derivative(formula: Derivative, scene: Scene) -> Array:
+    of, wrt = scene.network.tensor(formula.of), scene.network.tensor(formula.wrt)
+    table = scene.jacobian(of.name, wrt.name)
+    if not of.indices:
+        return _upright(table, wrt.indices)
+    return table
+
+
+def _operated(formula: Operator, scene: Scene) -> Array:
+    step = 1e-30
+    places = tuple(int(place) for place in formula.entry.indices)
+    moved = np.asarray(scene.values[formula.entry.tensor], dtype=complex)
+    moved = moved.copy()
+    moved[places] += 1j * step
+    return np.asarray(value(formula.inner, scene.with_value(formula.entry.tensor, moved)).imag / step)
+
+
+def _multiplied(parts: list[Array], entrywise: bool) -> Array:
+    result = parts[0]
+    for part in parts[1:]:
+        scalars = result.ndim == 0 or part.ndim == 0
+        result = result * part if entrywise or scalars else result @ part
+    return np.asarray(result)
+
+
+def _chosen(formula: Cases, scene: Scene) -> Array:
+    same = evaluate(formula.same, formula.indices, scene.point)
+    different = evaluate(formula.different, formula.indices, scene.point)
+    first, second = (formula.indices.index(index) for index in formula.pair)
+    grids = np.indices(same.shape)
+    return np.where(grids[first] == grids[second], same, different)
+
+
+# --------------------------------------------------------------------------------------------
+# LaTeX
+# --------------------------------------------------------------------------------------------
+
+
+def show(formula: Formula, setting: Typesetting, jacobian: bool = False) -> str:
+    """LaTeX of the formula; `jacobian` keeps numerator layout under the columns notation."""
+    return _Shower(setting).show(formula, setting.columns and not jacobian)
+
+
+@dataclass(frozen=True)
+class _Shower:
+    """`turned`: print the transpose, in letters that stand for transposed arrays."""
+
+    setting: Typesetting
+
+    def show(self, formula: Formula, turned: bool) -> str:
+        match formula:
+            case Of():
+                return self._of(formula, turned)
+            case Name():
+                return self._raised(self.setting.name(formula.tensor), self._needs_top(turned))
+            case Derivative():
+                return self._derivative(formula, turned)
+            case Operator():
+                inner = self.show(formula.inner, turned)
+                below = self.setting.entry(formula.entry)
+                return rf"\frac{{\partial}}{{\partial {below}}}\left({inner}\right)"
+            case Grid():
+                return self._grid(formula, turned)
+            case Product():
+                return self._product(formula, turned)
+            case Total():
+                return _added([self.show(part, turned) for part in formula.parts])
+            case Number():
+                return figure(formula)
+            case Cases():
+                return self._cases(formula)
+            case _:
+                assert_never(formula)
+
+    def _needs_top(self, turned: bool) -> bool:
+        return self.setting.columns and not turned
+
+    def _of(self, formula: Of, turned: bool) -> str:
+        if formula.matrix:
+            node = matrix_form(formula.whole, formula.indices, self.setting.network)
+            if node is not None:
+                return self.setting.matrix(node, formula.shapes, self._needs_top(turned))
+        return self.setting.expression(formula.whole)
+
+    def _derivative(self, formula: Derivative, turned: bool) -> str:
+        shown = self.setting.partial(formula.of, formula.wrt)
+        is_jacobian = bool(self.setting.network.tensor(formula.of).indices)
+        return self._raised(shown, turned if is_jacobian else self._needs_top(turned))
+
+    def _raised(self, shown: str, transposed: bool) -> str:
+        return rf"\left({shown}\right)^{{\top}}" if transposed else shown
+
+    def _grid(self, formula: Grid, turned: bool) -> str:
+        rows = tuple(zip(*formula.rows, strict=True)) if turned else formula.rows
+        lines = [" & ".join(self.show(cell, False) for cell in row) for row in rows]
+        return "\\begin{bmatrix}\n" + " \\\\\n".join(lines) + "\n\\end{bmatrix}"
+
+    def _product(self, formula: Product, turned: bool) -> str:
+        ordered = formula.parts[::-1] if turned and not formula.entrywise else formula.parts
+        sign = r" \circ " if formula.entrywise else r" \, "
+        return sign.join(self._factor(part, turned) for part in ordered)
+
+    def _factor(self, part: Formula, turned: bool) -> str:
+        shown = self.show(part, turned)
+        loose = isinstance(part, Total) or (isinstance(part, Of) and _is_sum(part, shown))
+        return rf"\left({shown}\right)" if loose else shown
+
+    def _cases(self, formula: Cases) -> str:
+        first, second = (self.setting.scalar(index) for index in formula.pair)
+        same, different = (
+            self.setting.expression(branch) for branch in (formula.same, formula.different)
+        )
+        return (
+            "\\begin{cases}\n"
+            f"{same} & \\text{{if }} {first} = {second} \\\\\n"
+            f"{different} & \\text{{if }} {first} \\ne {second}\n"
+            "\\end{cases}"
+        )
+
+
+def _is_sum(part: Of, shown: str) -> bool:
+    if part.matrix:
+        return shown.startswith("-") or " + " in shown or " - " in shown
+    return len(part.whole.terms) > 1 or shown.startswith("-")
+
+
+def _added(parts: Sequence[str]) -> str:
+    return " ".join(
+        part if place == 0 else (f"- {part[1:].lstrip()}" if part.startswith("-") else f"+ {part}")
+        for place, part in enumerate(parts)
+    )
+
+
+def figure(number: Number) -> str:
+    """A number rounded half to even, never as -0.0000."""
+    text = f"{number.figure:.{number.digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
