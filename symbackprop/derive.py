@@ -39,9 +39,9 @@ from symbackprop.terms import (
     Index,
     Partial,
     Term,
+    all_fresh,
     elements_in,
     expression,
-    fresh,
     product,
     rename_apart,
     replace_factor,
@@ -140,7 +140,7 @@ def sweep(network: Network) -> Sweep:
 
     Cost: linear in the number of equations; independent of every extent.
     """
-    state = _State(with_adjoints(network), {}, frozenset((network.loss,)))
+    state = _State(with_adjoints(network), {}, leads_to(network, network.loss))
     for tensor in _backward_order(network):
         derivation = _adjoint(state, tensor)
         if derivation is not None:
@@ -151,45 +151,68 @@ def sweep(network: Network) -> Sweep:
 def jacobian(network: Network, of: str, wrt: str) -> Derivation:
     """d of / d wrt with everything between them written out, numerator layout.
 
-    Raises: UnsupportedError when `of` does not depend on `wrt`.
+    Raises: UnsupportedError when `of` does not depend on `wrt`, or only through a recurrence.
     """
     root, leaf = network.tensor(of), network.tensor(wrt)
-    state = _State(with_adjoints(network), {}, frozenset((root.name,)), root)
+    above = leads_to(network, root.name)
+    between = {name for name in above if leaf.name in leads_to(network, name)}
+    computed = [name for name in sorted(between) if name in network.equation_of]
+    if any(_in_a_circle(network, name) for name in computed):
+        raise UnsupportedError(
+            f"{of} depends on {wrt} through a recurrence: its Jacobian is a product over steps, "
+            "which has no closed form here; ask for the adjoints instead"
+        )
     if root.name == leaf.name:
         return _identity(root)
-    names = [tensor.name for tensor in network.tensors]
+    if leaf.name not in above:
+        raise UnsupportedError(f"{of} does not depend on {wrt}: there is no derivative to print")
+    state = _State(with_adjoints(network), {}, frozenset(between), root)
     for tensor in _backward_order(network):
-        if names.index(leaf.name) <= names.index(tensor.name) < names.index(root.name) or (
-            tensor.name == leaf.name
-        ):
+        if tensor.name in between and tensor.name != root.name:
             derivation = _adjoint(state, tensor)
             if derivation is not None:
                 state = state.knowing(tensor.name, derivation)
-    if leaf.name not in state.derivations:
-        raise UnsupportedError(f"{of} does not depend on {wrt}: there is no derivative to print")
     return state.derivations[leaf.name]
 
 
 @dataclass(frozen=True)
 class _State:
-    """What the sweep knows so far. `root`: the tensor that is differentiated, None for the loss."""
+    """What the sweep knows so far. `above`: tensors that the goal depends on, and itself. `root`:
+    the tensor that is differentiated, None for the loss."""
 
     network: Network
     derivations: Mapping[str, Derivation]
-    reached: frozenset[str]
+    above: frozenset[str]
     root: Tensor | None = None
 
     def knowing(self, name: str, derivation: Derivation) -> _State:
         return _State(
             self.network,
             {**self.derivations, name: derivation},
-            self.reached | {name},
+            self.above,
             self.root,
         )
 
     @property
     def goal(self) -> Tensor:
         return self.root if self.root is not None else self.network.by_name[self.network.loss]
+
+
+def leads_to(network: Network, goal: str) -> frozenset[str]:
+    """Tensors that `goal` depends on through any path, and `goal` itself."""
+    found = {goal}
+    waiting = [goal]
+    while waiting:
+        equation = network.equation_of.get(waiting.pop())
+        new = reads(equation) - found if equation is not None else frozenset()
+        found |= new
+        waiting.extend(new)
+    return frozenset(found)
+
+
+def _in_a_circle(network: Network, name: str) -> bool:
+    """Whether a tensor depends on itself, which only a shifted index allows."""
+    return any(name in leads_to(network, read) for read in reads(network.equation_of[name]))
 
 
 def _backward_order(network: Network) -> list[Tensor]:
@@ -210,11 +233,7 @@ def _identity(root: Tensor) -> Derivation:
 def _outer(root: Tensor, tensor: Tensor) -> tuple[Element, Element]:
     """Entries of both under names that do not meet: the root keeps its letters."""
     taken = {index.name for index in root.indices}
-    renamed = []
-    for index in tensor.indices:
-        renamed.append(fresh(index, taken))
-        taken.add(renamed[-1].name)
-    return root.entry, Element(tensor.name, *renamed)
+    return root.entry, Element(tensor.name, *all_fresh(tensor.indices, taken))
 
 
 def _adjoint(state: _State, tensor: Tensor) -> Derivation | None:
@@ -223,7 +242,7 @@ def _adjoint(state: _State, tensor: Tensor) -> Derivation | None:
     readers = [
         equation
         for equation in state.network.readers[tensor.name]
-        if equation.target in state.reached or _is_recurrent(state, equation)
+        if equation.target in state.above
     ]
     if not readers:
         return None
@@ -238,12 +257,6 @@ def _adjoint(state: _State, tensor: Tensor) -> Derivation | None:
     return _written_out(derivation, state, tensor)
 
 
-def _is_recurrent(state: _State, equation: Equation) -> bool:
-    """An equation that stands earlier but reads this tensor through a shifted index."""
-    roles = {index.axis.role for index in equation.indices}
-    return state.root is None and bool(roles & {"layer", "time"})
-
-
 def _paths_reason(readers: Sequence[Equation]) -> str:
     names = " and ".join(equation.target for equation in readers)
     if len(readers) == 1:
@@ -254,10 +267,7 @@ def _paths_reason(readers: Sequence[Equation]) -> str:
 def _path(state: _State, equation: Equation, outer: Element, entry: Element) -> Term | None:
     """sum over the entries of one reader: its adjoint times its derivative by this entry."""
     taken = {index.name for index in (*outer.indices, *entry.indices)}
-    renamed = []
-    for index in equation.indices:
-        renamed.append(fresh(index, taken))
-        taken.add(renamed[-1].name)
+    renamed = all_fresh(equation.indices, taken)
     target = Element(equation.target, *renamed)
     partial = Partial(target, entry)
     if equation.target == state.goal.name:

@@ -36,7 +36,7 @@ from symbackprop.matrixform import (
     in_columns,
     letters_turned,
 )
-from symbackprop.network import Network, Tensor
+from symbackprop.network import Network, Tensor, reads
 from symbackprop.notation import Notation, scripted
 from symbackprop.terms import (
     Applied,
@@ -116,7 +116,8 @@ class Typesetting:
     def _split(self, record: Tensor, element: Element) -> tuple[list[Expr], list[Expr]]:
         labels, places = [], []
         for axis, written in zip(record.axes, element.indices, strict=True):
-            (labels if axis.role == "layer" else places).append(written)
+            counted = written + 1 if written.is_Integer and axis.start == 0 else written
+            (labels if axis.role == "layer" else places).append(counted)
         return labels, places
 
     def _marked(
@@ -187,8 +188,11 @@ class Typesetting:
         match = re.fullmatch(r"([A-Za-z])_?(\d+)_*", symbol.name)
         if match:
             return f"{match.group(1)}_{{{match.group(2)}}}"
-        plain = symbol.name.replace("_", r"\_")
-        return plain if len(plain) == 1 else rf"\mathrm{{{plain}}}"
+        if len(symbol.name) == 1 and symbol.name not in INDEX_LETTERS:
+            return str(symbol.name)
+        if "_" in symbol.name:
+            return rf"\text{{{symbol.name.replace('_', '-')}}}"
+        return rf"\mathrm{{{symbol.name}}}"
 
     def _fraction(self, expr: Expr) -> str:
         expr = expr.subs(self.sizes) if self.sizes else expr
@@ -261,7 +265,8 @@ class Typesetting:
         elif isinstance(base, Applied):
             rank = 5
         else:
-            rank = 4 if isinstance(base, Partial) else 0
+            constant = base.is_Add and any(addend.is_Number for addend in base.args)
+            rank = 3 if constant else 0
         if isinstance(base, Partial):
             rank = 2 if base.total else 4
         return rank, text(factor)
@@ -282,7 +287,9 @@ class Typesetting:
                 low, high = self.scalar(start), self.scalar(start + extent - 1)
                 return rf"\mathbf{{1}}_{{\lbrace {low} \le {self.scalar(argument)} \le {high}\rbrace}}"
             case Partial():
-                return self.partial(self.factor(factor.args[0]), self.factor(factor.args[1]))
+                shown = self.partial(self.factor(factor.args[0]), self.factor(factor.args[1]))
+                held = self._held(factor)
+                return rf"\left. {shown} \right|_{{{held}}}" if held else shown
         if factor.is_Pow:
             base = self.factor(factor.base)
             if isinstance(factor.base, Element):
@@ -290,6 +297,20 @@ class Typesetting:
             return f"{base}^{{{factor.exp}}}"
         inner = self.pointwise(factor)
         return inner if alone or not factor.is_Add else _parenthesised(inner)
+
+    def _held(self, partial: Partial) -> str:
+        """What is held fixed in a derivative within one equation, where that is not plain: a sum
+        with a name of its own that depends on the same variable."""
+        if partial.total or partial.args[0].tensor not in self.network.equation_of:
+            return ""
+        names = sorted(reads(self.network.equation_of[partial.args[0].tensor]))
+        held = [
+            name
+            for name in names
+            if self.network.by_name[name].kind == "auxiliary"
+            and partial.args[1].tensor in reads(self.network.equation_of[name])
+        ]
+        return ",".join(self.name(name) for name in held)
 
     def _powered(self, element: Element, exponent: int) -> str:
         return rf"\left({self.entry(element)}\right)^{{{exponent}}}"
@@ -446,12 +467,16 @@ def _parenthesised(inner: str) -> str:
     return rf"\left({inner}\right)"
 
 
+SECOND_LETTERS = {"i1": "p", "i2": "u", "j1": "q", "j2": "v", "k1": "r", "k2": "t"}
+INDEX_LETTERS = frozenset("ijknl") | frozenset(SECOND_LETTERS.values())
+
+
 def _index_name(name: str) -> str:
-    """A second index of one letter is primed: i, i', i''."""
+    """Further indices of one axis have letters of their own (i, p, u), then primes."""
     match = re.fullmatch(r"([A-Za-z]+)(\d+)", name)
     if match is None:
         return name
-    return match.group(1) + "'" * int(match.group(2))
+    return SECOND_LETTERS.get(name, match.group(1) + "'" * int(match.group(2)))
 
 
 def _affine_order(part: Expr) -> tuple[bool, bool, str]:

@@ -9,7 +9,7 @@ terms against the interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,6 +43,7 @@ from symbackprop.terms import (
     rename_apart,
     replace_factor,
     single,
+    substitute,
     text,
 )
 
@@ -72,7 +73,9 @@ def local_derivative(equation: Equation, written: Element, entry: Element, netwo
     renaming = dict(zip(equation.indices, written.indices, strict=True))
     pieces: list[Term] = []
     for term in equation.rhs.terms:
-        placed = _renamed(term, renaming, taken)
+        placed = substitute(rename_apart(term, taken), renaming)
+        if placed is None:
+            continue
         for position, factor in enumerate(placed.factors):
             for element in elements_in(factor):
                 if element.tensor == entry.tensor:
@@ -84,18 +87,6 @@ def local_derivative(equation: Equation, written: Element, entry: Element, netwo
                     whole = expression(product(1, (), (slope, *deltas)))
                     pieces.extend(replace_factor(placed, position, whole))
     return Expression(tuple(pieces))
-
-
-def _renamed(term: Term, renaming: Mapping[Index, Expr], taken: Iterable[str]) -> Term:
-    apart = rename_apart(term, taken)
-    moved = {old: new for old, new in renaming.items() if old != new}
-    if not moved:
-        return apart
-    changed = product(
-        apart.coefficient, apart.bound, (factor.xreplace(moved) for factor in apart.factors)
-    )
-    assert changed is not None
-    return changed
 
 
 @lru_cache(maxsize=65536)

@@ -387,6 +387,18 @@ def fresh(index: Index, taken: Iterable[str]) -> Index:
     return Index(f"{stem}{number}", index.axis)
 
 
+def all_fresh(indices: Sequence[Index], taken: Iterable[str]) -> tuple[Index, ...]:
+    """The indices under names that are not taken; an extent may read an index before it
+    (`n[l]`), and follows."""
+    used = set(taken)
+    moved: dict[Expr, Expr] = {}
+    for index in indices:
+        renamed = fresh(Index(index.name, index.axis.substitute(moved)), used)
+        used.add(renamed.name)
+        moved[index] = renamed
+    return tuple(moved.values())
+
+
 def _names(parts: Iterable[Expr]) -> set[str]:
     return {index.name for index in _indices_of(parts)}
 

@@ -39,7 +39,21 @@ class Maths:
     setting: Typesetting
 
 
-Inline = str | Maths | Chain
+@dataclass(frozen=True)
+class Code:
+    """A piece of program text inside a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Strong:
+    """Words that a reader looks for."""
+
+    text: str
+
+
+Inline = str | Maths | Chain | Code | Strong
 Line = tuple[Inline, ...]
 
 
@@ -57,20 +71,20 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Display:
-    """A chain on lines of its own, with the rule that leads to it and a number to refer to."""
+    """A chain on lines of its own. `rules` name what leads to each side after the first; `number`
+    is given when the document is put together."""
 
     chain: Chain
-    rule: str = ""
+    rules: tuple[str, ...] = ()
     number: int = 0
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are lines; `code` names the columns that hold code."""
+    """Rows of cells; every cell is a line."""
 
     header: tuple[Line, ...]
     rows: tuple[tuple[Line, ...], ...]
-    code: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

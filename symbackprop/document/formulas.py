@@ -18,6 +18,7 @@ from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
+from sympy import sympify
 
 from symbackprop.document.scene import Scene
 from symbackprop.evaluate import evaluate
@@ -137,7 +138,7 @@ def scalar(whole: Expression) -> Of:
 
 def addends(*factors: tuple[Any, ...]) -> Expression:
     """A sum of products of SymPy factors, in this order."""
-    return expression(*(product(1, (), parts) for parts in factors))
+    return expression(*(product(1, (), map(sympify, parts)) for parts in factors))
 
 
 def _open(places: Sequence[Any]) -> tuple[Index, ...]:

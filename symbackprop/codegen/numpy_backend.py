@@ -1,0 +1,657 @@
+"""Equations and adjoints as a NumPy module that reads as if written by hand.
+
+Owns: which lines are needed and in what order, names and shapes in comments, the helper
+functions a module carries along, and running our own text.
+Refuses: inventing a gradient. Each backward line is the result of a derivation, written through
+the outputs that the forward pass has kept; only the forward pass is rewritten for stability.
+Would be wrong if: a line read an array before it is assigned; lines are placed after whatever
+they read.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from sympy import Expr, Piecewise, Symbol, exp, log, tanh
+
+from symbackprop.codegen.numpy_text import (
+    CALLS,
+    Names,
+    Text,
+    expression_text,
+    numpy_expression,
+    readable_form,
+    scaled,
+)
+from symbackprop.codegen.stable_forward import ForwardPass, forward_pass
+from symbackprop.errors import UnsupportedError, printable
+from symbackprop.matrixform import (
+    Constant,
+    Divide,
+    Hadamard,
+    Leaf,
+    MatMul,
+    Node,
+    OneHot,
+    Ones,
+    Scale,
+    Sum,
+)
+from symbackprop.network import Network, Tensor
+from symbackprop.rules import through_output
+from symbackprop.scalars import FUNCTIONS, Z, ScalarFunction
+from symbackprop.terms import Delta, Element, Expression, Index, elements_in
+
+__all__ = [
+    "Line",
+    "Program",
+    "compile_source",
+    "emit",
+    "expression_of",
+    "numpy_expression",
+    "program",
+    "source_of",
+]
+
+FUNCTION = "loss_and_gradients"
+WIDEST_CODE = 60
+
+
+class Derived(Protocol):
+    """What is read of a derivation."""
+
+    @property
+    def of(self) -> str: ...
+    @property
+    def wrt(self) -> str: ...
+    @property
+    def indices(self) -> tuple[Index, ...]: ...
+    @property
+    def result(self) -> Expression: ...
+
+
+class Swept(Protocol):
+    """What is read of a sweep: its derivations by tensor name, and the network with adjoints."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def extended(self) -> Network: ...
+    @property
+    def derivations(self) -> Mapping[str, Derived]: ...
+
+
+@dataclass(frozen=True)
+class Line:
+    """`code`, with shapes in the comment at its right."""
+
+    code: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A module with one function. `arguments` come after `params`; `shapes` of all arrays given."""
+
+    title: str
+    notes: tuple[str, ...]
+    helpers: tuple[str, ...]
+    arguments: tuple[str, ...]
+    shapes: tuple[str, ...]
+    forward: tuple[Line, ...]
+    loss: tuple[Line, ...]
+    backward: tuple[Line, ...]
+    returned: str
+
+
+def emit(
+    swept: Swept,
+    wanted: Sequence[str] | None = None,
+    title: str = "",
+    sizes: Mapping[Symbol, int] | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The text of a module with `loss_and_gradients(params, x, y)` -> (loss, {"W1": dW1, ...}).
+
+    `wanted`: tensors to differentiate by (the parameters by default). `sizes`: numbers for the
+    comments; the code itself holds for every size.
+    Raises: UnsupportedError for a name that is not there, or an equation that has no NumPy form.
+    """
+    return source_of(program(swept, wanted, title, sizes, notes))
+
+
+def expression_of(derivation: Derived, network: Network) -> str | None:
+    """One NumPy expression for a gradient, `h2.T @ delta3`; None where there is none.
+
+    `network` is the one with adjoints (`Sweep.extended`).
+    """
+    try:
+        whole = through_output(derivation.result, network)
+        of_loss = derivation.of == network.loss
+        like = derivation.wrt if of_loss else ""
+        return expression_text(whole, derivation.indices, network, Names(), like)
+    except UnsupportedError:
+        return None
+
+
+def compile_source(source: str) -> Callable[..., Any]:
+    """The function of a module that `emit` has written: our own text, with names it has checked."""
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Import) and [a.name for a in statement.names] == ["numpy"]:
+            continue
+        if isinstance(statement, ast.FunctionDef) or _is_docstring(statement):
+            continue
+        raise UnsupportedError(f"line {statement.lineno}: not the text of an emitted module")
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "<symbackprop>", "exec"), namespace)
+    function: Callable[..., Any] = namespace[FUNCTION]
+    return function
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+# --------------------------------------------------------------------------------------------
+# Text of a program
+# --------------------------------------------------------------------------------------------
+
+
+def source_of(made: Program) -> str:
+    """The module: docstring, import, helpers, the function."""
+    lines = ['"""' + "\n\n".join([_quoted(made.title), *map(_quoted, made.notes)])]
+    lines[0] += '\n"""' if made.notes else '"""'
+    lines += ["", "import numpy as np", ""]
+    for helper in made.helpers:
+        lines += ["", helper, ""]
+    lines += ["", f"def {FUNCTION}({', '.join(('params', *made.arguments))}):"]
+    lines += ['    """The loss and its gradients.', ""]
+    lines += [f"    {row}" for row in _shape_rows(made.shapes)]
+    lines += ['    """']
+    body = [*made.forward, Line(""), *made.loss]
+    body += [Line(""), *made.backward] if made.backward else []
+    lines += _aligned([*body, Line(""), Line(f"return {made.returned}")])
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return printable(text).replace("\\", "\\\\").replace('"', "'")
+
+
+def _shape_rows(shapes: Sequence[str]) -> list[str]:
+    rows, current = [], "Shapes: "
+    for place, shape in enumerate(shapes):
+        piece = shape + (", " if place < len(shapes) - 1 else ".")
+        if len(current) + len(piece) > 88:
+            rows.append(current.rstrip())
+            current = "    "
+        current += piece
+    return [*rows, current.rstrip()]
+
+
+def _aligned(lines: Sequence[Line]) -> Iterator[str]:
+    widths = [len(line.code) for line in lines if line.comment and len(line.code) <= WIDEST_CODE]
+    width = max(widths, default=0)
+    for line in lines:
+        text = f"    {line.code:<{width}}  # {line.comment}" if line.comment else f"    {line.code}"
+        yield text.rstrip()
+
+
+# --------------------------------------------------------------------------------------------
+# Which lines, in what order
+# --------------------------------------------------------------------------------------------
+
+
+def program(
+    swept: Swept,
+    wanted: Sequence[str] | None = None,
+    title: str = "",
+    sizes: Mapping[Symbol, int] | None = None,
+    notes: Sequence[str] = (),
+) -> Program:
+    """The lines that the loss and the wanted gradients need, and no others."""
+    network = swept.network
+    asked = tuple(t.name for t in network.of_kind("parameter")) if wanted is None else tuple(wanted)
+    writing = _Writing.of(swept, asked, sizes or {})
+    backward = writing.backward(asked)
+    forward, loss = writing.forward(backward)
+    code = [line.code for line in (*forward, *loss, *backward.lines)]
+    helpers = _helpers(code, network)
+    _refuse_names(network, helpers)
+    arguments = [t.name for t in (*network.of_kind("input"), *network.of_kind("label"))]
+    if not network.of_kind("label") and "y" not in network.by_name:
+        arguments.append("y=None")
+    return Program(
+        title or f"Loss and gradients of the network {network.name}.",
+        tuple(notes),
+        tuple(helpers.values()),
+        tuple(arguments),
+        tuple(
+            f"{t.name} {writing.shape(t)}"
+            for t in network.of_kind("input", "label", "parameter")
+        ),
+        (Line("# forward"), *writing.unpacked(asked, code), *writing.counted(code), *forward),
+        (Line("# loss"), *loss),
+        (Line("# backward"), *backward.lines) if backward.lines else (),
+        writing.returned(asked),
+    )
+
+
+@dataclass(frozen=True)
+class _Backward:
+    """Backward lines, and the tensors of the forward pass that they read."""
+
+    lines: tuple[Line, ...]
+    reads: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """One emission: the forward pass in its stable form, and every name that is used."""
+
+    swept: Swept
+    pass_: ForwardPass
+    results: Mapping[str, Expression]
+    adjoints: Mapping[str, str]
+    names: Names
+    sizes: Mapping[Symbol, int]
+    loss_name: str
+
+    @classmethod
+    def of(cls, swept: Swept, asked: Sequence[str], sizes: Mapping[Symbol, int]) -> _Writing:
+        pass_ = forward_pass(swept.network, swept.extended)
+        adjoints = _adjoint_names(swept)
+        for name in asked:
+            if swept.network.resolve(name) not in adjoints:
+                raise UnsupportedError(
+                    f"no gradient with respect to {printable(name)}; there is one for "
+                    + ", ".join(adjoints)
+                )
+        results = _needed_results(swept, pass_, adjoints, asked)
+        taken = {tensor.name for tensor in pass_.network.tensors} | _RESERVED
+        loss_name = "loss" if "loss" not in pass_.network.by_name else swept.network.loss
+        return cls(swept, pass_, results, adjoints, _size_names(swept.network, taken | {
+            loss_name
+        }), sizes, loss_name)
+
+    # ---- forward
+
+    def forward(self, backward: _Backward) -> tuple[list[Line], list[Line]]:
+        """The lines before the loss and the loss itself."""
+        goal = self.swept.network.loss
+        needed = set(backward.reads) | {goal}
+        lines: list[Line] = []
+        loss: list[Line] = []
+        for line in reversed(self.pass_.lines):
+            if line.target in needed:
+                needed |= line.reads
+                (loss if line.target == goal else lines).insert(0, self._assignment(line))
+        return lines, loss
+
+    def _assignment(self, line: Any) -> Line:
+        tensor = self.pass_.network.by_name[line.target]
+        if line.call:
+            return Line(f"{tensor.name} = {line.call}", self.shape(tensor))
+        equation = line.equation
+        _refuse_recurrence(equation, line.reads)
+        name = self.loss_name if tensor.name == self.swept.network.loss else tensor.name
+        (written,) = self._written(
+            name, equation.rhs, equation.indices, tensor, f"equation of {tensor.name}", ""
+        )
+        return written
+
+    # ---- backward
+
+    def backward(self, asked: Sequence[str]) -> _Backward:
+        """Adjoints from the loss backwards, each gradient as soon as all that it reads is there."""
+        gradients = [self.swept.network.resolve(name) for name in asked]
+        order = [name for name in self.swept.derivations if name in self.results]
+        inner = [name for name in order if self.swept.network.by_name[name].kind not in _GIVEN]
+        waiting = [name for name in dict.fromkeys(gradients) if name not in inner]
+        lines: list[Line] = []
+        known: set[str] = set()
+        for name in (None, *inner):
+            if name is not None:
+                lines += self._adjoint(name)
+                known.add(self.adjoints[name])
+            ready = [g for g in waiting if self._adjoints_in(g) <= known]
+            waiting = [g for g in waiting if g not in ready]
+            for gradient in ready:
+                lines += self._adjoint(gradient)
+        assert not waiting, waiting
+        own = set(self.adjoints.values())
+        reads = {name for whole in self.results.values() for name in _tensors_in(whole)} - own
+        likes = {tensor for tensor in self.adjoints if any(
+            f"_like({tensor})" in line.code for line in lines
+        )}
+        return _Backward(tuple(lines), frozenset(reads | likes))
+
+    def _adjoints_in(self, name: str) -> set[str]:
+        own = set(self.adjoints.values())
+        whole = self.results.get(name)
+        return set() if whole is None else {n for n in _tensors_in(whole) if n in own}
+
+    def _adjoint(self, name: str) -> list[Line]:
+        tensor = self.swept.network.by_name[name]
+        target = self.adjoints[name]
+        whole = self.results.get(name)
+        if whole is None or whole.is_zero:
+            return [Line(f"{target} = np.zeros_like({name})", self.shape(tensor))]
+        indices = self.swept.derivations[name].indices
+        return self._written(target, whole, indices, tensor, f"gradient by {name}", name)
+
+    # ---- one line
+
+    def _written(
+        self,
+        target: str,
+        whole: Expression,
+        indices: tuple[Index, ...],
+        tensor: Tensor,
+        where: str,
+        like: str,
+    ) -> list[Line]:
+        network = self.pass_.network
+        node = readable_form(whole, indices, network)
+        if node is None:
+            text = expression_text(whole, indices, network, self.names, like, where)
+            return [Line(f"{target} = {text}", self.shape(tensor))]
+        idiom = self._less_one_hot(target, node)
+        if idiom:
+            return [Line(idiom[0], self.shape(tensor)), *map(Line, idiom[1:])]
+        text = numpy_expression(node, self.names, like)
+        return [Line(f"{target} = {text}", self._comment(node, tensor))]
+
+    def _less_one_hot(self, target: str, node: Node) -> list[str]:
+        """(yhat - onehot(y)) / N without the matrix of ones and zeros: subtract at its places."""
+        scale, body = (node.coefficient, node.inner) if isinstance(node, Scale) else (None, node)
+        if not isinstance(body, Sum) or len(body.parts) != 2:
+            return []
+        first, second = body.parts
+        match second:
+            case Scale(inner=OneHot() as pick) if second.coefficient == -1:
+                pass
+            case _:
+                return []
+        if not isinstance(first, Leaf) or first.transposed or pick.transposed:
+            return []
+        both = pick.row is not None and pick.col is not None
+        rows = ""
+        if both:
+            assert pick.row is not None
+            rows = f"np.arange({self.names.size(pick.row.axis.extent)}), "
+        lines = [f"{target} = {first.tensor}.copy()", f"{target}[{rows}{pick.tensor}] -= 1"]
+        if scale is not None:
+            text = scaled(scale, Text(target, 6, True, True), self.names).text
+            lines.append(f"{target} = {text}")
+        return lines
+
+    # ---- shapes
+
+    def shape(self, tensor: Tensor) -> str:
+        return _shape(self._extent(extent) for extent in tensor.shape)
+
+    def _extent(self, extent: Expr) -> str:
+        if extent in self.sizes:
+            return str(self.sizes[extent])
+        return self.names.size(extent)
+
+    def _comment(self, node: Node, tensor: Tensor) -> str:
+        """`(4, N) @ (N, 3) -> (4, 3)` where the line is one product of two arrays."""
+        found = list(_products(node))
+        if len(found) != 1:
+            return self.shape(tensor) if tensor.indices else ""
+        left, right = (self._shape_of(part) for part in found[0])
+        return f"{left} @ {right} -> {self.shape(tensor)}"
+
+    def _shape_of(self, node: Node) -> str:
+        present = (index for index in (node.row, node.col) if index is not None)
+        return _shape(self._extent(index.axis.extent) for index in present)
+
+    # ---- around
+
+    def unpacked(self, asked: Sequence[str], code: Sequence[str]) -> list[Line]:
+        """`W1, b1 = params["W1"], params["b1"]`, one line a layer."""
+        network = self.swept.network
+        words = _words(code) | _words(self.counted(code), key=lambda line: line.code)
+        groups: dict[object, list[str]] = {}
+        for tensor in network.of_kind("parameter"):
+            if tensor.name in words:
+                groups.setdefault(tensor.layer or tensor.name, []).append(tensor.name)
+        return [Line(f"{', '.join(names)} = {_looked_up(names)}") for names in groups.values()]
+
+    def counted(self, code: Sequence[str]) -> list[Line]:
+        """`N = x.shape[0]` for every size that the code uses."""
+        words = _words(code)
+        lines = []
+        for symbol, name in self.names.sizes.items():
+            if name in words:
+                lines.append(Line(f"{name} = {self._measured(symbol)}"))
+        return lines
+
+    def _measured(self, symbol: Expr) -> str:
+        network = self.swept.network
+        for tensor in (
+            *network.of_kind("input"),
+            *network.of_kind("parameter"),
+            *network.of_kind("label"),
+        ):
+            for axis, extent in enumerate(tensor.shape):
+                if extent == symbol:
+                    return f"{tensor.name}.shape[{axis}]"
+        raise UnsupportedError(f"no array of the network tells the size {symbol}")
+
+    def returned(self, asked: Sequence[str]) -> str:
+        resolve = self.swept.network.resolve
+        entries = [f'"{name}": {self.adjoints[resolve(name)]}' for name in asked]
+        flat = f"{self.loss_name}, {{{', '.join(entries)}}}"
+        if len(flat) <= 80:
+            return flat
+        rows = "".join(f"        {entry},\n" for entry in entries)
+        return f"{self.loss_name}, {{\n{rows}    }}"
+
+
+def _looked_up(names: Sequence[str]) -> str:
+    return ", ".join(f'params["{name}"]' for name in names)
+
+
+_GIVEN = ("input", "parameter", "label")
+
+
+def _adjoint_names(swept: Swept) -> dict[str, str]:
+    """Tensor -> name of its adjoint; `extended` holds adjoints in the order of the tensors."""
+    primal = [t.name for t in swept.network.tensors if t.kind not in ("label", "loss")]
+    adjoint = [t.name for t in swept.extended.tensors if t.kind == "adjoint"]
+    return dict(zip(primal, adjoint, strict=True))
+
+
+def _needed_results(
+    swept: Swept, pass_: ForwardPass, adjoints: Mapping[str, str], asked: Sequence[str]
+) -> dict[str, Expression]:
+    """The derivations that the wanted ones rest on, written through outputs that are kept."""
+    owner = {adjoint: name for name, adjoint in adjoints.items()}
+    found: dict[str, Expression] = {}
+    waiting = [swept.network.resolve(name) for name in asked]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in swept.derivations:
+            continue
+        result = through_output(swept.derivations[name].result, swept.network)
+        found[name] = pass_.stabilised(result)
+        waiting += [owner[read] for read in sorted(_tensors_in(found[name])) if read in owner]
+    return found
+
+
+def _tensors_in(whole: Expression) -> set[str]:
+    found: set[str] = set()
+    for term in whole.terms:
+        for factor in term.factors:
+            found |= {element.tensor for element in elements_in(factor)}
+            if factor.has(Delta):
+                found |= {element.tensor for element in factor.atoms(Element)}
+    return found
+
+
+def _products(node: Node) -> Iterator[tuple[Node, Node]]:
+    """Matrix products of two arrays within a line that is otherwise pointwise."""
+    match node:
+        case MatMul(parts=(left, right)):
+            inner = left.col is not None
+            if inner and not isinstance(left, Ones) and not isinstance(right, Ones):
+                yield left, right
+        case Scale(inner=inner_node):
+            yield from _products(inner_node)
+        case Hadamard(parts=parts) | Sum(parts=parts):
+            for part in parts:
+                yield from _products(part)
+        case Divide(numerator=above, denominator=below):
+            yield from _products(above)
+            yield from _products(below)
+        case Constant():
+            return
+        case _:
+            return
+
+
+def _shape(extents: Iterable[str]) -> str:
+    texts = list(extents)
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def _refuse_recurrence(equation: Any, reads: frozenset[str]) -> None:
+    if equation.target in reads:
+        raise UnsupportedError(
+            f"equation of {equation.target}: it reads itself at another position; NumPy code for "
+            "recurrences is not supported"
+        )
+
+
+# --------------------------------------------------------------------------------------------
+# Names
+# --------------------------------------------------------------------------------------------
+
+_RESERVED = frozenset({"np", "numpy", "params", FUNCTION, "None", "True", "False"})
+
+
+def _words(code: Iterable[Any], key: Callable[[Any], str] = str) -> set[str]:
+    return {word for text in code for word in re.findall(r"[^\W\d]\w*", key(text))}
+
+
+def _size_names(network: Network, taken: Iterable[str]) -> Names:
+    """An identifier for each size that no array and no word of Python uses already."""
+    used = set(taken) | set(FUNCTIONS)
+    names: dict[Expr, str] = {}
+    symbols = {s for t in network.tensors for extent in t.shape for s in extent.free_symbols}
+    for symbol in sorted(symbols, key=lambda symbol: symbol.name):
+        if isinstance(symbol, Index):
+            continue
+        name = symbol.name if symbol.name.isidentifier() else "size"
+        while name in used or keyword.iskeyword(name):
+            name += "_"
+        used.add(name)
+        names[symbol] = name
+    return Names(names)
+
+
+def _refuse_names(network: Network, helpers: Mapping[str, str]) -> None:
+    for tensor in network.tensors:
+        name = tensor.name
+        bad = not name.isidentifier() or not name.isascii() or keyword.iskeyword(name)
+        if bad or name in _RESERVED or name in helpers:
+            raise UnsupportedError(
+                f"tensor {printable(name)!r}: no array in the code can have this name; rename it"
+            )
+
+
+# --------------------------------------------------------------------------------------------
+# Helper functions
+# --------------------------------------------------------------------------------------------
+
+STABLE_HELPERS: Mapping[str, str] = {
+    "sigmoid": """\
+def sigmoid(z):
+    e = np.exp(-np.where(z.real >= 0, z, -z))
+    return np.where(z.real >= 0, 1, e) / (1 + e)""",
+    "softplus": """\
+def softplus(z):
+    e = np.exp(-np.where(z.real >= 0, z, -z))
+    return np.where(z.real >= 0, z, 0) + np.log1p(e)""",
+    "softmax": """\
+def softmax(z):
+    e = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)""",
+    "log_softmax": """\
+def log_softmax(z):
+    shifted = z - z.real.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))""",
+}
+
+
+def _helpers(code: Iterable[str], network: Network) -> dict[str, str]:
+    """The helper functions that the code calls, and those that they call; by name."""
+    called = {name for text in code for name in re.findall(r"(?<![\w.])(\w+)\(", text)}
+    found: dict[str, str] = {}
+    for name in sorted(called):
+        text = _helper(name, network)
+        if text:
+            found |= _helpers(text.splitlines()[1:], network)
+            found[name] = text
+    return found
+
+
+def _helper(name: str, network: Network) -> str:
+    if name in STABLE_HELPERS:
+        return STABLE_HELPERS[name]
+    stem = name
+    order = 0
+    while stem.endswith("_prime") and stem not in network.functions:
+        stem, order = stem.removesuffix("_prime"), order + 1
+    if stem not in network.functions:
+        return ""
+    function = network.functions[stem]
+    return f"def {name}(z):\n    return {_definition(function, order)}"
+
+
+def _definition(function: ScalarFunction, order: int) -> str:
+    """f, f' or f'' at `z`; through the stable f where an identity is known."""
+    if order == 1 and function.through is not None and function.name in STABLE_HELPERS:
+        output = Symbol(f"{function.name}(z)")
+        return _scalar_text(function.through(output, Z))
+    return _scalar_text(function.value(Z, order))
+
+
+def _scalar_text(node: Expr) -> str:
+    """A SymPy expression of one variable, with parentheses wherever they might matter."""
+    if node.is_Symbol:
+        return str(node.name)
+    if node.is_Rational:
+        return str(int(node)) if node.is_Integer else repr(float(node))
+    if isinstance(node, Piecewise):
+        (first, condition), (second, _) = node.args
+        return _branches(first, f"{condition.lhs.name}.real > {condition.rhs}", second)
+    for kind, name in ((exp, "exp"), (log, "log"), (tanh, "tanh")):
+        if isinstance(node, kind):
+            return f"{CALLS[name]}({_scalar_text(node.args[0])})"
+    if getattr(node, "function", None) in FUNCTIONS:
+        return f"{node.function}({_scalar_text(node.argument)})"
+    if node.is_Pow:
+        return f"({_scalar_text(node.base)}) ** ({_scalar_text(node.exp)})"
+    if node.is_Add or node.is_Mul:
+        parts = [_scalar_text(part) for part in node.as_ordered_terms()] if node.is_Add else [
+            f"({_scalar_text(part)})" if part.is_Add else _scalar_text(part) for part in node.args
+        ]
+        return (" + " if node.is_Add else " * ").join(parts)
+    raise UnsupportedError(f"no NumPy text for {type(node).__name__} in a scalar function")
+
+
+def _branches(first: Expr, condition: str, second: Expr) -> str:
+    """Constants take the type of `z`, so that float32 stays float32."""
+    texts = [_scalar_text(first), _scalar_text(second)]
+    if not first.free_symbols and not second.free_symbols:
+        texts[0] = "np.ones_like(z)" if first == 1 else f"{texts[0]} * np.ones_like(z)"
+    return f"np.where({condition}, {texts[0]}, {texts[1]})"

@@ -1,0 +1,703 @@
+"""Matrix algebra as NumPy expressions.
+
+Owns: how a matrix-form node, or an index expression without matrix form, is written with `@`,
+`*`, sums, broadcasting and as few parentheses as possible. `einsum` stands only where no matrix
+form exists.
+Refuses: affine index arguments and range guards, which NumPy has no short form for.
+Would be wrong if: two arrays met that NumPy broadcasts in another way than the formula; so every
+text carries which of its two directions it really has.
+
+A tensor with one axis is a 1-d array, whether the formula has it as a row or as a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sympy import Expr, S
+
+from symbackprop.errors import UnsupportedError
+from symbackprop.matrixform import (
+    Constant,
+    Diag,
+    Divide,
+    Hadamard,
+    Identity,
+    Leaf,
+    Map,
+    MatMul,
+    Node,
+    OneHot,
+    Ones,
+    Power,
+    Scale,
+    Sum,
+    matrix_form,
+    transpose,
+)
+from symbackprop.network import Network
+from symbackprop.terms import (
+    Applied,
+    Delta,
+    Element,
+    Expression,
+    Guard,
+    Index,
+    Term,
+    indices_in,
+)
+
+# How tightly a text holds together; `@` and `*` are kept apart, so that a reader need not know
+# which of them Python does first.
+COMPARISON, SUM, PRODUCT, MATRIX_PRODUCT, MINUS, POWER, ATOM = range(7)
+
+
+@dataclass(frozen=True)
+class Text:
+    """An expression. `rows`, `cols`: whether the array really has these directions of its node,
+    or relies on broadcasting. `truth`: the array holds booleans, `leads_truth`: its first operand
+    does, so that a sign or a number in front would turn it into whole numbers. `column`: the
+    text that keeps a summed axis."""
+
+    text: str
+    level: int
+    rows: bool
+    cols: bool
+    truth: bool = False
+    leads_truth: bool = False
+    column: str = ""
+
+    def held(self, level: int) -> str:
+        return self.text if self.level >= level else f"({self.text})"
+
+    def as_factor(self, first: bool) -> str:
+        loose = self.level == MATRIX_PRODUCT or (not first and self.level < POWER)
+        return f"({self.text})" if loose else self.held(PRODUCT)
+
+    def as_operand(self) -> str:
+        return self.text if self.level in (MATRIX_PRODUCT, POWER, ATOM) else f"({self.text})"
+
+
+@dataclass(frozen=True)
+class Names:
+    """How sizes are written; those not named here appear under their own letters."""
+
+    sizes: Mapping[Expr, str] = field(default_factory=dict)
+
+    def size(self, extent: Expr) -> str:
+        return number(extent, self).held(SUM)
+
+
+def numpy_expression(node: Node, names: Names | None = None, like: str = "") -> str:
+    """The node as one NumPy expression; `like` names a tensor of the same shape, if there is one.
+
+    Without it a constant matrix reads `np.ones((N, K))`, with it `np.ones_like(z)`.
+    """
+    return _Writer(names or Names(), like).finished(node).text
+
+
+def expression_text(
+    whole: Expression,
+    indices: Sequence[Index],
+    network: Network,
+    names: Names,
+    like: str = "",
+    where: str = "",
+) -> str:
+    """An index expression as one NumPy expression, by its matrix form or else by `einsum`.
+
+    Raises: UnsupportedError naming `where` if it has neither.
+    """
+    node = readable_form(whole, indices, network)
+    if node is not None:
+        return numpy_expression(node, names, like)
+    return _IndexWriter(network, names, where).whole(whole, tuple(indices))
+
+
+def readable_form(
+    whole: Expression, indices: Sequence[Index], network: Network
+) -> Node | None:
+    """The matrix form, unless it speaks of layers, which arrays here do not have."""
+    if any(index.axis.role in ("layer", "time") for index in indices):
+        return None
+    return matrix_form(whole, indices, network)
+
+
+# --------------------------------------------------------------------------------------------
+# Numbers
+# --------------------------------------------------------------------------------------------
+
+
+def number(value: Expr, names: Names) -> Text:
+    """A number or a size: `3`, `N`, `N * d`, `1 / N`."""
+    above, below = value.as_numer_denom()
+    top = _whole(above, names)
+    if below == 1:
+        return top
+    return Text(f"{top.held(PRODUCT)} / {_whole(below, names).held(POWER)}", PRODUCT, False, False)
+
+
+def _whole(value: Expr, names: Names) -> Text:
+    if value in names.sizes:
+        return Text(names.sizes[value], ATOM, False, False)
+    if value.is_Number:
+        text = str(int(value)) if value.is_Integer else repr(float(value))
+        return Text(text, MINUS if value.is_negative else ATOM, False, False)
+    if value.is_Symbol:
+        return Text(value.name, ATOM, False, False)
+    parts = sorted((_whole(part, names) for part in value.args), key=lambda part: part.text)
+    if value.is_Add:
+        return Text(" + ".join(part.text for part in parts), SUM, False, False)
+    if value.is_Mul:
+        return Text(" * ".join(part.held(MINUS) for part in parts), PRODUCT, False, False)
+    if value.is_Pow and value.exp.is_Integer and value.exp > 0:
+        base = _whole(value.base, names).held(ATOM)
+        return Text(f"{base} ** {value.exp}", POWER, False, False)
+    raise UnsupportedError(f"no NumPy text for the number {value}")
+
+
+def scaled(coefficient: Expr, inner: Text, names: Names) -> Text:
+    """`2 * a / N`: whole numbers in front, denominators behind."""
+    above, below = coefficient.as_numer_denom()
+    sign = above.could_extract_minus_sign()
+    above = -above if sign else above
+    held = inner
+    if inner.leads_truth and (sign or above != 1):
+        held = replace(inner, text=f"({inner.text})", level=ATOM)
+    if above == 1 and sign:
+        body = f"-{held.as_factor(first=True)}"
+        level = PRODUCT if held.level == PRODUCT else MINUS
+    elif above == 1:
+        body, level = held.as_factor(first=True), max(held.level, PRODUCT)
+    else:
+        front = _whole(above, names).held(PRODUCT)
+        body, level = f"{'-' if sign else ''}{front} * {_flat(held)}", PRODUCT
+    if below == 1:
+        return replace(inner, text=body, level=level, column="", truth=False, leads_truth=False)
+    text = f"{body} / {_whole(below, names).held(POWER)}"
+    return replace(inner, text=text, level=PRODUCT, column="", truth=False, leads_truth=False)
+
+
+def _flat(held: Text) -> str:
+    """A product behind a number: `2 * a * b`."""
+    return held.text if held.level == PRODUCT else held.as_factor(first=False)
+
+
+# --------------------------------------------------------------------------------------------
+# Functions
+# --------------------------------------------------------------------------------------------
+
+CALLS: Mapping[str, str] = {"exp": "np.exp", "log": "np.log", "tanh": "np.tanh"}
+
+
+def call(function: str, order: int, argument: Text) -> Text:
+    """A scalar function, entry by entry: of NumPy, or a helper of the same name."""
+    if function == "relu" and order == 0:
+        return replace(argument, text=f"np.maximum({argument.text}, 0)", level=ATOM, column="")
+    if function == "relu" and order == 1:
+        text = f"{argument.held(SUM)} > 0"
+        return replace(
+            argument, text=text, level=COMPARISON, column="", truth=True, leads_truth=True
+        )
+    name = CALLS.get(function, function) if order == 0 else function + "_prime" * order
+    return replace(argument, text=f"{name}({argument.text})", level=ATOM, column="")
+
+
+# --------------------------------------------------------------------------------------------
+# Nodes
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Writer:
+    names: Names
+    like: str = ""
+
+    def finished(self, node: Node) -> Text:
+        """The node as an array of its own shape, never of booleans."""
+        return self._full(node, self.like)
+
+    def _full(self, node: Node, like: str = "") -> Text:
+        text = self._firm(node)
+        if self._is_full(node, text):
+            return text
+        return self._spread(node, like)
+
+    def _is_full(self, node: Node, text: Text) -> bool:
+        return (text.rows or node.row is None) and (text.cols or node.col is None)
+
+    def _spread(self, node: Node, like: str) -> Text:
+        """A number or a vector repeated over the whole shape."""
+        if isinstance(node, Scale):
+            return scaled(node.coefficient, self._spread(node.inner, like), self.names)
+        ones = Text(self._ones(node, like), ATOM, True, True)
+        if isinstance(node, Constant):
+            return scaled(node.value, ones, self.names)
+        text = self._firm(node)
+        if text.text == "1":
+            return ones
+        return Text(f"{ones.text} * {text.as_factor(first=False)}", PRODUCT, True, True)
+
+    def _ones(self, node: Node, like: str) -> str:
+        if like:
+            return f"np.ones_like({like})"
+        extents = [self.names.size(i.axis.extent) for i in (node.row, node.col) if i is not None]
+        return f"np.ones({extents[0] if len(extents) == 1 else f'({extents[0]}, {extents[1]})'})"
+
+    def _firm(self, node: Node) -> Text:
+        """Booleans turned into numbers of the type of what they were made from."""
+        text = self.write(node)
+        if not text.truth:
+            return text
+        match node:
+            case Map(inner=inner):
+                made = self.write(inner)
+                firm = f"np.where({text.text}, np.ones_like({made.text}), 0)"
+            case Hadamard(parts=(first, *rest)):
+                made = self._firm(first)
+                firm = " * ".join(
+                    [made.as_factor(first=True), *(self.write(p).as_factor(False) for p in rest)]
+                )
+                return replace(text, text=firm, level=PRODUCT, truth=False, leads_truth=False)
+            case Power(inner=inner):
+                return self._firm(inner)
+            case _:
+                firm = f"np.where({text.text}, 1.0, 0.0)"
+        return replace(text, text=firm, level=ATOM, truth=False, leads_truth=False)
+
+    def write(self, node: Node) -> Text:
+        rows, cols = node.row is not None, node.col is not None
+        match node:
+            case Leaf():
+                if node.labels:
+                    raise UnsupportedError(f"{node.tensor} has a layer axis; NumPy code has none")
+                turned = ".T" if node.transposed and rows and cols else ""
+                return Text(node.tensor + turned, ATOM, rows, cols)
+            case OneHot():
+                return Text(self._one_hot(node), COMPARISON, rows, cols, True, True)
+            case Identity():
+                assert node.row is not None
+                extent = self.names.size(node.row.axis.extent)
+                return Text(f"np.eye({extent})", ATOM, rows, cols)
+            case Ones():
+                return Text("1", ATOM, False, False)
+            case Constant():
+                return number(node.value, self.names)
+            case Diag():
+                return Text(f"np.diag({self._diagonal(node)})", ATOM, rows, cols)
+            case Map():
+                return call(node.function, node.order, self.write(node.inner))
+            case MatMul():
+                return self._chain(node)
+            case Hadamard():
+                return self._turned(node) or self._entrywise(node.parts)
+            case Divide():
+                return self._turned(node) or self._quotient(node)
+            case Power():
+                inner = self._firm(node.inner)
+                text = f"{inner.held(ATOM)} ** {node.exponent}"
+                return replace(inner, text=text, level=POWER, column="", leads_truth=False)
+            case Scale():
+                return scaled(node.coefficient, self.write(node.inner), self.names)
+            case Sum():
+                return self._turned(node) or self._sum(node.parts)
+            case _:
+                raise AssertionError(f"no NumPy text for {type(node).__name__}")
+
+    def _one_hot(self, node: OneHot) -> str:
+        both = node.row is not None and node.col is not None
+        axis = (node.row if node.transposed else node.col) if both else (node.row or node.col)
+        assert axis is not None
+        classes = f"np.arange({self.names.size(axis.axis.extent)})"
+        if not both:
+            return f"{classes} == {node.tensor}"
+        if node.transposed:
+            return f"{classes}[:, None] == {node.tensor}"
+        return f"{classes} == {node.tensor}[:, None]"
+
+    def _diagonal(self, node: Diag) -> str:
+        return self._full(node.inner).text
+
+    def _turned(self, node: Node) -> Text | None:
+        """`(a * b).T` in place of `a.T * b.T`."""
+        upright, turned = _orientations(node)
+        if not turned or upright:
+            return None
+        inner = self.write(transpose(node))
+        if not (inner.rows and inner.cols) or inner.truth:
+            return None
+        return Text(f"{inner.held(ATOM)}.T", ATOM, inner.cols, inner.rows)
+
+    # ---- entry by entry
+
+    def _entrywise(self, parts: Sequence[Node]) -> Text:
+        texts = sorted((self.write(part) for part in parts), key=lambda text: text.truth)
+        truth = all(text.truth for text in texts)
+        joined = " * ".join(t.as_factor(first=p == 0) for p, t in enumerate(texts))
+        return Text(
+            joined,
+            PRODUCT,
+            any(t.rows for t in texts),
+            any(t.cols for t in texts),
+            truth,
+            truth or texts[0].leads_truth,
+        )
+
+    def _quotient(self, node: Divide) -> Text:
+        above, below = self.write(node.numerator), self._firm(node.denominator)
+        text = f"{above.as_factor(first=True)} / {below.held(POWER)}"
+        return Text(
+            text,
+            PRODUCT,
+            above.rows or below.rows,
+            above.cols or below.cols,
+            False,
+            above.leads_truth,
+        )
+
+    def _sum(self, parts: Sequence[Node]) -> Text:
+        body = ""
+        rows = cols = False
+        for place, part in enumerate(parts):
+            sign, rest = _signed(part)
+            text = self._firm(rest) if place == 0 or len(parts) == 1 else self.write(rest)
+            rows, cols = rows or text.rows, cols or text.cols
+            if place == 0:
+                body = f"-{text.as_factor(first=True)}" if sign else text.held(SUM)
+            else:
+                body += f" {'-' if sign else '+'} {text.held(PRODUCT)}"
+        return Text(body, SUM, rows, cols)
+
+    # ---- matrix products
+
+    def _chain(self, node: MatMul) -> Text:
+        """A product of matrices; where it passes through a single row or column, the pieces
+        meet entry by entry: `np.outer`, or broadcasting where one of them is all ones."""
+        pieces = [self._segment(parts) for parts in _segments(node.parts)]
+        if len(pieces) == 1:
+            return pieces[0]
+        left = pieces[0] if node.row is not None else None
+        right = pieces[-1] if node.col is not None else None
+        left = None if left is None or left.text == "1" else left
+        right = None if right is None or right.text == "1" else right
+        middle = pieces[node.row is not None : len(pieces) - (node.col is not None)]
+        if left is not None and right is not None:
+            body = Text(f"np.outer({left.text}, {right.text})", ATOM, True, True)
+        elif left is not None:
+            text = left.column or f"{left.held(ATOM)}[:, None]"
+            body = left if node.col is None else Text(text, ATOM, True, False)
+        elif right is not None:
+            body = right
+        else:
+            body = middle.pop(0) if middle else Text("1", ATOM, False, False)
+        for factor in middle:
+            text = f"{factor.as_factor(first=True)} * {body.as_factor(first=False)}"
+            body = replace(body, text=text, level=PRODUCT, column="")
+        return body
+
+    def _segment(self, parts: Sequence[Node]) -> Text:
+        """Matrices, rows and columns that meet along real axes."""
+        kept = [p for p in parts if not isinstance(p, Identity)] or [parts[0]]
+        if len(kept) == 1:
+            (lone,) = kept
+            return self._firm(lone) if isinstance(lone, Ones) else self._full(lone)
+        lead, trail = isinstance(kept[0], Ones), isinstance(kept[-1], Ones)
+        core = kept[lead : len(kept) - trail]
+        if not core:
+            extent = kept[0].col
+            assert extent is not None
+            return number(extent.axis.extent, self.names)
+        if len(core) == 1:
+            return self._summed(core[0], lead, trail)
+        operands = [self._summed(core[0], lead, False), *map(self._operand, core[1:-1])]
+        operands.append(self._summed(core[-1], False, trail))
+        return self._multiplied(core, operands, lead, trail)
+
+    def _operand(self, node: Node) -> Text:
+        return Text(self._diagonal(node), ATOM, True, True) if isinstance(node, Diag) else (
+            self._full(node)
+        )
+
+    def _summed(self, node: Node, over_rows: bool, over_cols: bool) -> Text:
+        """The node summed over its rows, its columns, or both."""
+        if isinstance(node, Diag):
+            diagonal = Text(self._diagonal(node), ATOM, not over_rows, not over_cols)
+            both = over_rows and over_cols
+            return Text(f"{diagonal.held(ATOM)}.sum()", ATOM, False, False) if both else diagonal
+        if not over_rows and not over_cols:
+            return self._full(node)
+        if isinstance(node, Scale):
+            return scaled(
+                node.coefficient, self._summed(node.inner, over_rows, over_cols), self.names
+            )
+        picked = self._picked(node, over_rows, over_cols)
+        if picked is not None:
+            return picked
+        body = self._full(node).held(ATOM)
+        if node.row is None or node.col is None or (over_rows and over_cols):
+            return Text(f"{body}.sum()", ATOM, False, False)
+        axis = 0 if over_rows else 1
+        if body.endswith(".T"):
+            text = f"{body.removesuffix('.T')}.sum(axis={1 - axis})"
+            return Text(text, ATOM, over_cols, over_rows)
+        column = f"{body}.sum(axis=1, keepdims=True)" if axis == 1 else ""
+        return Text(f"{body}.sum(axis={axis})", ATOM, over_cols, over_rows, column=column)
+
+    def _picked(self, node: Node, over_rows: bool, over_cols: bool) -> Text | None:
+        """sum_k a[n,k] delta(k, y[n]) = a[n, y[n]]."""
+        if not isinstance(node, Hadamard) or node.row is None or node.col is None:
+            return None
+        picks = [part for part in node.parts if isinstance(part, OneHot)]
+        if len(picks) != 1:
+            return None
+        (pick,) = picks
+        if not (over_rows if pick.transposed else over_cols):
+            return None
+        rest = self._entrywise_full([part for part in node.parts if part is not pick])
+        if rest is None:
+            return None
+        samples = node.col if pick.transposed else node.row
+        rows = f"np.arange({self.names.size(samples.axis.extent)})"
+        places = f"{pick.tensor}, {rows}" if pick.transposed else f"{rows}, {pick.tensor}"
+        text = f"{rest.held(ATOM)}[{places}]"
+        if over_rows and over_cols:
+            return Text(f"{text}.sum()", ATOM, False, False)
+        return Text(text, ATOM, over_cols, over_rows)
+
+    def _entrywise_full(self, parts: Sequence[Node]) -> Text | None:
+        text = self.write(parts[0]) if len(parts) == 1 else self._entrywise(parts)
+        return text if text.rows and text.cols and not text.truth else None
+
+    def _multiplied(
+        self, core: Sequence[Node], operands: Sequence[Text], lead: bool, trail: bool
+    ) -> Text:
+        """Joined by `@` from the left, or from the right where a vector comes last; a diagonal
+        matrix scales the rows or columns of its neighbour."""
+        row = None if lead else core[0].row
+        col = None if trail else core[-1].col
+        picked = self._one_hot_product(core, operands, row, col)
+        if picked is not None:
+            return picked
+        items = list(zip(core, operands, strict=True))
+        if col is None and row is not None:
+            text = operands[-1]
+            for node, operand in reversed(items[:-1]):
+                text = self._onto(node, operand, text)
+            return replace(text, rows=True, cols=False, column="")
+        text, before = operands[0], core[0]
+        for node, operand in items[1:]:
+            text = self._after(before, text, node, operand, lead and before is core[0])
+            before = node
+        return replace(text, rows=row is not None, cols=col is not None, column="")
+
+    def _one_hot_product(
+        self,
+        core: Sequence[Node],
+        operands: Sequence[Text],
+        row: Index | None,
+        col: Index | None,
+    ) -> Text | None:
+        """sum_k a[k] delta(k, y) = a[y], for one sample."""
+        if row is not None or col is not None or len(core) != 2:
+            return None
+        for pick, other in ((core[1], operands[0]), (core[0], operands[1])):
+            if isinstance(pick, OneHot) and (pick.row is None or pick.col is None):
+                return Text(f"{other.held(ATOM)}[{pick.tensor}]", ATOM, False, False)
+        return None
+
+    def _onto(self, node: Node, operand: Text, vector: Text) -> Text:
+        if isinstance(node, Diag):
+            text = f"{operand.as_factor(first=True)} * {vector.as_factor(first=False)}"
+            return replace(vector, text=text, level=PRODUCT)
+        right = vector.held(POWER)
+        return replace(vector, text=f"{operand.as_operand()} @ {right}", level=MATRIX_PRODUCT)
+
+    def _after(
+        self, before: Node, text: Text, node: Node, operand: Text, before_summed: bool
+    ) -> Text:
+        if isinstance(node, Diag):
+            scaled_text = f"{text.as_factor(first=True)} * {operand.as_factor(first=False)}"
+            return replace(text, text=scaled_text, level=PRODUCT, column="")
+        if isinstance(before, Diag) and not before_summed and text.level == ATOM:
+            column = f"{text.text}[:, None]" if node.col is not None else text.text
+            product = f"{column} * {operand.as_factor(first=False)}"
+            return replace(text, text=product, level=PRODUCT, column="")
+        right = operand.held(POWER)
+        return replace(
+            text, text=f"{text.as_operand()} @ {right}", level=MATRIX_PRODUCT, column=""
+        )
+
+
+def _segments(parts: Sequence[Node]) -> list[list[Node]]:
+    segments: list[list[Node]] = [[]]
+    for part in parts:
+        segments[-1].append(part)
+        if part.col is None:
+            segments.append([])
+    return [segment for segment in segments if segment]
+
+
+def _signed(node: Node) -> tuple[bool, Node]:
+    """Whether the part is subtracted, and what then stands behind the minus."""
+    if isinstance(node, Scale) and node.coefficient.could_extract_minus_sign():
+        rest = -node.coefficient
+        return True, node.inner if rest == 1 else replace(node, coefficient=rest)
+    if isinstance(node, Constant) and node.value.could_extract_minus_sign():
+        return True, replace(node, value=-node.value)
+    return False, node
+
+
+def _orientations(node: Node) -> tuple[int, int]:
+    """How many matrices stand upright and how many transposed; products count as upright."""
+    match node:
+        case Leaf() | OneHot():
+            if node.row is None or node.col is None:
+                return (1, 0)
+            return (0, 1) if node.transposed else (1, 0)
+        case Map(inner=inner) | Power(inner=inner) | Scale(inner=inner):
+            return _orientations(inner)
+        case Hadamard(parts=parts) | Sum(parts=parts):
+            return _added(map(_orientations, parts))
+        case Divide():
+            return _added(map(_orientations, (node.numerator, node.denominator)))
+        case Constant() | Ones():
+            return (0, 0)
+        case _:
+            return (1, 0)
+
+
+def _added(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    upright = turned = 0
+    for one, other in counts:
+        upright, turned = upright + one, turned + other
+    return upright, turned
+
+
+# --------------------------------------------------------------------------------------------
+# Index expressions without a matrix form
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _IndexWriter:
+    """Sums of products over any number of axes; `where` names the equation in errors."""
+
+    network: Network
+    names: Names
+    where: str
+
+    def whole(self, whole: Expression, indices: tuple[Index, ...]) -> str:
+        if not whole.terms:
+            raise self.unsupported("zero has no array to take its shape from")
+        body = ""
+        for place, term in enumerate(whole.terms):
+            sign = term.coefficient.could_extract_minus_sign()
+            scale = -term.coefficient if sign else term.coefficient
+            text = self.term(Term(scale, term.bound, term.factors), indices).held(PRODUCT)
+            join = ("-" if sign else "") if place == 0 else (" - " if sign else " + ")
+            body += join + text
+        return body
+
+    def term(self, term: Term, indices: tuple[Index, ...]) -> Text:
+        if len(indices) <= 2:
+            node = matrix_form(Expression((term,)), indices, self.network)
+            if node is not None:
+                return _Writer(self.names).finished(node)
+        plain = Term(S.One, term.bound, term.factors)
+        if not term.bound and all(self.axes(f) == indices for f in term.factors):
+            parts = [self.pointwise(factor, indices) for factor in plain.factors]
+            joined = " * ".join(p.as_factor(first=n == 0) for n, p in enumerate(parts))
+            level = parts[0].level if len(parts) == 1 else PRODUCT
+            return scaled(term.coefficient, Text(joined, level, True, True), self.names)
+        return scaled(term.coefficient, self.einsum(plain, indices), self.names)
+
+    def einsum(self, term: Term, indices: tuple[Index, ...]) -> Text:
+        letters = _letters((*indices, *term.bound))
+        operands, subscripts = [], []
+        for factor in term.factors:
+            axes = self.axes(factor)
+            operands.append(self.operand(factor, axes))
+            subscripts.append("".join(letters[index] for index in axes))
+        present = {index for factor in term.factors for index in self.axes(factor)}
+        for index in (*indices, *term.bound):
+            if index not in present:
+                operands.append(f"np.ones({self.names.size(index.axis.extent)})")
+                subscripts.append(letters[index])
+        result = "".join(letters[index] for index in indices)
+        recipe = f'"{",".join(subscripts)}->{result}"'
+        return Text(f"np.einsum({recipe}, {', '.join(operands)})", ATOM, True, True)
+
+    def operand(self, factor: Expr, axes: tuple[Index, ...]) -> str:
+        if isinstance(factor, Element):
+            return factor.tensor
+        if isinstance(factor, Delta):
+            return f"np.eye({self.names.size(axes[0].axis.extent)})"
+        return self.pointwise(factor, axes).text
+
+    def axes(self, factor: Expr) -> tuple[Index, ...]:
+        """The indices of a factor in the order of its arrays; an element may repeat one."""
+        if isinstance(factor, Guard):
+            raise self.unsupported(f"{factor} is a range guard")
+        if isinstance(factor, (Element, Delta)):
+            written = factor.indices if isinstance(factor, Element) else factor.args
+            if not all(isinstance(index, Index) for index in written):
+                raise self.unsupported(f"{factor} has an index that is not a plain letter")
+            if any(index.axis.role in ("layer", "time") for index in written):
+                raise self.unsupported(f"{factor} runs over layers or time")
+            return tuple(written)
+        found: tuple[Index, ...] = ()
+        for part in sorted(factor.args, key=lambda part: -len(indices_in(part))):
+            if indices_in(part):
+                axes = self.axes(part)
+                found += tuple(index for index in axes if index not in found)
+        return found
+
+    def pointwise(self, factor: Expr, axes: tuple[Index, ...]) -> Text:
+        """A factor entry by entry, as an array over `axes`."""
+        if isinstance(factor, Element):
+            return Text(self.placed(factor, axes), ATOM, True, True)
+        if isinstance(factor, Applied):
+            return call(factor.function, factor.order, self.pointwise(factor.argument, axes))
+        if not indices_in(factor):
+            return number(factor, self.names)
+        if factor.is_Pow and factor.exp.is_Integer:
+            base = self.pointwise(factor.base, axes)
+            exponent = int(factor.exp)
+            body = base.held(ATOM) + (f" ** {abs(exponent)}" if abs(exponent) != 1 else "")
+            return Text(body if exponent > 0 else f"1 / {body}", PRODUCT, True, True)
+        if factor.is_Mul or factor.is_Add:
+            parts = [self.pointwise(part, axes) for part in sorted(factor.args, key=str)]
+            if factor.is_Add:
+                return Text(" + ".join(part.held(SUM) for part in parts), SUM, True, True)
+            joined = " * ".join(p.as_factor(first=n == 0) for n, p in enumerate(parts))
+            return Text(joined, PRODUCT, True, True)
+        raise self.unsupported(f"{factor} has no NumPy form")
+
+    def placed(self, element: Element, axes: tuple[Index, ...]) -> str:
+        """The array with `None` where it lacks an axis."""
+        own = self.axes(element)
+        if own == axes or not own:
+            return element.tensor
+        if len(set(own)) != len(own) or own != tuple(index for index in axes if index in own):
+            raise self.unsupported(f"{element} has its axes in another order than its neighbours")
+        places = ", ".join(":" if index in own else "None" for index in axes)
+        return f"{element.tensor}[{places}]"
+
+    def unsupported(self, reason: str) -> UnsupportedError:
+        return UnsupportedError(f"{self.where or 'expression'}: no NumPy code for it: {reason}")
+
+
+def _letters(indices: Sequence[Index]) -> dict[Index, str]:
+    """One letter for each index, its own where it is one."""
+    free = list("abcdefghijklmnopqrstuvwxyz")
+    found: dict[Index, str] = {}
+    for index in indices:
+        letter = index.name if index.name in free else ""
+        found[index] = letter
+        if letter:
+            free.remove(letter)
+    for index, letter in found.items():
+        if not letter:
+            found[index] = free.pop()
+    return found

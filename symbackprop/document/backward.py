@@ -1,0 +1,635 @@
+"""The backward pass for one sample, layer by layer: every derivative as entries, as a matrix, and
+as the product that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symbackprop.derive import Derivation, Step
+from symbackprop.document.blocks import Aside, Block, Display, Heading, Line, Paragraph
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import (
+    Cases,
+    Derivative,
+    Formula,
+    Grid,
+    Name,
+    Of,
+    Operator,
+    Product,
+    addends,
+    entry,
+    slope,
+)
+from symbackprop.document.structure import LayerNames, layers_of
+from symbackprop.rules import orient_differences, through_output
+from symbackprop.terms import Applied, Element, Index, Partial, single
+
+RULES = {
+    "chain rule": "chain rule",
+    "differentiate each equation": "derivative of each equation",
+    "contract the deltas": "only equal indices remain",
+    "name the quotient": "the quotient is the softmax again",
+    "insert": "insert the known derivative",
+    "labels sum to one": "the labels sum to 1",
+    "cancel": "common factor",
+    "derivative through the output": "the derivative through its own output",
+    "tidy": "reorder",
+}
+
+
+def backward(desk: Desk) -> Iterator[Block]:
+    """One sample: from the loss to the input."""
+    loss = desk.name(desk.network.loss)
+    layers = layers_of(desk.network)
+    yield Heading(2, ("The backward pass for one sample",))
+    yield Paragraph(
+        (
+            "We start at the end and ask, of every quantity in turn, how ",
+            loss,
+            " changes when that quantity changes. Each answer is built from answers found before:",
+            " that is all that backpropagation is.",
+        )
+    )
+    yield from output(desk, layers[-1])
+    for layer in reversed(layers):
+        yield from _layer(desk, layer, detailed=layer is layers[-1])
+
+
+# --------------------------------------------------------------------------------------------
+# From the loss to the output layer's sum
+# --------------------------------------------------------------------------------------------
+
+
+def output(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """dL/dyhat, the activation's Jacobian, and their product."""
+    yield Heading(3, ("Output layer: from the loss to ", desk.name(layer.total)))
+    yield from _loss_by_output(desk, layer)
+    if layer.function == "softmax":
+        yield from _paths(desk, layer)
+        yield from _softmax_jacobian(desk, layer)
+    elif layer.function:
+        yield from _pointwise_jacobian(desk, layer)
+    if layer.function:
+        yield from _joined(desk, layer)
+    yield from _error_term(desk, layer)
+
+
+def _loss_by_output(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    loss = desk.network.loss
+    yield Paragraph(
+        (
+            "The loss is written in terms of ",
+            desk.name(layer.output),
+            ", so its derivative by the output comes first, one entry at a time:",
+        )
+    )
+    derivation = desk.sweep[layer.output]
+    yield _steps(desk, derivation)
+    if desk.own:
+        yield Paragraph(("All entries side by side:",))
+        yield desk.display(
+            Derivative(loss, layer.output),
+            desk.gradient_grid(loss, layer.output),
+            desk.result_grid(derivation),
+        )
+
+
+def _paths(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """The sum over all outputs that one score influences."""
+    loss = Element(desk.network.loss)
+    total, out = desk.tensor(layer.total), desk.tensor(layer.output)
+    yield Paragraph(
+        (
+            "Each score influences every output, because all scores meet in the denominator of",
+            " the softmax. A change of one score therefore reaches the loss along several paths,",
+            " and the effects of all paths add:",
+        )
+    )
+    if not desk.own:
+        yield _first_step(desk, desk.jacobian(desk.network.loss, layer.total))
+        return
+    width = len(desk.places(layer.output))
+    for k in range(width):
+        paths = addends(
+            *(
+                (
+                    Partial(loss, Element(out.name, i), total=True),
+                    Partial(Element(out.name, i), Element(total.name, k), total=True),
+                )
+                for i in range(width)
+            )
+        )
+        yield desk.display(slope(loss, Element(total.name, k)), Of(paths))
+    yield Paragraph(
+        (
+            "These ",
+            _count(width),
+            " sums are one row times one matrix. Column ",
+            "k of the matrix holds what leads back into the k-th score:",
+        )
+    )
+    yield desk.display(
+        Derivative(desk.network.loss, layer.total),
+        desk.gradient_grid(desk.network.loss, layer.total),
+        Product(
+            (
+                desk.gradient_grid(desk.network.loss, layer.output),
+                desk.jacobian_grid(layer.output, layer.total),
+            )
+        ),
+    )
+
+
+def _softmax_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """Case distinction, collected form, literal matrix, matrix form."""
+    derivation = desk.jacobian(layer.output, layer.total)
+    first, second = derivation.indices
+    out = desk.tensor(layer.output)
+    whole = desk.forward(layer.output, matrix=False)
+    yield Heading(4, ("The Jacobian of the softmax",))
+    yield Paragraph(("Write the sum of all exponentials as one quantity:",))
+    sums = desk.network.equation_of[_sum_name(desk, layer)]
+    yield desk.display(Of(single(sums.entry)), Of(sums.rhs), defines=True)
+    yield desk.display(Of(single(out.entry), out.indices), whole, defines=True)
+    yield Paragraph(
+        (
+            "The score ",
+            desk.maths(entry(layer.total, second)),
+            " stands in the denominator always, and in the numerator only when it is the score of",
+            " the same class. The quotient rule therefore gives two cases. If the indices agree,",
+            " both numerator and denominator change; if they differ, only the denominator does:",
+        )
+    )
+    exp_first, exp_second, total = _quotient_parts(desk, layer, first, second)
+    yield Display(
+        desk.chain(
+            slope(Element(out.name, first), Element(layer.total, second)),
+            Cases(
+                derivation.indices,
+                (first, second),
+                addends((exp_first, total, total**-2), (-1, exp_first, exp_second, total**-2)),
+                addends((-1, exp_first, exp_second, total**-2)),
+            ),
+            Cases(
+                derivation.indices,
+                (first, second),
+                addends((Element(out.name, first), 1 - Element(out.name, first))),
+                addends((-1, Element(out.name, first), Element(out.name, second))),
+            ),
+            jacobian=True,
+        ),
+        ("quotient rule", "each exponential over the sum is an output again"),
+    )
+    yield Paragraph(
+        (
+            "With an indicator, which is 1 when the condition holds and 0 otherwise,",
+            " both cases are one formula:",
+        )
+    )
+    yield _steps(desk, derivation)
+    if desk.own:
+        yield Paragraph(("Written out, and as matrix algebra:",))
+        yield desk.display(
+            Derivative(layer.output, layer.total),
+            _jacobian_entries(desk, layer),
+            desk.matrix(derivation),
+            jacobian=True,
+        )
+    else:
+        yield desk.display(
+            Derivative(layer.output, layer.total), desk.matrix(derivation), jacobian=True
+        )
+
+
+def _jacobian_entries(desk: Desk, layer: LayerNames) -> Grid:
+    """The activation's Jacobian entry by entry, the softmax with its factors kept."""
+    if layer.function != "softmax":
+        derivation = desk.jacobian(layer.output, layer.total)
+        return desk.jacobian_grid(layer.output, layer.total, derivation)
+    return Grid(
+        tuple(
+            tuple(_softmax_entry(layer.output, i, k) for (k,) in desk.places(layer.total))
+            for (i,) in desk.places(layer.output)
+        )
+    )
+
+
+def _softmax_entry(output: str, i: int, k: int) -> Of:
+    left, right = Element(output, i), Element(output, k)
+    return Of(addends((left, 1 - left)) if i == k else addends((-1, left, right)))
+
+
+def _quotient_parts(
+    desk: Desk, layer: LayerNames, first: Index, second: Index
+) -> tuple[Element, Element, Element]:
+    total = desk.network.equation_of[_sum_name(desk, layer)].entry
+    return (
+        Applied("exp", 0, Element(layer.total, first)),
+        Applied("exp", 0, Element(layer.total, second)),
+        total,
+    )
+
+
+def _sum_name(desk: Desk, layer: LayerNames) -> str:
+    return f"s{layer.number}"
+
+
+def _pointwise_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """The diagonal Jacobian of an activation that works entry by entry."""
+    derivation = desk.jacobian(layer.output, layer.total)
+    first, second = derivation.indices
+    out = desk.tensor(layer.output)
+    yield Paragraph(
+        (
+            "Each entry of ",
+            desk.name(layer.output),
+            " depends on the entry of ",
+            desk.name(layer.total),
+            " with the same index and on no other, so the Jacobian is diagonal:",
+        )
+    )
+    yield desk.display(
+        slope(Element(out.name, first), Element(layer.total, second)),
+        Of(derivation.result, derivation.indices),
+        jacobian=True,
+    )
+    if desk.own:
+        yield desk.display(
+            Derivative(layer.output, layer.total),
+            desk.jacobian_grid(layer.output, layer.total, derivation),
+            desk.matrix(derivation),
+            jacobian=True,
+        )
+    yield from _slope_through_output(desk, layer)
+
+
+def _slope_through_output(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """f' written with what the forward pass has kept."""
+    derivation = desk.jacobian(layer.output, layer.total)
+    (term,) = derivation.result.terms
+    slopes = [factor for factor in term.factors if isinstance(factor, Applied)]
+    if not slopes:
+        return
+    before = single(slopes[0])
+    after = orient_differences(through_output(before, desk.network), desk.network)
+    if after == before:
+        return
+    yield Paragraph(("The derivative of the activation is known from its own output:",))
+    index = derivation.indices[0]
+    yield desk.display(Of(before, (index,)), Of(after, (index,)))
+
+
+def _joined(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """Row times Jacobian, entry by entry, and the derived result."""
+    loss = desk.network.loss
+    derivation = desk.sweep[layer.total]
+    yield Paragraph(
+        (
+            "Now multiply the row by the Jacobian. In index form, one derivation gives every",
+            " entry at once:",
+        )
+    )
+    yield _steps(desk, derivation)
+    if desk.own:
+        yield desk.display(
+            Derivative(loss, layer.total),
+            Product(
+                (
+                    desk.result_grid(desk.sweep[layer.output]),
+                    _jacobian_entries(desk, layer),
+                )
+            ),
+            desk.result_grid(derivation),
+        )
+
+
+def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    loss = desk.network.loss
+    delta = f"delta{layer.number}"
+    yield desk.display(
+        Derivative(loss, layer.total),
+        desk.result(layer.total),
+        Name(delta),
+    )
+    yield Aside(
+        "Why a name for this row?",
+        (
+            Paragraph(
+                (
+                    "Every derivative further back contains it as a factor. With a name it is",
+                    " computed once and reused; without one, each formula would carry along all",
+                    " the formulas before it. It sits at ",
+                    desk.name(layer.total),
+                    ", the sum before the activation, because that is the place from which weights,",
+                    " bias and inputs of the layer are all one step away.",
+                )
+            ),
+        ),
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# One layer
+# --------------------------------------------------------------------------------------------
+
+
+def _layer(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
+    """Through z = hW + b to source, weight and bias; then through the activation before it."""
+    yield Heading(3, (f"Layer {layer.number}: ", _equation(desk, layer)))
+    yield Paragraph(
+        (
+            "Known so far: ",
+            desk.chain(Derivative(desk.network.loss, layer.total), Name(f"delta{layer.number}")),
+            ". The sum ",
+            desk.name(layer.total),
+            " is reached from the input of the layer, from its weights",
+            *((" and from its bias",) if layer.bias else ()),
+            ".",
+        )
+    )
+    yield from _by_source(desk, layer, detailed)
+    yield from _by_weight(desk, layer, detailed)
+    if layer.bias:
+        yield from _by_bias(desk, layer, detailed)
+    yield from _through_activation(desk, layer)
+
+
+def _equation(desk: Desk, layer: LayerNames) -> object:
+    return desk.chain(Name(layer.total), desk.forward(layer.total), defines=True)
+
+
+def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
+    loss = desk.network.loss
+    derivation = desk.jacobian(layer.total, layer.source)
+    yield Heading(4, ("The input of the layer, ", desk.name(layer.source)))
+    if desk.own and detailed:
+        yield from _one_column(desk, layer)
+    yield Paragraph(
+        (
+            "One entry of the sum contains one entry of the input once, with one weight as its",
+            " factor. The Jacobian is the transposed weight matrix:",
+        )
+    )
+    sides: list[Formula] = [Derivative(layer.total, layer.source)]
+    if desk.own:
+        if detailed:
+            sides.append(desk.jacobian_grid(layer.total, layer.source))
+        sides.append(desk.jacobian_grid(layer.total, layer.source, derivation))
+    yield desk.display(*sides, desk.matrix(derivation), jacobian=True)
+    yield Paragraph(
+        (
+            "The chain rule multiplies. ",
+            *_not_updated(desk, layer),
+        )
+    )
+    yield desk.display(
+        Derivative(loss, layer.source),
+        Product((Derivative(loss, layer.total), Derivative(layer.total, layer.source))),
+        desk.result(layer.source, shapes=True),
+    )
+    if detailed:
+        yield Aside(
+            "Why the transpose?",
+            (
+                Paragraph(
+                    (
+                        "Look at one entry. It adds, over all entries of the error term, the",
+                        " weight on the way from this input to that sum:",
+                    )
+                ),
+                _index_form(desk, layer.source),
+                Paragraph(
+                    (
+                        "The sum runs over the second index of the weight, so the weights stand",
+                        " with rows and columns exchanged. The transpose follows from where the",
+                        " index sits; it is no trick to make shapes fit.",
+                    )
+                ),
+            ),
+        )
+
+
+def _not_updated(desk: Desk, layer: LayerNames) -> Line:
+    if layer.number == 1:
+        return (
+            "Nobody changes the input ",
+            desk.name("x"),
+            ", so training does not need this derivative; it is what a layer before ",
+            "this one would ask for:",
+        )
+    return (
+        desk.name(layer.source),
+        " is no parameter and is never updated: its derivative is only passed on, to the layer",
+        " before:",
+    )
+
+
+def _one_column(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """The first entries of the Jacobian, each by differentiating the written-out sum."""
+    yield Paragraph(("Take the entries one by one. Each is the derivative of one written-out sum:",))
+    totals, sources = desk.places(layer.total), desk.places(layer.source)
+    pairs = [(totals[0], place) for place in sources] + [(place, sources[0]) for place in totals[1:2]]
+    derivation = desk.jacobian(layer.total, layer.source)
+    for (k,), (j,) in pairs:
+        yield desk.display(
+            slope(Element(layer.total, k), Element(layer.source, j)),
+            Operator(Element(layer.source, j), _written_sum(desk, layer, k)),
+            Of(desk.at(derivation.result, derivation.indices, (k, j))),
+            jacobian=True,
+        )
+
+
+def _written_sum(desk: Desk, layer: LayerNames, k: int) -> Of:
+    """z_k = h_1 w_1k + h_2 w_2k + ... + b_k."""
+    equation = desk.network.equation_of[layer.total]
+    return Of(desk.at(equation.rhs, equation.indices, (k,)))
+
+
+def _by_weight(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
+    loss = desk.network.loss
+    derivation = desk.jacobian(layer.total, layer.weight)
+    total, row, col = derivation.indices
+    yield Heading(4, ("The weights ", desk.name(layer.weight)))
+    if desk.own and detailed:
+        yield from _weight_columns(desk, layer)
+    yield Paragraph(
+        (
+            "A weight takes part in one sum only, the one in whose column it stands; an indicator",
+            " says which:",
+        )
+    )
+    yield desk.display(
+        slope(Element(layer.total, total), Element(layer.weight, row, col)),
+        Of(derivation.result, derivation.indices),
+        jacobian=True,
+    )
+    yield Paragraph(("The chain rule adds over all sums, and the indicator leaves one of them:",))
+    yield _steps(desk, desk.sweep[layer.weight])
+    if desk.own and detailed:
+        yield from _weight_samples(desk, layer)
+    yield Paragraph(("All entries together are a column times a row:",))
+    sides: list[Formula] = [Derivative(loss, layer.weight)]
+    if desk.own:
+        sides.append(desk.result_grid(desk.sweep[layer.weight]))
+        if detailed:
+            sides.append(Product((_column(desk, layer.source), desk.grid(f"delta{layer.number}"))))
+    yield desk.display(*sides, desk.result(layer.weight, shapes=True))
+
+
+def _column(desk: Desk, tensor: str) -> Grid:
+    return Grid(tuple((entry(tensor, *place),) for place in desk.places(tensor)))
+
+
+def _weight_columns(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """d z / d w for three single weights: a column with one entry that is not zero."""
+    derivation = desk.jacobian(layer.total, layer.weight)
+    yield Paragraph(("Again one entry at a time. For single weights:",))
+    for place in _diagonal_walk(desk.places(layer.weight)):
+        weight = Element(layer.weight, *place)
+        yield desk.display(
+            Grid(tuple((slope(Element(layer.total, k), weight),) for (k,) in desk.places(layer.total))),
+            Grid(
+                tuple(
+                    (Operator(weight, _written_sum(desk, layer, k)),)
+                    for (k,) in desk.places(layer.total)
+                )
+            ),
+            Grid(
+                tuple(
+                    (Of(desk.at(derivation.result, derivation.indices, (k, *place))),)
+                    for (k,) in desk.places(layer.total)
+                )
+            ),
+            jacobian=True,
+        )
+
+
+def _weight_samples(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """dL/dw for the same single weights: row times column."""
+    loss = Element(desk.network.loss)
+    derivation = desk.jacobian(layer.total, layer.weight)
+    result = desk.sweep[layer.weight]
+    yield Paragraph(("For the single weights from above:",))
+    for place in _diagonal_walk(desk.places(layer.weight)):
+        column = Grid(
+            tuple(
+                (Of(desk.at(derivation.result, derivation.indices, (k, *place))),)
+                for (k,) in desk.places(layer.total)
+            )
+        )
+        yield desk.display(
+            slope(loss, Element(layer.weight, *place)),
+            Product((desk.grid(f"delta{layer.number}"), column)),
+            Of(desk.at(result.result, result.indices, place)),
+        )
+
+
+def _diagonal_walk(places: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Up to three places with different rows, in different columns where there are enough."""
+    rows = max(place[0] for place in places) + 1
+    cols = max(place[1] for place in places) + 1
+    wanted = [(0, 0), (rows // 2, 1 % cols), (rows - 1, cols - 1)]
+    return list(dict.fromkeys(wanted))
+
+
+def _by_bias(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
+    loss = desk.network.loss
+    derivation = desk.jacobian(layer.total, layer.bias)
+    first, second = derivation.indices
+    yield Heading(4, ("The bias ", desk.name(layer.bias)))
+    yield Paragraph(
+        ("Each entry of the bias is added to one sum, with factor 1. The Jacobian is the identity:",)
+    )
+    yield desk.display(
+        slope(Element(layer.total, first), Element(layer.bias, second)),
+        Of(derivation.result, derivation.indices),
+        jacobian=True,
+    )
+    sides: list[Formula] = [Derivative(layer.total, layer.bias)]
+    if desk.own and detailed:
+        sides.append(desk.jacobian_grid(layer.total, layer.bias, derivation))
+    yield desk.display(*sides, desk.matrix(derivation), jacobian=True)
+    yield desk.display(
+        Derivative(loss, layer.bias),
+        Product((Derivative(loss, layer.total), Derivative(layer.total, layer.bias))),
+        desk.result(layer.bias),
+    )
+
+
+def _through_activation(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """From the input of this layer back through the activation that made it."""
+    before = next((b for b in layers_of(desk.network) if b.number == layer.number - 1), None)
+    if before is None:
+        return
+    loss = desk.network.loss
+    delta = Name(f"delta{before.number}")
+    if not before.function:
+        yield Paragraph(("There is no activation in between, so the next error term is known:",))
+        yield desk.display(Derivative(loss, before.total), desk.result(before.total), delta)
+        return
+    yield Heading(4, ("Back through the activation, to ", desk.name(before.total)))
+    if before.function == "softmax":
+        yield from _softmax_jacobian(desk, before)
+    else:
+        yield from _pointwise_jacobian(desk, before)
+    yield Paragraph(("The chain rule once more:",))
+    product_side = Product(
+        (Derivative(loss, before.output), Derivative(before.output, before.total))
+    )
+    yield desk.display(
+        Derivative(loss, before.total), product_side, desk.result(before.total), delta
+    )
+    if before.function != "softmax":
+        yield Aside(
+            "Why the entrywise product?",
+            (
+                Paragraph(
+                    (
+                        "A row times a diagonal matrix multiplies each entry of the row by one",
+                        " entry of the diagonal. That is the entrywise product, written with a",
+                        " small circle; the diagonal matrix need not be built at all.",
+                    )
+                ),
+            ),
+        )
+
+
+# --------------------------------------------------------------------------------------------
+# Steps of a derivation
+# --------------------------------------------------------------------------------------------
+
+
+def _steps(desk: Desk, derivation: Derivation) -> Display:
+    """The derivation as one chain: goal = ... = result, with the rule of each step."""
+    shown = [step for step in derivation.steps if _is_visible(desk, step)]
+    sides = [Of(derivation.steps[0].before, derivation.indices)]
+    sides += [Of(step.after, derivation.indices) for step in shown]
+    rules = tuple(RULES.get(step.rule, step.rule) for step in shown)
+    is_jacobian = bool(desk.tensor(derivation.of).indices)
+    return desk.display(*sides, rules=rules, jacobian=is_jacobian)
+
+
+def _is_visible(desk: Desk, step: Step) -> bool:
+    """A step that changes nothing a reader can see is left to the record."""
+    return desk.setting.expression(step.before) != desk.setting.expression(step.after)
+
+
+def _first_step(desk: Desk, derivation: Derivation) -> Display:
+    step = derivation.steps[0]
+    return desk.display(
+        Of(step.before, derivation.indices), Of(step.after, derivation.indices)
+    )
+
+
+def _index_form(desk: Desk, tensor: str) -> Display:
+    derivation = desk.sweep[tensor]
+    return desk.display(
+        Of(derivation.steps[0].before, derivation.indices),
+        Of(derivation.result, derivation.indices),
+    )
+
+
+def _count(number: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six")
+    return words[number] if number < len(words) else str(number)

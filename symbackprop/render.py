@@ -1,0 +1,305 @@
+r"""Documents as text: one printer a format, over the same blocks, through a template each.
+
+Owns: escaping, the dialect of LaTeX that a format understands, and the templates' data.
+Refuses: computing. A printer turns each block into strings; the template places them.
+
+The Markdown is portable: `$$` stands alone on its line with blank lines around it, and the
+mathematics holds nothing that Markdown would read itself (no `*`, no `<`, no backslash before
+punctuation except the row break at the end of a line, a space before each `_`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, assert_never
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from symbackprop.document.blocks import (
+    Aside,
+    Block,
+    Chain,
+    Check,
+    Code,
+    Display,
+    Document,
+    Heading,
+    Inline,
+    Items,
+    Line,
+    Listing,
+    Maths,
+    Paragraph,
+    Strong,
+    Table,
+)
+from symbackprop.document.formulas import show
+from symbackprop.errors import UsageError, did_you_mean
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a format writes words and formulas."""
+
+    template: str
+    words: Callable[[str], str]
+    formula: Callable[[str], str]
+    inline: Callable[[str], str]
+    code: Callable[[str], str]
+    strong: Callable[[str], str]
+
+
+def render(document: Document, format: str) -> str:
+    """The document in one of `formats()`.
+
+    Raises: UsageError for a format that is not there.
+    """
+    if format not in DIALECTS:
+        hint = did_you_mean(format, formats())
+        raise UsageError(
+            f"format: found {format!r}, expected one of {', '.join(formats())}"
+            + (f"; {hint}" if hint else "")
+        )
+    dialect = DIALECTS[format]
+    printer = _Printer(dialect)
+    template = _environment(dialect.template).get_template(dialect.template)
+    text = template.render(
+        title=dialect.words(document.title), blocks=[printer.block(b) for b in document.blocks]
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def formats() -> tuple[str, ...]:
+    """Formats that are there, in the order in which help lists them."""
+    return tuple(DIALECTS)
+
+
+def _environment(template: str) -> Environment:
+    options: dict[str, Any] = {}
+    if template.endswith(".tex.j2"):
+        options = {
+            "block_start_string": "((*",
+            "block_end_string": "*))",
+            "variable_start_string": "(((",
+            "variable_end_string": ")))",
+            "comment_start_string": "((=",
+            "comment_end_string": "=))",
+        }
+    return Environment(
+        loader=FileSystemLoader(_template_folders()),
+        undefined=StrictUndefined,
+        autoescape=False,  # each dialect escapes its own words
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )
+
+
+def _template_folders() -> list[str]:
+    """Beside the source in a checkout, inside the package in a wheel."""
+    checkout = Path(__file__).resolve().parent.parent / "templates"
+    packed = Path(str(files("symbackprop"))) / "_templates"
+    return [str(folder) for folder in (checkout, packed) if folder.is_dir()]
+
+
+# --------------------------------------------------------------------------------------------
+# Blocks
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Printer:
+    dialect: Dialect
+
+    def block(self, block: Block) -> View:
+        match block:
+            case Heading():
+                return {"kind": "heading", "level": block.level, "text": self.line(block.text)}
+            case Paragraph():
+                return {"kind": "paragraph", "text": self.line(block.text)}
+            case Display():
+                return {
+                    "kind": "display",
+                    "maths": self.dialect.formula(display_latex(block)),
+                    "number": block.number,
+                    "wide": _is_wide(block),
+                }
+            case Table():
+                return {
+                    "kind": "table",
+                    "header": [self.line(cell) for cell in block.header],
+                    "rows": [[self.line(cell) for cell in row] for row in block.rows],
+                }
+            case Listing():
+                return {"kind": "listing", "text": block.text.rstrip(), "language": block.language}
+            case Items():
+                return {
+                    "kind": "items",
+                    "numbered": block.numbered,
+                    "lines": [self.line(line) for line in block.lines],
+                }
+            case Aside():
+                return {
+                    "kind": "aside",
+                    "title": self.dialect.words(block.title),
+                    "blocks": [self.block(inner) for inner in block.blocks],
+                }
+            case _:
+                assert_never(block)
+
+    def line(self, line: Line) -> str:
+        return "".join(self.inline(part) for part in line)
+
+    def inline(self, part: Inline) -> str:
+        match part:
+            case str():
+                return self.dialect.words(part)
+            case Maths():
+                return self.dialect.inline(self.dialect.formula(show(part.formula, part.setting)))
+            case Chain():
+                return self.dialect.inline(self.dialect.formula(chain_latex(part)))
+            case Code():
+                return self.dialect.code(part.text)
+            case Strong():
+                return self.dialect.strong(self.dialect.words(part.text))
+            case _:
+                assert_never(part)
+
+
+def chain_latex(chain: Chain) -> str:
+    """side = side = ... on one line."""
+    return f" {chain.relation} ".join(_sides(chain))
+
+
+def display_latex(display: Display) -> str:
+    """One line where it fits, else one side a line, with the rules at the right."""
+    sides = _sides(display.chain)
+    relation = display.chain.relation
+    rules = (*display.rules, *[""] * (len(sides) - 1 - len(display.rules)))
+    if len(sides) == 2 and not any(rules):
+        return f"{sides[0]} {relation} {sides[1]}"
+    lines = []
+    for place, (side, rule) in enumerate(zip(sides[1:], rules, strict=True)):
+        left = sides[0] if place == 0 else ""
+        note = rf" && \text{{{rule}}}" if rule else ""
+        lines.append(f"{left} &{relation} {side}{note}".strip())
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _sides(chain: Chain) -> list[str]:
+    return [show(side, chain.setting, chain.jacobian) for side in chain.sides]
+
+
+def _is_wide(display: Display) -> bool:
+    """Whether a line of the display needs smaller type on paper."""
+    lines = display_latex(display).splitlines()
+    return max(_width(line) for line in lines) > 95
+
+
+def _width(line: str) -> int:
+    """Roughly how many letters a line of LaTeX prints."""
+    plain = re.sub(r"\\(begin|end)\{[a-z]+\}|\\(left|right|mathbf|text|operatorname)", "", line)
+    plain = re.sub(r"\\frac\{(\\partial [^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\{[^&=]*?\}\}", "dd", plain)
+    plain = re.sub(r"\\[A-Za-z]+", "x", plain)
+    return len(re.sub(r"[{}^_&\s]", "", plain))
+
+
+# --------------------------------------------------------------------------------------------
+# Dialects
+# --------------------------------------------------------------------------------------------
+
+
+def markdown_words(text: str) -> str:
+    """Words with everything escaped that Markdown would read as markup."""
+    escaped = re.sub(r"([\\`*_\[\]<>|$#])", r"\\\1", text)
+    return escaped.replace("&", "&amp;")
+
+
+def markdown_formula(latex: str) -> str:
+    r"""LaTeX that no Markdown reader touches on its way to the mathematics.
+
+    >>> markdown_formula(r"\mathbf{1}_{\{j=k\}} \, x_i")
+    '\\mathbf{1} _{\\lbrace j=k\\rbrace} \\thinspace x _i'
+    """
+    latex = latex.replace(r"\{", r"\lbrace ").replace(r"\}", r"\rbrace ")
+    latex = re.sub(r"\\[,;:!]", r"\\thinspace ", latex).replace(r"\thinspace  ", r"\thinspace ")
+    latex = latex.replace("<", r"\lt ").replace(">", r"\gt ").replace("*", r"\ast ")
+    return re.sub(r"\s*_", " _", latex)
+
+
+def markdown_code(text: str) -> str:
+    return f"`{text}`"
+
+
+def latex_words(text: str) -> str:
+    """Words with the ten special characters of LaTeX escaped, and the few signs texts use."""
+    special = {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "×": r"$\times$",
+        "–": "--",
+        "—": "---",
+        "✓": r"$\checkmark$",
+        "≤": r"$\le$",
+        "…": r"\dots{}",
+    }
+    return "".join(special.get(character, character) for character in text)
+
+
+def latex_code(text: str) -> str:
+    return rf"\texttt{{{latex_words(text)}}}"
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    "md": Dialect(
+        "document.md.j2",
+        markdown_words,
+        markdown_formula,
+        lambda formula: f"${formula}$",
+        markdown_code,
+        lambda words: f"**{words}**",
+    ),
+    "tex": Dialect(
+        "document.tex.j2",
+        latex_words,
+        lambda formula: formula,
+        lambda formula: f"${formula}$",
+        latex_code,
+        lambda words: rf"\textbf{{{words}}}",
+    ),
+}
+
+
+def badge(check: Check) -> str:
+    """What a check claims, in words."""
+    match check.kind:
+        case "proved":
+            return "proved for all sizes"
+        case "exact":
+            return f"exact {check.detail}".strip()
+        case "numeric":
+            return f"numeric, {check.detail}"
+        case "definition":
+            return "definition"
+        case "none":
+            return "not checked"
+        case _:
+            assert_never(check.kind)
