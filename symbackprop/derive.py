@@ -14,7 +14,7 @@ side.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from symbackprop.errors import UnsupportedError
@@ -29,7 +29,6 @@ from symbackprop.rules import (
     Rule,
     merge_like_terms,
     orient_differences,
-    partial_of,
     size,
 )
 from symbackprop.terms import (
@@ -140,7 +139,7 @@ def sweep(network: Network) -> Sweep:
 
     Cost: linear in the number of equations; independent of every extent.
     """
-    state = _State(with_adjoints(network), {}, leads_to(network, network.loss))
+    state = _State.of(network, leads_to(network, network.loss))
     for tensor in _backward_order(network):
         derivation = _adjoint(state, tensor)
         if derivation is not None:
@@ -166,7 +165,7 @@ def jacobian(network: Network, of: str, wrt: str) -> Derivation:
         return _identity(root)
     if leaf.name not in above:
         raise UnsupportedError(f"{of} does not depend on {wrt}: there is no derivative to print")
-    state = _State(with_adjoints(network), {}, frozenset(between), root)
+    state = _State.of(network, frozenset(between), root)
     for tensor in _backward_order(network):
         if tensor.name in between and tensor.name != root.name:
             derivation = _adjoint(state, tensor)
@@ -175,15 +174,28 @@ def jacobian(network: Network, of: str, wrt: str) -> Derivation:
     return state.derivations[leaf.name]
 
 
+def written_out(swept: Sweep, wrt: str, known: str) -> Derivation:
+    """The derivation for `wrt`, continued: the adjoint of `known` is replaced by its result."""
+    state = _State.of(swept.network, frozenset())
+    continued = _inlined(swept[wrt], swept[known], state)
+    return _simplified(continued, state.network)
+
+
 @dataclass(frozen=True)
 class _State:
     """What the sweep knows so far. `above`: tensors that the goal depends on, and itself. `root`:
     the tensor that is differentiated, None for the loss."""
 
     network: Network
-    derivations: Mapping[str, Derivation]
+    derivations: dict[str, Derivation]
     above: frozenset[str]
     root: Tensor | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(network: Network, above: frozenset[str], root: Tensor | None = None) -> _State:
+        extended = with_adjoints(network)
+        return _State(extended, {}, above, root, _adjoint_owners(extended))
 
     def knowing(self, name: str, derivation: Derivation) -> _State:
         return _State(
@@ -191,6 +203,7 @@ class _State:
             {**self.derivations, name: derivation},
             self.above,
             self.root,
+            self.owners,
         )
 
     @property
@@ -266,13 +279,11 @@ def _paths_reason(readers: Sequence[Equation]) -> str:
 
 def _path(state: _State, equation: Equation, outer: Element, entry: Element) -> Term | None:
     """sum over the entries of one reader: its adjoint times its derivative by this entry."""
+    if equation.target == state.goal.name:
+        return product(1, (), (Partial(outer, entry),))
     taken = {index.name for index in (*outer.indices, *entry.indices)}
     renamed = all_fresh(equation.indices, taken)
-    target = Element(equation.target, *renamed)
-    partial = Partial(target, entry)
-    if equation.target == state.goal.name:
-        seed = [Delta(a, b) for a, b in zip(outer.indices, renamed, strict=True)]
-        return product(1, renamed, (*seed, partial))
+    partial = Partial(Element(equation.target, *renamed), entry)
     return product(1, renamed, (_adjoint_entry(state, equation.target, renamed, outer), partial))
 
 
@@ -325,9 +336,7 @@ def _adjoint_of(factor: object, state: _State) -> str | None:
     """The tensor whose adjoint a factor is."""
     if isinstance(factor, Partial) and factor.total:
         return str(factor.args[1].tensor)
-    if isinstance(factor, Element) and state.network.by_name[factor.tensor].kind == "adjoint":
-        return _adjoint_owners(state.network)[factor.tensor]
-    return None
+    return state.owners.get(factor.tensor) if isinstance(factor, Element) else None
 
 
 def _adjoint_owners(network: Network) -> dict[str, str]:

@@ -23,8 +23,8 @@ import numpy.typing as npt
 from sympy import Expr, Piecewise, Symbol, exp, log, tanh
 from sympy.core.relational import Relational
 
-from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
-from symbackprop.scalars import H, Z, ScalarFunction
+from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor, reads
+from symbackprop.scalars import H, ScalarFunction, Z
 from symbackprop.terms import (
     Applied,
     Delta,
@@ -34,7 +34,6 @@ from symbackprop.terms import (
     Index,
     Partial,
     Term,
-    free_indices,
     indices_in,
 )
 
@@ -78,8 +77,8 @@ def _term(term: Term, indices: Sequence[Index], point: Point) -> Array:
     result = grids.value(term.coefficient) * grids.mask()
     for factor in term.factors:
         result = result * grids.value(factor)
-    result = np.broadcast_to(result, grids.shape)
-    summed = tuple(range(len(indices), len(grids.shape)))
+    result = np.broadcast_to(result, np.broadcast_shapes(np.shape(result), grids.shape))
+    summed = tuple(range(-len(term.bound), 0))
     return np.asarray(result.sum(axis=summed)) if summed else np.asarray(result)
 
 
@@ -145,19 +144,23 @@ class _Grids:
         return self._read(array, [axis.start for axis in axes], written)
 
     def _read(self, array: Array, starts: Sequence[int], written: Sequence[Expr]) -> Array:
+        """Entries at the written places, 0 outside. An array with one axis more than its tensor
+        holds many versions of it, first axis first; so does the result."""
+        versions = array.ndim - len(written)
         if not written:
-            return np.asarray(array)
+            return np.asarray(array).reshape(array.shape + (1,) * (versions and len(self.indices)))
         places = [
             np.asarray(self.value(expr)) - start
             for start, expr in zip(starts, written, strict=True)
         ]
         inside = np.ones((), dtype=bool)
         clipped = []
-        for place, length in zip(places, array.shape, strict=True):
+        for place, length in zip(places, array.shape[versions:], strict=True):
             place = place.astype(int)
             inside = np.logical_and(inside, np.logical_and(place >= 0, place < length))
             clipped.append(np.clip(place, 0, length - 1))
-        return np.asarray(array[tuple(clipped)] * inside.astype(int))
+        chosen = (*(slice(None),) * versions, *clipped)
+        return np.asarray(array[chosen] * inside.astype(int))
 
     def _partial(self, node: Partial) -> Array:
         numerator, denominator = node.args[0], node.args[1]
@@ -206,9 +209,9 @@ def apply(function: ScalarFunction, order: int, argument: Any, point: Point) -> 
     """The function, or its derivative of this order, entry by entry."""
     if point.arithmetic == "float":
         return _explicit(function.value(Z, order), np.asarray(argument))
-    return np.vectorize(
-        lambda entry: _exact_value(function, order, entry, point), otypes=[object]
-    )(argument)
+    return np.vectorize(lambda entry: _exact_value(function, order, entry, point), otypes=[object])(
+        argument
+    )
 
 
 def _exact_value(function: ScalarFunction, order: int, entry: Fraction, point: Point) -> Fraction:
@@ -219,9 +222,7 @@ def _exact_value(function: ScalarFunction, order: int, entry: Fraction, point: P
     if order == 1 and function.through is not None:
         output = uninterpreted(function.name, entry)
         rule = function.through.expr
-        inner = {
-            applied: uninterpreted(applied.function, entry) for applied in rule.atoms(Applied)
-        }
+        inner = {applied: uninterpreted(applied.function, entry) for applied in rule.atoms(Applied)}
         values = {**inner, H: output, Z: entry}
         return Fraction(_substituted(rule, values))
     return uninterpreted(f"{function.name}{chr(39) * order}", entry)
@@ -277,7 +278,8 @@ def _explicit(node: Expr, z: Any, number: Any = float) -> Any:
 
 def _condition(condition: Relational, z: Any) -> Any:
     """Only `z > c`; the real part decides, so that a complex step does not change branch."""
-    assert condition.lhs == Z and condition.rel_op == ">"
+    assert condition.lhs == Z
+    assert condition.rel_op == ">"
     bound = float(condition.rhs)
     return z > bound if isinstance(z, Fraction) else np.real(z) > bound
 
@@ -293,24 +295,24 @@ def forward(point: Point) -> Point:
     A network with a recurrence (an equation that reads itself through a shifted index) is swept
     until every position has been reached.
     """
-    rounds = 1 + max((max(a.shape, default=0) for a in _recurrent(point)), default=0)
     for equation in point.network.equations:
         if equation.target not in point.values:
             point = point.with_values({equation.target: _blank(equation, point)})
-    for _ in range(rounds if rounds > 1 else 1):
+    for _ in range(_rounds(point)):
         for equation in point.network.equations:
             point = point.with_values({equation.target: _assigned(equation, point)})
     return point
 
 
-def _recurrent(point: Point) -> list[Array]:
-    """Empty arrays with the layer extents of recurrent tensors; empty for ordinary networks."""
-    lengths = []
-    for equation in point.network.equations:
-        for index in equation.indices:
-            if index.axis.role in ("layer", "time"):
-                lengths.append(_Grids((index,), point).shape[0])
-    return [np.empty((length,)) for length in lengths]
+def _rounds(point: Point) -> int:
+    """How often the equations must be swept: once, or past the longest recurrence."""
+    steps = [
+        _Grids((index,), point).shape[0]
+        for equation in point.network.equations
+        for index in equation.indices
+        if index.axis.role in ("layer", "time")
+    ]
+    return 1 + max(steps, default=0)
 
 
 def _blank(equation: Equation, point: Point) -> Array:
@@ -328,29 +330,39 @@ def jacobian(point: Point, of: str, wrt: str, total: bool) -> Array:
     """
     base = np.asarray(point.values[wrt], dtype=complex)
     target = np.asarray(point.values[of])
-    result = np.zeros(target.shape + base.shape)
-    for place in np.ndindex(base.shape):
-        moved = base.copy()
-        moved[place] += 1j * STEP
-        value = _moved(point, of, wrt, moved, total)
-        result[(..., *place)] = np.imag(value) / STEP
-    return result
+    steps = 1j * STEP * np.eye(base.size).reshape(base.size, *base.shape)
+    value = _moved(point, of, wrt, base + steps, total)
+    slopes = np.broadcast_to(np.imag(value) / STEP, (base.size, *target.shape))
+    return np.moveaxis(slopes, 0, -1).reshape(target.shape + base.shape)
 
 
 def _moved(point: Point, of: str, wrt: str, moved: Array, total: bool) -> Array:
-    current = point.with_values({wrt: moved})
-    if of == wrt:
-        return moved
+    """`of` when something is added to `wrt`, for many versions at once; in a recurrence the later entries of `wrt` follow."""
     if not total:
-        return _assigned(current.network.equation_of[of], current)
-    started = wrt not in current.network.equation_of
-    for equation in current.network.equations:
-        if started and equation.target != wrt:
-            current = current.with_values({equation.target: _assigned(equation, current)})
-        started = started or equation.target == wrt
-        if equation.target == of:
-            break
+        if of == wrt:
+            return moved
+        return _assigned(point.network.equation_of[of], point.with_values({wrt: moved}))
+    added = moved - point.values[wrt]
+    current = point.with_values({wrt: moved})
+    for _ in range(_rounds(point)):
+        for equation in _from(point.network, wrt):
+            value = _assigned(equation, current)
+            value = value + added if equation.target == wrt else value
+            current = current.with_values({equation.target: value})
     return current.values[of]
+
+
+def _from(network: Network, name: str) -> tuple[Equation, ...]:
+    """The equations that may change with a tensor: in a recurrence all of them."""
+    targets = [equation.target for equation in network.equations]
+    circular = any(
+        read in targets[place:]
+        for place, equation in enumerate(network.equations)
+        for read in sorted(reads(equation))
+    )
+    if circular or name not in targets:
+        return network.equations
+    return network.equations[targets.index(name) + 1 :]
 
 
 def generic_sizes(network: Network) -> dict[Symbol, int]:
@@ -388,17 +400,17 @@ def _random_tensor(tensor: Tensor, point: Point, source: random.Random) -> Array
     classes = [fact.axis for fact in tensor.facts if isinstance(fact, CountsClasses)]
     if classes:
         count = _Grids((Index("c", classes[0]),), point).shape[0]
-        return np.array([source.randrange(count) for _ in range(math.prod(shape))]).reshape(shape)
+        picks = [classes[0].start + source.randrange(count) for _ in range(math.prod(shape))]
+        return np.array(picks).reshape(shape)
     entries = np.empty(math.prod(shape), dtype=object)
     entries[:] = [_random_fraction(source, tensor.kind == "label") for _ in entries]
     array = entries.reshape(shape)
     if any(isinstance(fact, SumsToOne) for fact in tensor.facts):
         array = array / array.sum(axis=-1, keepdims=True)
+    array = array * _Grids(tensor.indices, point).mask()
     return array if point.arithmetic == "exact" else np.asarray(array, dtype=float)
 
 
 def _random_fraction(source: random.Random, positive: bool) -> Fraction:
     size = Fraction(source.randint(11, 97), 64)
     return size if positive or source.random() < 0.5 else -size
-
-

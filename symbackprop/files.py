@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from symbackprop.errors import OutputError, did_you_mean
@@ -28,8 +28,7 @@ def write_all(contents: Mapping[Path, Content], create: Path | None = None) -> N
     """
     if create is not None:
         _make_directory(create)
-    for path in contents:
-        _look_at(path)
+    foresee(contents)
     written: dict[Path, str] = {}
     try:
         for path, content in contents.items():
@@ -40,6 +39,13 @@ def write_all(contents: Mapping[Path, Content], create: Path | None = None) -> N
         for temporary in written.values():
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def foresee(paths: Iterable[Path], create: Path | None = None) -> None:
+    """Raise now what `write_all` would raise for certain, before the work is done in vain."""
+    for path in paths:
+        if create is None or create.exists():
+            _look_at(path)
 
 
 def _make_directory(path: Path) -> None:

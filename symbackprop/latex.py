@@ -194,6 +194,10 @@ class Typesetting:
             return rf"\text{{{symbol.name.replace('_', '-')}}}"
         return rf"\mathrm{{{symbol.name}}}"
 
+    def size_text(self, extent: Expr) -> str:
+        """A size in words: the number where it is known, else its letter."""
+        return str(extent.subs(self.sizes)) if extent != Symbol("N", integer=True, positive=True) else self.notation.symbol("N")
+
     def _fraction(self, expr: Expr) -> str:
         expr = expr.subs(self.sizes) if self.sizes else expr
         sign = "-" if expr.could_extract_minus_sign() else ""

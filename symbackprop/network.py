@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from sympy import Expr
+from sympy import Expr, S
 
 from symbackprop.errors import AxisMismatch, ShapeError
 from symbackprop.scalars import FUNCTIONS, ScalarFunction
@@ -24,6 +24,7 @@ from symbackprop.terms import (
     Element,
     Expression,
     Index,
+    Term,
     elements_in,
     free_indices,
 )
@@ -130,6 +131,26 @@ class Network:
                 found[name].append(equation)
         return {name: tuple(equations) for name, equations in found.items()}
 
+    @cached_property
+    def naming_equations(self) -> tuple[Equation, ...]:
+        """Equations whose right side may be replaced by the name on the left."""
+        return tuple(
+            self.equation_of[tensor.name]
+            for tensor in self.tensors
+            if any(isinstance(fact, NamesItsDefinition) for fact in tensor.facts)
+        )
+
+    @cached_property
+    def applications(self) -> dict[tuple[str, frozenset[str]], list[Equation]]:
+        """Equations h = f(z), by f and the tensors that z reads."""
+        found: dict[tuple[str, frozenset[str]], list[Equation]] = {}
+        for equation in self.equations:
+            match equation.rhs.terms:
+                case (Term(coefficient=S.One, bound=(), factors=(Applied(order=0) as applied,)),):
+                    key = (applied.function, tensors_in(applied))
+                    found.setdefault(key, []).append(equation)
+        return found
+
     def resolve(self, name: str) -> str:
         """The tensor's own name, for a name or an alias."""
         return self.aliases.get(name, name)
@@ -139,6 +160,11 @@ class Network:
 
     def of_kind(self, *kinds: Kind) -> tuple[Tensor, ...]:
         return tuple(tensor for tensor in self.tensors if tensor.kind in kinds)
+
+
+def tensors_in(factor: Expr) -> frozenset[str]:
+    """Names of the tensors that a factor reads."""
+    return frozenset(element.tensor for element in elements_in(factor))
 
 
 def reads(equation: Equation) -> frozenset[str]:
@@ -159,20 +185,32 @@ def _problems(network: Network) -> Iterator[Exception]:
     known = {tensor.name for tensor in network.tensors}
     if len(known) != len(network.tensors):
         yield ShapeError(f"network {network.name}: a tensor is declared twice")
-    given = {
-        t.name for t in network.tensors if t.kind in ("input", "label", "parameter")
-    }
+    given = {t.name for t in network.tensors if t.kind in ("input", "label", "parameter")}
     assigned = set(given)
     for equation in network.equations:
         if equation.target not in known:
             yield ShapeError(f"{equation.target} is assigned but not declared")
             return
         if equation.target in assigned:
-            yield ShapeError(f"{equation.target} is assigned twice; give the second value a new name")
+            yield ShapeError(
+                f"{equation.target} is assigned twice; give the second value a new name"
+            )
         yield from _equation_problems(network, equation)
+        yield from _order_problems(equation, known, assigned)
         assigned.add(equation.target)
     if network.loss not in assigned or network.by_name[network.loss].indices:
         yield ShapeError(f"the loss {network.loss} must be a computed scalar")
+
+
+def _order_problems(equation: Equation, known: set[str], assigned: set[str]) -> Iterator[Exception]:
+    """Only an equation with a layer or time index may read what comes later: shifted."""
+    if {index.axis.role for index in equation.indices} & {"layer", "time"}:
+        return
+    for name in sorted((reads(equation) & known) - assigned):
+        yield ShapeError(
+            f"equation of {equation.target} reads {name}, which is not known yet: a circle, or "
+            f"an equation too early; place it after that of {name}"
+        )
 
 
 def _equation_problems(network: Network, equation: Equation) -> Iterator[Exception]:

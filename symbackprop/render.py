@@ -183,8 +183,9 @@ def display_latex(display: Display) -> str:
     sides = _sides(display.chain)
     relation = display.chain.relation
     rules = (*display.rules, *[""] * (len(sides) - 1 - len(display.rules)))
-    if len(sides) == 2 and not any(rules):
-        return f"{sides[0]} {relation} {sides[1]}"
+    fits = sum(map(_width, sides)) + 3 * len(sides) <= ONE_LINE
+    if not any(rules) and (len(sides) == 2 or fits):
+        return f" {relation} ".join(sides)
     lines = []
     for place, (side, rule) in enumerate(zip(sides[1:], rules, strict=True)):
         left = sides[0] if place == 0 else ""
@@ -200,16 +201,55 @@ def _sides(chain: Chain) -> list[str]:
 
 def _is_wide(display: Display) -> bool:
     """Whether a line of the display needs smaller type on paper."""
-    lines = display_latex(display).splitlines()
-    return max(_width(line) for line in lines) > 95
+    sides = _sides(display.chain)
+    notes = max((len(rule) // 2 for rule in display.rules), default=0)
+    one_line = sum(map(_width, sides)) + 3 * len(sides) <= ONE_LINE
+    widest = sum(map(_width, sides)) if one_line else _width(sides[0]) + max(map(_width, sides[1:]))
+    return widest + notes > PAPER
 
 
-def _width(line: str) -> int:
-    """Roughly how many letters a line of LaTeX prints."""
-    plain = re.sub(r"\\(begin|end)\{[a-z]+\}|\\(left|right|mathbf|text|operatorname)", "", line)
-    plain = re.sub(r"\\frac\{(\\partial [^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\{[^&=]*?\}\}", "dd", plain)
-    plain = re.sub(r"\\[A-Za-z]+", "x", plain)
-    return len(re.sub(r"[{}^_&\s]", "", plain))
+ONE_LINE = 52
+PAPER = 62
+
+
+def _width(latex: str) -> int:
+    """Roughly how many letters wide the formula prints; of fractions and matrices the widest
+    line counts."""
+    outside = latex
+    total = 0
+    for grid in re.findall(r"\\begin\{(?:bmatrix|cases)\}.*?\\end\{(?:bmatrix|cases)\}", latex, re.S):
+        outside = outside.replace(grid, "", 1)
+        inner = re.sub(r"\\(begin|end)\{[a-z]+\}", "", grid)
+        total += 2 + max(_line_width(line) + 2 * line.count("&") for line in inner.split(r"\\"))
+    return total + _line_width(outside)
+
+
+def _line_width(line: str) -> int:
+    line = re.sub(r"\\(left|right|mathbf|text|operatorname|underset)", "", line)
+    line = re.sub(r"\\frac\{\\partial", r"\\frac{", line)
+    line = re.sub(r"\\partial", "d", line)
+    line = _fractions_halved(line)
+    line = re.sub(r"\\[A-Za-z]+", "x", line)
+    return len(re.sub(r"[{}^_&\s\\.]", "", line))
+
+
+def _fractions_halved(line: str) -> str:
+    """Numerator and denominator stand above each other: only one of them counts."""
+    while (start := line.find(r"\frac{")) >= 0:
+        above, end = _group(line, start + 5)
+        below, end = _group(line, end)
+        line = line[:start] + max((above, below), key=len) + line[end:]
+    return line
+
+
+def _group(line: str, start: int) -> tuple[str, int]:
+    """The text of the braces that open at `start`, and where they end."""
+    depth = 0
+    for place in range(start, len(line)):
+        depth += (line[place] == "{") - (line[place] == "}")
+        if depth == 0:
+            return line[start + 1 : place], place + 1
+    return line[start + 1 :], len(line)
 
 
 # --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ terms against the interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,10 +20,10 @@ from sympy import factor as sympy_factor
 from symbackprop.network import (
     CountsClasses,
     Equation,
-    NamesItsDefinition,
     Network,
     SumsToOne,
     Tensor,
+    tensors_in,
 )
 from symbackprop.scalars import ScalarFunction
 from symbackprop.terms import (
@@ -62,7 +62,9 @@ class Rule:
 # --------------------------------------------------------------------------------------------
 
 
-def local_derivative(equation: Equation, written: Element, entry: Element, network: Network) -> Expression:
+def local_derivative(
+    equation: Equation, written: Element, entry: Element, network: Network
+) -> Expression:
     """d written / d entry within one equation, other tensors held fixed.
 
     `written` is the left side under the index names in use; `entry` an element of a tensor that
@@ -180,15 +182,9 @@ def _is_read(guard: Guard, term: Term, network: Network) -> bool:
 
 def name_definitions(whole: Expression, network: Network) -> Expression:
     """exp(z[n,k]) / s[n] -> yhat[n,k]: right sides that have a name, oriented toward the name."""
-    for equation in _naming_equations(network):
+    for equation in network.naming_equations:
         whole = expression(*(_named(term, equation) for term in whole.terms))
     return whole
-
-
-def _naming_equations(network: Network) -> Iterator[Equation]:
-    for tensor in network.tensors:
-        if any(isinstance(fact, NamesItsDefinition) for fact in tensor.facts):
-            yield network.equation_of[tensor.name]
 
 
 def _named(term: Term, equation: Equation) -> Term:
@@ -229,7 +225,10 @@ def _covers(powers: Mapping[Expr, Expr], base: Expr, exponent: Expr) -> bool:
 
 
 def unify(pattern: Expr, written: Expr, variables: tuple[Index, ...]) -> dict[Expr, Expr] | None:
-    """Values of the variables that turn the pattern into what is written."""
+    """Values of the variables, none outside its axis, that turn the pattern into what is written.
+
+    Outside both sides may differ: the named sigma(z[n+1]) would be 0, the written one 1/2.
+    """
     binding: dict[Expr, Expr] = {}
     return binding if _unify(pattern, written, variables, binding) else None
 
@@ -238,7 +237,9 @@ def _unify(
     pattern: Expr, written: Expr, variables: tuple[Index, ...], binding: dict[Expr, Expr]
 ) -> bool:
     if pattern in variables:
-        return bool(binding.setdefault(pattern, written) == written)
+        return pattern.axis.substitute(binding).holds(written) and bool(
+            binding.setdefault(pattern, written) == written
+        )
     if not pattern.args or type(pattern) is not type(written):
         return bool(pattern == written)
     if len(pattern.args) != len(written.args):
@@ -325,22 +326,14 @@ def _nothing() -> Dummy:
 
 def _output_named(atom: Applied, network: Network) -> Element | None:
     """The tensor entry that is defined as f(argument)."""
-    for equation in _applications(network).get(atom.function, ()):
+    wanted = Applied(atom.function, 0, atom.argument)
+    for equation in network.applications.get((atom.function, tensors_in(atom)), ()):
         (term,) = equation.rhs.terms
-        binding = unify(term.factors[0], Applied(atom.function, 0, atom.argument), equation.indices)
+        binding = unify(term.factors[0], wanted, equation.indices)
         if binding is not None:
             named: Element = equation.entry.xreplace(binding)
             return named
     return None
-
-
-def _applications(network: Network) -> dict[str, list[Equation]]:
-    found: dict[str, list[Equation]] = {}
-    for equation in network.equations:
-        match equation.rhs.terms:
-            case (Term(coefficient=S.One, bound=(), factors=(Applied(order=0) as applied,)),):
-                found.setdefault(applied.function, []).append(equation)
-    return found
 
 
 # --------------------------------------------------------------------------------------------
@@ -379,9 +372,7 @@ def _is_adjoint(element: Element, network: Network) -> bool:
 
 def _tidy_fraction(total: Expr) -> Term | None:
     numerator, denominator = fraction(together(sympy_cancel(total)))
-    return product(
-        1, (), (factor_terms(sympy_factor(numerator)), 1 / sympy_factor(denominator))
-    )
+    return product(1, (), (factor_terms(sympy_factor(numerator)), 1 / sympy_factor(denominator)))
 
 
 def orient_differences(whole: Expression, network: Network) -> Expression:
@@ -423,9 +414,7 @@ def merge_like_terms(whole: Expression, network: Network) -> Expression:
     for term in whole.terms:
         key = (term.bound, term.factors)
         sums[key] = sums.get(key, S.Zero) + term.coefficient
-    return expression(
-        *(Term(scale, *key) for key, scale in sums.items() if scale.expand() != 0)
-    )
+    return expression(*(Term(scale, *key) for key, scale in sums.items() if scale.expand() != 0))
 
 
 def size(whole: Expression) -> int:
@@ -447,9 +436,7 @@ def _length(factor: Expr) -> int:
 NAME_DEFINITIONS = Rule(
     "name the quotient", "exp(z) divided by its sum is the softmax itself", name_definitions
 )
-USE_LABEL_SUMS = Rule(
-    "labels sum to one", "the labels of a sample add up to 1", use_label_sums
-)
+USE_LABEL_SUMS = Rule("labels sum to one", "the labels of a sample add up to 1", use_label_sums)
 THROUGH_OUTPUT = Rule(
     "derivative through the output",
     "f'(z) is written through f(z), which the forward pass has kept",

@@ -45,8 +45,12 @@ class Axis:
     def same_range(self, other: Axis) -> bool:
         return self.start == other.start and self.extent == other.extent
 
+    def holds(self, place: Expr) -> bool:
+        """Whether the place is on the axis at all sizes and values of its indices."""
+        return _always_inside(place, self.start, self.extent)
 
-class Index(Symbol):  # type: ignore[misc]
+
+class Index(Symbol):
     """An integer variable that runs over an axis. Equal when name and axis are equal."""
 
     __slots__ = ("axis",)
@@ -69,7 +73,7 @@ def _index(name: str, axis: Axis) -> Index:
     return index
 
 
-class Element(Expr):  # type: ignore[misc]
+class Element(Expr):
     """One entry of a tensor, `W[j,k]`; an atom to SymPy's calculus."""
 
     is_commutative = True
@@ -98,7 +102,7 @@ class Element(Expr):  # type: ignore[misc]
     _latex = _sympystr
 
 
-class Delta(Expr):  # type: ignore[misc]
+class Delta(Expr):
     """Kronecker's delta: 1 where both sides are equal, otherwise 0."""
 
     is_commutative = True
@@ -118,7 +122,7 @@ class Delta(Expr):  # type: ignore[misc]
         return f"delta({self.args[0]},{self.args[1]})"
 
 
-class Guard(Expr):  # type: ignore[misc]
+class Guard(Expr):
     """1 where start <= argument < start + extent, otherwise 0."""
 
     is_commutative = True
@@ -148,7 +152,7 @@ def _never_inside(argument: Expr, start: Expr, extent: Expr) -> bool:
     return below.is_negative is True or above.is_negative is True
 
 
-class Applied(Expr):  # type: ignore[misc]
+class Applied(Expr):
     """A named scalar function, or one of its derivatives, at an argument: `sigmoid'(z[n,k])`.
 
     Kept closed on purpose: what a function means stands in its record (`scalars`), so that
@@ -177,13 +181,15 @@ class Applied(Expr):  # type: ignore[misc]
 
     def _eval_derivative(self, symbol: Expr) -> Expr:
         inner = self.argument.diff(symbol)
-        return S.Zero if inner == 0 else Applied(self.function, self.order + 1, self.argument) * inner
+        return (
+            S.Zero if inner == 0 else Applied(self.function, self.order + 1, self.argument) * inner
+        )
 
     def _sympystr(self, printer: object) -> str:
         return f"{self.function}{chr(39) * self.order}({self.argument})"
 
 
-class Partial(Expr):  # type: ignore[misc]
+class Partial(Expr):
     """A derivative that has not been taken yet: d `numerator` / d `denominator`.
 
     `total` tells the derivative through every path from the one within a single equation.
@@ -289,7 +295,9 @@ class Expression:
 ZERO = Expression()
 
 
-def product(coefficient: Expr | int, bound: Iterable[Index], factors: Iterable[Expr]) -> Term | None:
+def product(
+    coefficient: Expr | int, bound: Iterable[Index], factors: Iterable[Expr]
+) -> Term | None:
     """The term with these parts, flattened and sorted; None where a factor is zero."""
     scale = sympify(coefficient)
     powers: dict[Expr, Expr] = {}

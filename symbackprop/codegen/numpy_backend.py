@@ -14,7 +14,7 @@ import ast
 import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sympy import Expr, Piecewise, Symbol, exp, log, tanh
@@ -28,7 +28,7 @@ from symbackprop.codegen.numpy_text import (
     readable_form,
     scaled,
 )
-from symbackprop.codegen.stable_forward import ForwardPass, forward_pass
+from symbackprop.codegen.stable_forward import Assignment, ForwardPass, forward_pass
 from symbackprop.errors import UnsupportedError, printable
 from symbackprop.matrixform import (
     Constant,
@@ -42,9 +42,9 @@ from symbackprop.matrixform import (
     Scale,
     Sum,
 )
-from symbackprop.network import Network, Tensor
+from symbackprop.network import Equation, Network, Tensor
 from symbackprop.rules import through_output
-from symbackprop.scalars import FUNCTIONS, Z, ScalarFunction
+from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
 from symbackprop.terms import Delta, Element, Expression, Index, elements_in
 
 __all__ = [
@@ -232,8 +232,7 @@ def program(
         tuple(helpers.values()),
         tuple(arguments),
         tuple(
-            f"{t.name} {writing.shape(t)}"
-            for t in network.of_kind("input", "label", "parameter")
+            f"{t.name} {writing.shape(t)}" for t in network.of_kind("input", "label", "parameter")
         ),
         (Line("# forward"), *writing.unpacked(asked, code), *writing.counted(code), *forward),
         (Line("# loss"), *loss),
@@ -275,9 +274,15 @@ class _Writing:
         results = _needed_results(swept, pass_, adjoints, asked)
         taken = {tensor.name for tensor in pass_.network.tensors} | _RESERVED
         loss_name = "loss" if "loss" not in pass_.network.by_name else swept.network.loss
-        return cls(swept, pass_, results, adjoints, _size_names(swept.network, taken | {
-            loss_name
-        }), sizes, loss_name)
+        return cls(
+            swept,
+            pass_,
+            results,
+            adjoints,
+            _size_names(swept.network, taken | {loss_name}),
+            sizes,
+            loss_name,
+        )
 
     # ---- forward
 
@@ -290,10 +295,10 @@ class _Writing:
         for line in reversed(self.pass_.lines):
             if line.target in needed:
                 needed |= line.reads
-                (loss if line.target == goal else lines).insert(0, self._assignment(line))
-        return lines, loss
+                (loss if line.target == goal else lines).append(self._assignment(line))
+        return lines[::-1], loss
 
-    def _assignment(self, line: Any) -> Line:
+    def _assignment(self, line: Assignment) -> Line:
         tensor = self.pass_.network.by_name[line.target]
         if line.call:
             return Line(f"{tensor.name} = {line.call}", self.shape(tensor))
@@ -309,32 +314,23 @@ class _Writing:
 
     def backward(self, asked: Sequence[str]) -> _Backward:
         """Adjoints from the loss backwards, each gradient as soon as all that it reads is there."""
-        gradients = [self.swept.network.resolve(name) for name in asked]
+        network = self.swept.network
         order = [name for name in self.swept.derivations if name in self.results]
-        inner = [name for name in order if self.swept.network.by_name[name].kind not in _GIVEN]
-        waiting = [name for name in dict.fromkeys(gradients) if name not in inner]
-        lines: list[Line] = []
-        known: set[str] = set()
-        for name in (None, *inner):
-            if name is not None:
-                lines += self._adjoint(name)
-                known.add(self.adjoints[name])
-            ready = [g for g in waiting if self._adjoints_in(g) <= known]
-            waiting = [g for g in waiting if g not in ready]
-            for gradient in ready:
-                lines += self._adjoint(gradient)
-        assert not waiting, waiting
-        own = set(self.adjoints.values())
-        reads = {name for whole in self.results.values() for name in _tensors_in(whole)} - own
-        likes = {tensor for tensor in self.adjoints if any(
-            f"_like({tensor})" in line.code for line in lines
-        )}
-        return _Backward(tuple(lines), frozenset(reads | likes))
-
-    def _adjoints_in(self, name: str) -> set[str]:
-        own = set(self.adjoints.values())
-        whole = self.results.get(name)
-        return set() if whole is None else {n for n in _tensors_in(whole) if n in own}
+        inner = [name for name in order if network.by_name[name].kind not in _GIVEN]
+        place = {self.adjoints[name]: number for number, name in enumerate(inner, 1)}
+        read = {name: _tensors_in(whole) for name, whole in self.results.items()}
+        ready: dict[int, list[str]] = {}
+        for name in dict.fromkeys(map(network.resolve, asked)):
+            if self.adjoints[name] not in place:
+                last = max((place.get(r, 0) for r in read.get(name, ())), default=0)
+                ready.setdefault(last, []).append(name)
+        sequence = list(ready.get(0, []))
+        for number, name in enumerate(inner, 1):
+            sequence += [name, *ready.get(number, [])]
+        lines = [line for name in sequence for line in self._adjoint(name)]
+        needed = set().union(*read.values()) - set(self.adjoints.values())
+        likes = {n for line in lines for n in re.findall(r"np\.ones_like\((\w+)\)", line.code)}
+        return _Backward(tuple(lines), frozenset(needed | likes))
 
     def _adjoint(self, name: str) -> list[Line]:
         tensor = self.swept.network.by_name[name]
@@ -404,8 +400,10 @@ class _Writing:
     def _comment(self, node: Node, tensor: Tensor) -> str:
         """`(4, N) @ (N, 3) -> (4, 3)` where the line is one product of two arrays."""
         found = list(_products(node))
+        if not tensor.indices:
+            return ""
         if len(found) != 1:
-            return self.shape(tensor) if tensor.indices else ""
+            return self.shape(tensor)
         left, right = (self._shape_of(part) for part in found[0])
         return f"{left} @ {right} -> {self.shape(tensor)}"
 
@@ -523,7 +521,7 @@ def _shape(extents: Iterable[str]) -> str:
     return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
 
-def _refuse_recurrence(equation: Any, reads: frozenset[str]) -> None:
+def _refuse_recurrence(equation: Equation, reads: frozenset[str]) -> None:
     if equation.target in reads:
         raise UnsupportedError(
             f"equation of {equation.target}: it reads itself at another position; NumPy code for "
@@ -642,9 +640,14 @@ def _scalar_text(node: Expr) -> str:
     if node.is_Pow:
         return f"({_scalar_text(node.base)}) ** ({_scalar_text(node.exp)})"
     if node.is_Add or node.is_Mul:
-        parts = [_scalar_text(part) for part in node.as_ordered_terms()] if node.is_Add else [
-            f"({_scalar_text(part)})" if part.is_Add else _scalar_text(part) for part in node.args
-        ]
+        parts = (
+            [_scalar_text(part) for part in node.as_ordered_terms()]
+            if node.is_Add
+            else [
+                f"({_scalar_text(part)})" if part.is_Add else _scalar_text(part)
+                for part in node.args
+            ]
+        )
         return (" + " if node.is_Add else " * ").join(parts)
     raise UnsupportedError(f"no NumPy text for {type(node).__name__} in a scalar function")
 

@@ -115,9 +115,7 @@ def expression_text(
     return _IndexWriter(network, names, where).whole(whole, tuple(indices))
 
 
-def readable_form(
-    whole: Expression, indices: Sequence[Index], network: Network
-) -> Node | None:
+def readable_form(whole: Expression, indices: Sequence[Index], network: Network) -> Node | None:
     """The matrix form, unless it speaks of layers, which arrays here do not have."""
     if any(index.axis.role in ("layer", "time") for index in indices):
         return None
@@ -299,7 +297,7 @@ class _Writer:
                 text = f"{inner.held(ATOM)} ** {node.exponent}"
                 return replace(inner, text=text, level=POWER, column="", leads_truth=False)
             case Scale():
-                return scaled(node.coefficient, self.write(node.inner), self.names)
+                return scaled(node.coefficient, self._firm(node.inner), self.names)
             case Sum():
                 return self._turned(node) or self._sum(node.parts)
             case _:
@@ -415,8 +413,10 @@ class _Writer:
         return self._multiplied(core, operands, lead, trail)
 
     def _operand(self, node: Node) -> Text:
-        return Text(self._diagonal(node), ATOM, True, True) if isinstance(node, Diag) else (
-            self._full(node)
+        return (
+            Text(self._diagonal(node), ATOM, True, True)
+            if isinstance(node, Diag)
+            else (self._full(node))
         )
 
     def _summed(self, node: Node, over_rows: bool, over_cols: bool) -> Text:
@@ -524,9 +524,7 @@ class _Writer:
             product = f"{column} * {operand.as_factor(first=False)}"
             return replace(text, text=product, level=PRODUCT, column="")
         right = operand.held(POWER)
-        return replace(
-            text, text=f"{text.as_operand()} @ {right}", level=MATRIX_PRODUCT, column=""
-        )
+        return replace(text, text=f"{text.as_operand()} @ {right}", level=MATRIX_PRODUCT, column="")
 
 
 def _segments(parts: Sequence[Node]) -> list[list[Node]]:

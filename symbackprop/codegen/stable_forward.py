@@ -126,9 +126,7 @@ def _is_sum_of_exp(sums: Equation, scores: str) -> bool:
             return False
 
 
-def _log_names(
-    network: Network, extended: Network, scores: Mapping[str, str]
-) -> dict[str, str]:
+def _log_names(network: Network, extended: Network, scores: Mapping[str, str]) -> dict[str, str]:
     """A free name for the logarithm of each softmax that some equation takes the logarithm of."""
     found: dict[str, str] = {}
     for equation in network.equations:
@@ -217,4 +215,3 @@ def _under_one_sum(bound: tuple[Index, ...], members: Sequence[Term]) -> list[Te
     total = expand(Add(*(as_scalar(term) / scale for term in members)))
     gathered = product(scale, bound, (total,))
     return [] if gathered is None else [gathered]
-

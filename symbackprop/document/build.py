@@ -11,6 +11,8 @@ from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
 from symbackprop.document.blocks import Aside, Block, Display, Document
 from symbackprop.document.desk import Desk
+from symbackprop.document.forward import forward
+from symbackprop.document.overview import overview
 from symbackprop.document.scene import scene_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
@@ -23,7 +25,8 @@ WRITTEN_OUT = 5
 
 def document_of(architecture: Architecture, notation: Notation) -> Document:
     one = desk_of(build(architecture, one_sample=True), notation)
-    blocks = [*backward(one)]
+    many = desk_of(build(architecture), notation, architecture.samples)
+    blocks = [*overview(many, {}), *forward(one, many), *backward(one)]
     return Document(f"Backpropagation through {architecture.name}", numbered(blocks))
 
 

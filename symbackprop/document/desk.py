@@ -63,6 +63,10 @@ class Desk:
     def sweep(self) -> Sweep:
         return sweep(self.network)
 
+    @property
+    def has_labels(self) -> bool:
+        return "y" in self.network.by_name
+
     @cached_property
     def sizes(self) -> Mapping[Symbol, int]:
         return self.own[0].point.sizes if self.own else {}

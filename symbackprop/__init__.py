@@ -1,0 +1,90 @@
+"""symbackprop: one network file, a checked derivation of its gradients, and code proven equal to it.
+
+Importing the package is cheap: SymPy is read when the first name that needs it is used.
+
+>>> import symbackprop as sbp
+>>> sbp.derive(sbp.load("four-layer")).gradients["W3"].numpy
+'h2.T @ delta3'
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symbackprop.api import (
+        Derivation,
+        Gradient,
+        Net,
+        check,
+        derive,
+        derive_depth,
+        load,
+        loads,
+        render,
+    )
+    from symbackprop.errors import (
+        ArrayError,
+        OutputError,
+        ShapeError,
+        SpecError,
+        SymbackpropError,
+        SymbolError,
+        UnsupportedError,
+        UsageError,
+    )
+
+    __version__: str
+
+__all__ = [
+    "ArrayError",
+    "Derivation",
+    "Gradient",
+    "Net",
+    "OutputError",
+    "ShapeError",
+    "SpecError",
+    "SymbackpropError",
+    "SymbolError",
+    "UnsupportedError",
+    "UsageError",
+    "check",
+    "derive",
+    "derive_depth",
+    "load",
+    "loads",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("symbackprop")
+    if name not in __all__:
+        raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
+    from importlib import import_module
+
+    room = "errors" if name.endswith("Error") else "api"
+    value = getattr(import_module(f"symbackprop.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+class _Package(ModuleType):
+    """Two functions bear the name of a room, `derive` and `render`. Python would hide them behind
+    the modules as soon as those are imported; `from symbackprop.derive import ...` still works."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,59 @@
+"""The first screen: the results, each with its shape, its line of code and its check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from symbackprop.codegen.numpy_backend import expression_of
+from symbackprop.document.blocks import Block, Check, Code, Heading, Line, Paragraph, Table
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import Derivative
+from symbackprop.document.forward import shape
+from symbackprop.document.structure import layers_of
+
+WORDS = {
+    "proved": "proved for all sizes",
+    "exact": "exact",
+    "numeric": "numeric",
+    "definition": "definition",
+    "none": "not checked",
+}
+
+
+def overview(many: Desk, proofs: Mapping[str, Check]) -> Iterator[Block]:
+    """The table of results for a batch. `proofs` says of each line of code what was shown."""
+    yield Heading(2, ("Results first",))
+    yield Paragraph(
+        (
+            "For a batch, with one error term for each layer, every gradient is one product or one"
+            " sum away. The lines of code compute the same formulas; the last column says how that"
+            " was shown.",
+        )
+    )
+    header: tuple[Line, ...] = (("derivative",), ("shape",), ("NumPy",), ("check",))
+    rows = [_row(many, name, proofs) for name in _order(many)]
+    yield Table(header, tuple(rows))
+
+
+def _order(many: Desk) -> list[str]:
+    names = []
+    for layer in reversed(layers_of(many.network)):
+        names += [layer.total, layer.weight, *([layer.bias] if layer.bias else [])]
+    return [*names, "x"]
+
+
+def _row(many: Desk, name: str, proofs: Mapping[str, Check]) -> tuple[Line, ...]:
+    derivation = many.sweep[name]
+    formula = many.chain(Derivative(many.network.loss, name), many.result(name))
+    code = expression_of(derivation, many.setting.network)
+    check = proofs.get(name, formula.check)
+    return (
+        (formula,),
+        (shape(many, many.tensor(name)),),
+        (Code(code) if code is not None else "see the code below",),
+        (_words(check),),
+    )
+
+
+def _words(check: Check) -> str:
+    return f"{WORDS[check.kind]}{', ' + check.detail if check.detail else ''}"

@@ -1,0 +1,363 @@
+"""The proof that a function computes what was derived, for all sizes.
+
+Owns: which name or returned value is compared with which equation, and the comparison.
+Refuses: running the code. What cannot be read is `Undecided`, with its line.
+Would be wrong if: a name were taken for a tensor without proof. Later code is read in terms of a
+tensor only after its value was shown to be that tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from symbackprop.equality import (
+    AGREE,
+    Definitions,
+    attempts,
+    compared,
+    given_values,
+    named_sums,
+    proof_that_zero,
+    sizes_of,
+    with_definitions,
+)
+from symbackprop.errors import SymbackpropError
+from symbackprop.evaluate import Array, Point, random_point
+from symbackprop.network import CountsClasses, Network, Tensor
+from symbackprop.normalform import Algebra, Form, NoNormalForm, renamed
+from symbackprop.terms import Element, Expression, Index, elements_in
+from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
+from symbackprop.tracer.formvalue import value_of
+from symbackprop.tracer.interpreter import (
+    Interpreter,
+    Traced,
+    cells,
+    element_array,
+    nested_too_deeply,
+    parsed,
+)
+from symbackprop.verdict import Equal, Undecided, Unequal, Verdict, Witness
+
+POINTS = 2
+
+
+class Derived(Protocol):
+    """What is read of a derivation."""
+
+    @property
+    def indices(self) -> tuple[Index, ...]: ...
+    @property
+    def result(self) -> Expression: ...
+
+
+class Swept(Protocol):
+    """What is read of a sweep."""
+
+    @property
+    def extended(self) -> Network: ...
+    @property
+    def derivations(self) -> Mapping[str, Derived]: ...
+
+
+def trace(
+    source: str,
+    function: str,
+    arguments: Mapping[str, Any],
+    algebra: Algebra,
+) -> Traced:
+    """Read one function of a module. `arguments`: a `SymbolicArray`, or tuples and dicts of them,
+    or constants, for each parameter without a default.
+
+    Raises: TraceError, with the line, for whatever is not read.
+    """
+    return _interpreter(source, function, algebra)[0].run(
+        _function(source, function), cells(arguments)
+    )
+
+
+def _interpreter(source: str, function: str, algebra: Algebra) -> tuple[Interpreter, None]:
+    functions, modules, constants = parsed(source)
+    return Interpreter(algebra, functions, modules, constants), None
+
+
+def _function(source: str, function: str) -> Any:
+    functions, _, _ = parsed(source)
+    if function not in functions:
+        raise TraceError(f"there is no function {function}")
+    found = functions[function]
+    if any(nested_too_deeply(f) for f in functions.values()):
+        raise TraceError("an expression nested too deeply", found.lineno)
+    return found
+
+
+# --------------------------------------------------------------------------------------------
+# Proof
+# --------------------------------------------------------------------------------------------
+
+
+def prove_source(
+    source: str,
+    function: str,
+    network: Network,
+    sweep: Swept,
+    wanted: tuple[str, ...] | None = None,
+) -> dict[str, Verdict]:
+    """A verdict for each local name that a tensor or gradient has, then for what is returned.
+
+    Keys: `z1`, `h1`, `delta2`, `dW1`, … for local names; `loss`, and the name of the tensor
+    (`W1`, `x`) for a returned gradient. Every parameter has a key unless `wanted` says otherwise:
+    a gradient that is not returned is undecided.
+    """
+    proof = _Proof(network, sweep)
+    expected = wanted if wanted is not None else (
+        "loss", *(t.name for t in network.of_kind("parameter"))
+    )
+    try:
+        found = proof.of(source, function)
+    except ShapeClash as clash:
+        witness = Witness({s.name: n for s, n in proof.point(0).sizes.items()})
+        found = {**proof.verdicts, **dict.fromkeys(expected, Unequal(witness, str(clash)))}
+    except (TraceError, NoNormalForm) as problem:
+        found = {**proof.verdicts, **dict.fromkeys(expected, Undecided(str(problem)))}
+    for name in expected:
+        found.setdefault(name, Undecided(f"{function} returns nothing under the name {name}"))
+    return found
+
+
+@dataclass
+class _Proof:
+    """One proof in progress: the names shown so far, and points at which to look for witnesses."""
+
+    network: Network
+    sweep: Swept
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    _points: dict[int, Point] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.extended = self.sweep.extended
+        self.adjoints = _adjoint_names(self.extended)
+        self.definitions: Definitions = {
+            self.adjoints[name]: (d.indices, d.result) for name, d in self.sweep.derivations.items()
+        }
+        used = {
+            e.tensor
+            for _, rhs in self.definitions.values()
+            for term in rhs.terms
+            for factor in term.factors
+            for e in elements_in(factor)
+        }
+        self.cut = named_sums(self.network) | (used & set(self.definitions))
+        self.algebra = Algebra(self.extended, self.cut, self.definitions)
+        self._recognised = dict(self._namable())
+        self._later = list(attempts(self.extended, self.definitions, True))
+
+    def point(self, number: int) -> Point:
+        if number not in self._points:
+            base = random_point(self.extended, 3000 + number)
+            self._points[number] = with_definitions(base, self.definitions)
+        return self._points[number]
+
+    # ---- what a value should be --------------------------------------------------------------
+
+    def expected(self, name: str) -> tuple[tuple[Form, ...], Form] | None:
+        """Shape and entry (over `@0`, `@1`) of a tensor, adjoint or gradient."""
+        if name in self.definitions:
+            indices, rhs = self.definitions[name]
+        elif name in self.network.equation_of:
+            equation = self.network.equation_of[name]
+            indices, rhs = equation.indices, equation.rhs
+        else:
+            return None
+        return self._placed(indices, self.algebra.read(rhs))
+
+    def _placed(
+        self, indices: tuple[Index, ...], form: Form
+    ) -> tuple[tuple[Form, ...], Form]:
+        variables = [self.algebra.index(index) for index in indices]
+        shape = tuple(v.data[2] for v in variables)
+        names = {v: place(i, shape[i]) for i, v in enumerate(variables)}
+        return shape, renamed(form, names)
+
+    def _namable(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Values that later code is read in terms of, by shape and content."""
+        for name in sorted(self.cut):
+            found = self.expected(name)
+            if found is not None and found[0] and _is_worth_a_name(found[1]):
+                shape, form = found
+                yield (shown(shape), form.key), name
+
+    def recognised(self, array: SymbolicArray) -> SymbolicArray:
+        name = self._recognised.get((shown(array.shape), array.form.key))
+        return array if name is None else self._element(name, array.shape)
+
+    def _element(self, name: str, shape: tuple[Form, ...]) -> SymbolicArray:
+        return element_array(self.algebra, name, shape, False)
+
+    # ---- the walk ----------------------------------------------------------------------------
+
+    def of(self, source: str, function: str) -> dict[str, Verdict]:
+        definition = _function(source, function)
+        functions, modules, constants = parsed(source)
+        interpreter = Interpreter(
+            self.algebra,
+            functions,
+            modules,
+            constants,
+            on_assignment=self._assigned,
+            on_value=self.recognised,
+        )
+        traced = interpreter.run(definition, cells(self._arguments(definition)))
+        self._returned(traced)
+        return self.verdicts
+
+    def _arguments(self, definition: Any) -> dict[str, Any]:
+        """`params`, and any tensor by its name; the rest needs a default."""
+        given = self.network.of_kind("input", "label", "parameter")
+        tensors = {t.name: self._given(t) for t in given}
+        parameters = {t.name: tensors[t.name] for t in self.network.of_kind("parameter")}
+        spec = definition.args
+        names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+        return {
+            name: tensors[name] if name in tensors else parameters
+            for name in names
+            if name in tensors or name in ("params", "parameters")
+        }
+
+    def _given(self, tensor: Tensor) -> SymbolicArray:
+        whole = any(isinstance(fact, CountsClasses) for fact in tensor.facts)
+        shape = tuple(self.algebra.index(index).data[2] for index in tensor.indices)
+        return element_array(self.algebra, tensor.name, shape, whole)
+
+    def _assigned(self, name: str, value: SymbolicArray, line: int) -> SymbolicArray:
+        tensor = self._tensor_of(name)
+        if tensor is None:
+            return value
+        verdict = self.compared(tensor, value)
+        self.verdicts[name] = verdict
+        if isinstance(verdict, Equal) and verdict.method == "proved" and tensor in self.cut:
+            return self._element(tensor, value.shape)
+        return value
+
+    def _tensor_of(self, name: str) -> str | None:
+        """The tensor or adjoint that a local name names; None for any other name."""
+        if name in ("loss", self.network.loss):
+            return self.network.loss
+        if name in self.definitions:
+            return name
+        resolved = self.network.resolve(name)
+        if resolved in self.network.equation_of:
+            return resolved
+        if name.startswith("d") and self.network.resolve(name[1:]) in self.adjoints:
+            adjoint = self.adjoints[self.network.resolve(name[1:])]
+            return adjoint if adjoint in self.definitions else None
+        return None
+
+    def _returned(self, traced: Traced) -> None:
+        for name, value in _by_name(traced.returned, traced.return_names):
+            key, tensor = self._returned_tensor(name)
+            if tensor is None or not isinstance(value, SymbolicArray):
+                continue
+            self.verdicts[key] = self.compared(tensor, value)
+
+    def _returned_tensor(self, name: str) -> tuple[str, str | None]:
+        """Key of the verdict, and what is compared: `W1` and `dW1` both mean d loss / d W1."""
+        if name in ("loss", self.network.loss):
+            return "loss", self.network.loss
+        for bare in (name, name[1:] if name.startswith("d") else name):
+            tensor = self.network.resolve(bare)
+            if tensor in self.adjoints and self.adjoints[tensor] in self.definitions:
+                return tensor, self.adjoints[tensor]
+        return name, self._tensor_of(name)
+
+    # ---- one comparison ----------------------------------------------------------------------
+
+    def compared(self, tensor: str, value: SymbolicArray) -> Verdict:
+        wanted = self.expected(tensor)
+        assert wanted is not None
+        shape, form = wanted
+        if shape != value.shape:
+            return self._shapes(tensor, value.shape, shape)
+        proof = self._proved(value.form, form)
+        if proof is not None:
+            return proof
+        try:
+            return self._at_points(value, form)
+        except (SymbackpropError, NotImplementedError) as problem:
+            return Undecided(f"neither proved nor evaluated: {problem}")
+
+    def _proved(self, value: Form, form: Form) -> Equal | None:
+        difference = value - form
+        self.algebra.used.clear()
+        found = proof_that_zero(self.algebra, difference)
+        for algebra in self._later if found is None else ():
+            algebra.used.clear()
+            try:
+                found = proof_that_zero(algebra, algebra.rebuilt(difference))
+            except NoNormalForm:
+                continue
+            if found is not None:
+                break
+        return found
+
+    def _at_points(self, value: SymbolicArray, form: Form) -> Verdict:
+        for number in range(POINTS):
+            point = self.point(number)
+            one, other = (self._value(f, value.shape, point) for f in (value.form, form))
+            found = compared(one, other, point)
+            if not isinstance(found, float):
+                return found
+        return Equal("numeric", detail=f"< {AGREE:g} at {POINTS} points")
+
+    def _value(self, form: Form, shape: tuple[Form, ...], point: Point) -> Array:
+        axes = [place(i, extent) for i, extent in enumerate(shape)]
+        sizes = {symbol.name: size for symbol, size in point.sizes.items()}
+        return value_of(form, axes, point.values, sizes)
+
+    def _shapes(
+        self, tensor: str, found: tuple[Form, ...], wanted: tuple[Form, ...]
+    ) -> Unequal:
+        point = self.point(0)
+        sizes = {symbol.name: size for symbol, size in point.sizes.items()}
+        sides = [
+            tuple(int(value_of(extent, [], {}, sizes)) for extent in shape)
+            for shape in (found, wanted)
+        ]
+        reason = f"{tensor} has shape {shown(found)}, expected {shown(wanted)}"
+        return Unequal(Witness(sizes_of(point), given_values(point), (), *sides), reason)
+
+
+def _adjoint_names(extended: Network) -> dict[str, str]:
+    """Tensor -> its adjoint: `extended` lists them in the order of the tensors they belong to."""
+    owners = [t for t in extended.tensors if t.kind not in ("label", "loss", "adjoint")]
+    adjoints = [t for t in extended.tensors if t.kind == "adjoint"]
+    return {owner.name: a.name for owner, a in zip(owners, adjoints, strict=True)}
+
+
+def _is_worth_a_name(form: Form) -> bool:
+    """More than one entry of one tensor: otherwise a name would hide that tensor."""
+    return len(form.terms) > 1 or any(
+        len(mono) != 1 or mono[0][0].kind != "el" for mono in form.terms
+    )
+
+
+def _by_name(value: Any, written: Any) -> Iterator[tuple[str, Any]]:
+    """Returned arrays under the names of a dict, or those that the return statement gives."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield str(key), part
+    elif isinstance(value, (tuple, list)):
+        names = written if isinstance(written, tuple) else (None,) * len(value)
+        for place_, part in enumerate(value):
+            name = names[place_]
+            if name is None and isinstance(part, SymbolicArray) and not part.ndim and place_ == 0:
+                name = "loss"
+            yield from _by_name(part, name)
+    elif isinstance(written, str):
+        yield written, value
+
+
+_ = (np, Element)
