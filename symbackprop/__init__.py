@@ -1,4 +1,4 @@
-"""symbackprop: one network file, a checked derivation of its gradients, and code proven equal to it.
+"""One network file: a checked derivation of its gradients, and code that is proven equal to it.
 
 Importing the package is cheap: SymPy is read when the first name that needs it is used.
 

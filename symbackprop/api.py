@@ -38,7 +38,7 @@ from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import Built, build
 from symbackprop.matrixform import Node, matrix_form
 from symbackprop.matrixform import to_sympy as matrix_to_sympy
-from symbackprop.network import CountsClasses, Network, SumsToOne, Tensor
+from symbackprop.network import CountsClasses, Kind, Network, SumsToOne, Tensor
 from symbackprop.notation import Notation
 from symbackprop.rules import USE_LABEL_SUMS
 from symbackprop.spec import Specification
@@ -79,9 +79,8 @@ class UnknownName(UsageError, KeyError):
 def _unknown(what: str, name: object, known: Iterable[str]) -> UnknownName:
     names = tuple(known)
     hint = did_you_mean(str(name), names)
-    return UnknownName(
-        f"{what}: found {name!r}, expected one of {', '.join(names)}" + (f"; {hint}" if hint else "")
-    )
+    expected = f"expected one of {', '.join(names)}" + (f"; {hint}" if hint else "")
+    return UnknownName(f"{what}: found {name!r}, {expected}")
 
 
 # --------------------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ class Net:
         return build(self.architecture, one_sample=True)
 
     def parameters(self, seed: int = 0) -> dict[str, Array]:
-        """Generic float64 arrays to start from: weights normal with variance 1/fan-in, small biases.
+        """Generic float64 arrays to start from: normal, weights with variance 1/fan-in.
 
         Raises: UsageError if a size of the network is a name.
         """
@@ -167,7 +166,7 @@ class Net:
     def sample(self, seed: int = 0) -> tuple[Array, Array | None]:
         """Generic x and y (None without labels) for as many samples as the file names, else 4."""
         if self.architecture is None:
-            raise UnsupportedError(f"{self.name}: only networks from a file know how to make samples")
+            raise UnsupportedError(f"{self.name}: only a network from a file can make samples")
         architecture = self.architecture
         rng = np.random.default_rng((seed, 1))
         count = architecture.samples or 4
@@ -580,8 +579,9 @@ class _Reader:
             **self._inputs("y", "label", y),
         }
         arrays = {}
-        for kind in ("parameter", "input", "label"):
-            for tensor in self.network.of_kind(kind):  # type: ignore[arg-type]
+        kinds: tuple[Kind, ...] = ("parameter", "input", "label")
+        for kind in kinds:
+            for tensor in self.network.of_kind(kind):
                 array = _as_numbers(tensor, given[tensor.name])
                 self._fit(tensor, array)
                 if kind == "label":
@@ -589,7 +589,7 @@ class _Reader:
                 arrays[tensor.name] = array
         return arrays
 
-    def _named(self, what: str, kind: Any, given: Any) -> dict[str, Any]:
+    def _named(self, what: str, kind: Kind, given: Any) -> dict[str, Any]:
         if not isinstance(given, Mapping):
             raise ArrayError(what, type(given).__name__, "a mapping of arrays by name")
         names = [tensor.name for tensor in self.network.of_kind(kind)]
@@ -604,7 +604,7 @@ class _Reader:
                 raise ArrayError(name, f"nothing in {what}", self._expected(name))
         return {name: given[name] for name in names}
 
-    def _inputs(self, what: str, kind: Any, given: Any) -> dict[str, Any]:
+    def _inputs(self, what: str, kind: Kind, given: Any) -> dict[str, Any]:
         tensors = self.network.of_kind(kind)
         if not tensors:
             return {}

@@ -12,7 +12,7 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -96,21 +96,22 @@ class _Version(argparse.Action):
         parser.exit(FINE)
 
 
-Commands = argparse._SubParsersAction
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[_Parser]
 
 
 def _command(
-    commands: Commands[argparse.ArgumentParser],
+    commands: Commands,
     name: str,
     run: Callable[[argparse.Namespace], int],
     text: str,
-) -> argparse.ArgumentParser:
+) -> _Parser:
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.set_defaults(run=run)
     return parser
 
 
-def _add_derive(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_derive(commands: Commands) -> None:
     parser = _command(commands, "derive", _derive, "write the derivation as documents")
     parser.add_argument("spec", metavar="SPEC")
     parser.add_argument(
@@ -128,14 +129,14 @@ def _add_derive(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--detail", choices=DETAILS, default="full")
 
 
-def _add_export(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_export(commands: Commands) -> None:
     parser = _command(commands, "export", _export, "write the gradients as code that stands alone")
     parser.add_argument("spec", metavar="SPEC")
     parser.add_argument("-o", dest="output", metavar="FILE.py", required=True)
     parser.add_argument("--backend", choices=BACKENDS, default="numpy")
 
 
-def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_check(commands: Commands) -> None:
     parser = _command(commands, "check", _check, "compare every gradient with every oracle")
     parser.add_argument("spec", metavar="SPEC")
     parser.add_argument(
@@ -143,7 +144,7 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_init(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_init(commands: Commands) -> None:
     parser = _command(commands, "init", _init, "print a network file to start from")
     parser.add_argument("example", metavar="EXAMPLE", nargs="?")
 
@@ -292,8 +293,8 @@ def _format_of(path: Path, chosen: Sequence[str], available: Sequence[str]) -> s
     return suffix
 
 
-def _tell_written(paths: Sequence[Path] | object) -> None:
-    for path in paths:  # type: ignore[attr-defined]
+def _tell_written(paths: Iterable[Path]) -> None:
+    for path in paths:
         print(f"wrote {printable(str(path))}", file=sys.stderr)
 
 

@@ -16,24 +16,28 @@ import html
 import importlib
 import importlib.util
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, assert_never
 
 import numpy as np
 import numpy.typing as npt
 from sympy import Rational, Symbol
 
 from symbackprop import reference
+from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import explicit
 from symbackprop.derive import Derivation, Step, Sweep, adjoint_name, sweep
-from symbackprop.errors import SymbackpropError
-from symbackprop.evaluate import Point, evaluate, forward, generic_sizes, jacobian, random_point
+from symbackprop.errors import UnsupportedError
+from symbackprop.evaluate import Point, evaluate, generic_sizes, jacobian, random_point
 from symbackprop.layers.architecture import Architecture
 from symbackprop.network import CountsClasses, Equation, NamesItsDefinition, Network, SumsToOne
 from symbackprop.rules import NAME_DEFINITIONS, THROUGH_OUTPUT, USE_LABEL_SUMS
 from symbackprop.terms import Applied, Element, Expression, Index, Partial, free_indices, single
+from symbackprop.tracer import prove_source
+from symbackprop.verdict import Equal, Undecided, Unequal
 
 Array: TypeAlias = npt.NDArray[Any]
 Kind = Literal["proved", "exact", "numeric", "none"]
@@ -234,7 +238,8 @@ def _slopes(step: Step, network: Network) -> Iterator[str]:
         function = network.functions[name]
         if function.through is not None:
             output, argument = function.through.signature
-            yield f"{name}'({argument}) = {function.through.expr} with {output} = {name}({argument})"
+            slope = f"{name}'({argument}) = {function.through.expr}"
+            yield f"{slope} with {output} = {name}({argument})"
 
 
 def close(found: Array, expected: Array, tolerance: float = TOLERANCE) -> bool:
@@ -394,8 +399,13 @@ class Case:
     @cached_property
     def quantities(self) -> tuple[str, ...]:
         """Parameters in order, the inputs, then every named tensor with an adjoint."""
-        kinds = ("parameter", "input", "intermediate", "auxiliary")
-        ordered = itertools.chain.from_iterable(self.network.of_kind(kind) for kind in kinds)
+        of_kind = self.network.of_kind
+        ordered = (
+            *of_kind("parameter"),
+            *of_kind("input"),
+            *of_kind("intermediate"),
+            *of_kind("auxiliary"),
+        )
         return tuple(t.name for t in ordered if t.name in self.swept.derivations)
 
     @cached_property
@@ -413,7 +423,7 @@ class Case:
         if self.architecture is not None and self.architecture.samples is not None:
             own |= {s: self.architecture.samples for s in generic if s.name == "N"}
         entries = [tensor.shape for tensor in self.network.tensors]
-        largest = max(int(np.prod([int(e.subs(own)) for e in shape])) for shape in entries)
+        largest = max(math.prod(int(e.subs(own)) for e in shape) for shape in entries)
         return own if largest <= LARGEST else generic
 
     @cached_property
@@ -423,6 +433,16 @@ class Case:
 
     def derived(self, name: str) -> Array:
         return self.point.values[self.adjoint(name)]
+
+    def expected(self, name: str) -> Array | None:
+        """The gradient by an oracle that differentiates numbers, see `expected_gradient`."""
+        if name not in self._expected:
+            self._expected[name] = expected_gradient(self, name)
+        return self._expected[name]
+
+    @cached_property
+    def _expected(self) -> dict[str, Array | None]:
+        return {}
 
 
 Oracle: TypeAlias = Callable[[Case], Iterator[Row]]
@@ -461,6 +481,8 @@ def _oracles(case: Case, optional: bool) -> Iterator[tuple[str, Oracle]]:
     yield "steps replayed", _steps
     yield "explicit SymPy network", _explicit
     yield "complex step", _complex_step
+    yield "NumPy code", _emitted
+    yield "proof of the code", _proof
     if optional:
         for module in ("torch", "jax"):
             if case.architecture is not None and importlib.util.find_spec(module) is not None:
@@ -511,13 +533,14 @@ def _row_of_steps(name: str, derivation: Derivation, checks: Sequence[Check]) ->
 
 
 def small_sizes(network: Network) -> dict[Symbol, int]:
-    """Sizes for the explicit network: small, unequal, whatever the network's own are."""
-    symbols = list(generic_sizes(network))
-    order = (2, 3, 4, 1) if len(symbols) > 5 else (2, 3, 4, 1, 5)
-    first, rest = symbols[:1], symbols[1:]
-    cycle = [size for size in order if size != order[0]]
-    sizes = {symbol: cycle[place % len(cycle)] for place, symbol in enumerate(rest)}
-    return {**dict.fromkeys(first, order[0]), **sizes}
+    """Sizes for the explicit network: small and unequal, whatever the network's own are.
+
+    The first (the samples of a batch) differs from all others, and any three neighbours differ. No
+    size is 1, at which sums and transpositions hide.
+    """
+    first, *rest = generic_sizes(network)
+    order = (3, 4, 5)
+    return {first: 2, **{symbol: order[place % 3] for place, symbol in enumerate(rest)}}
 
 
 def _explicit(case: Case) -> Iterator[Row]:
@@ -552,7 +575,7 @@ def _close_exactly(found: Sequence[Rational], expected: Sequence[Rational]) -> b
 
 def _complex_step(case: Case) -> Iterator[Row]:
     for name in case.quantities:
-        expected = expected_gradient(case, name)
+        expected = case.expected(name)
         if expected is not None:
             holds = close(case.derived(name), expected)
             yield _row(case, name, "complex step", "numeric", BOUND, holds)
@@ -617,3 +640,166 @@ def model_of(architecture: Architecture) -> reference.Model:
         architecture.reduction,
         architecture.half,
     )
+
+
+# (d) the emitted code, run
+
+
+def _emitted(case: Case) -> Iterator[Row]:
+    oracle = "NumPy code"
+    try:
+        function = compile_source(emit(case.swept, _emitted_names(case)))
+    except UnsupportedError as problem:
+        yield from _undecided(case, oracle, str(problem))
+        return
+    values = case.point.values
+    params = {t.name: values[t.name] for t in case.network.of_kind("parameter")}
+    others = (*case.network.of_kind("input"), *case.network.of_kind("label"))
+    loss, gradients = function(params, *(values[tensor.name] for tensor in others))
+    for name in _emitted_names(case):
+        expected = case.expected(name)
+        if expected is not None:
+            yield _row(case, name, oracle, "numeric", BOUND, close(gradients[name], expected))
+    yield _row(case, "L", oracle, "numeric", BOUND, close(loss, expected_loss(case)))
+
+
+def expected_loss(case: Case) -> Array:
+    if case.architecture is None:
+        return case.point.values[case.network.loss]
+    arrays = reference_arrays(case)
+    model = model_of(case.architecture)
+    return np.asarray(reference.loss(model, arrays.params, arrays.x, arrays.y))
+
+
+def _emitted_names(case: Case) -> tuple[str, ...]:
+    """All but the auxiliary tensors, which code need not have."""
+    by_name = case.network.by_name
+    return tuple(name for name in case.quantities if by_name[name].kind != "auxiliary")
+
+
+def _undecided(case: Case, oracle: str, reason: str) -> Iterator[Row]:
+    for name in (*_emitted_names(case), "L"):
+        yield Row(name, oracle, "none", "", "undecided", reason)
+
+
+# (e) the emitted code, read
+
+
+def _proof(case: Case) -> Iterator[Row]:
+    """The module that users get, and one that returns every adjoint too, read back and proved."""
+    oracle, names = "proof of the code", _emitted_names(case)
+    try:
+        sources = (emit(case.swept), emit(case.swept, names))
+    except UnsupportedError as problem:
+        yield from _undecided(case, oracle, str(problem))
+        return
+    found = [prove_source(s, FUNCTION, case.network, case.swept) for s in sources]
+    for name in (*names, "L"):
+        key = "loss" if name == "L" else name
+        yield _row_of_proof(name, [verdicts[key] for verdicts in found if key in verdicts])
+
+
+def _row_of_proof(name: str, verdicts: Sequence[Equal | Unequal | Undecided]) -> Row:
+    oracle = "proof of the code"
+    for verdict in verdicts:
+        match verdict:
+            case Unequal():
+                return Row(name, oracle, "none", "", "disagrees", verdict.reason)
+            case Undecided():
+                return Row(name, oracle, "none", "", "undecided", verdict.reason)
+            case Equal():
+                continue
+            case _:
+                assert_never(verdict)
+    equal = [verdict for verdict in verdicts if isinstance(verdict, Equal)]
+    if not equal:
+        return Row(name, oracle, "none", "", "undecided", "the code does not return it")
+    weakest = max(equal, key=lambda v: ("proved", "exact", "numeric").index(v.method))
+    facts = tuple(dict.fromkeys(fact for verdict in equal for fact in verdict.facts))
+    return Row(name, oracle, weakest.method, "; ".join(facts) or weakest.detail, "agrees")
+
+
+# (f) frameworks, where somebody has installed them
+
+
+@dataclass(frozen=True)
+class _Framework:
+    """Gradients of parameters and inputs by automatic differentiation in `torch` or `jax`."""
+
+    module: str
+
+    def __call__(self, case: Case) -> Iterator[Row]:
+        assert case.architecture is not None
+        arrays = reference_arrays(case)
+        if np.issubdtype(np.asarray(arrays.y).dtype, np.integer) and arrays.y is not None:
+            classes = case.point.values["yhat"].shape[-1]
+            arrays = replace(arrays, y=np.eye(classes)[arrays.y])
+        given = {**arrays.params, "x": arrays.x}
+        differentiate = _by_torch if self.module == "torch" else _by_jax
+        found = differentiate(case.architecture, given, arrays.y)
+        for name, gradient in found.items():
+            if name in case.swept.derivations:
+                single = arrays.single and name == "x"
+                holds = close(case.derived(name), gradient[0] if single else gradient)
+                yield _row(case, name, self.module, "numeric", BOUND, holds)
+
+
+def _by_torch(
+    architecture: Architecture, given: Mapping[str, Array], y: Array | None
+) -> dict[str, Array]:
+    torch = importlib.import_module("torch")
+    tensors = {name: torch.tensor(a, requires_grad=True) for name, a in given.items()}
+    labels = None if y is None else torch.tensor(y, dtype=torch.float64)
+    _objective(torch, architecture, tensors, labels).backward()
+    return {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+
+
+def _by_jax(
+    architecture: Architecture, given: Mapping[str, Array], y: Array | None
+) -> dict[str, Array]:
+    jax = importlib.import_module("jax")
+    numpy = importlib.import_module("jax.numpy")
+    with jax.enable_x64(True):
+        labels = None if y is None else numpy.asarray(y)
+        gradient = jax.grad(lambda arrays: _objective(numpy, architecture, arrays, labels))
+        found = gradient({name: numpy.asarray(array) for name, array in given.items()})
+        return {name: np.asarray(array) for name, array in found.items()}
+
+
+def _objective(xp: Any, architecture: Architecture, arrays: Mapping[str, Any], y: Any) -> Any:
+    """The loss as somebody would write it who has automatic differentiation."""
+    h = arrays["x"]
+    for number, layer in enumerate(architecture.layers, start=1):
+        z = h @ arrays[f"W{number}"] + (arrays[f"b{number}"] if layer.bias else 0)
+        h = _activated(xp, layer.activation, z)
+    match architecture.loss:
+        case "cross_entropy":
+            total = -(y * xp.log(h)).sum()
+        case "binary_cross_entropy":
+            total = -(y * xp.log(h) + (1 - y) * xp.log(1 - h)).sum()
+        case "squared_error":
+            total = ((h - y) ** 2).sum() / (2 if architecture.half else 1)
+        case _:
+            total = h.sum()
+    divisors = {"sum": 1, "mean": h.shape[0], "mean_elements": h.shape[0] * h.shape[1]}
+    return total / divisors[architecture.reduction]
+
+
+def _activated(xp: Any, activation: str, z: Any) -> Any:
+    match activation:
+        case "identity":
+            return z
+        case "sigmoid":
+            return 1 / (1 + xp.exp(-z))
+        case "tanh":
+            return xp.tanh(z)
+        case "relu":
+            return xp.where(z > 0, z, 0 * z)
+        case "leaky_relu":
+            return xp.where(z > 0, z, z / 100)
+        case "softplus":
+            return xp.log(1 + xp.exp(z))
+        case "softmax":
+            return xp.exp(z) / xp.exp(z).sum(-1)[..., None]
+        case _:
+            raise UnsupportedError(f"no activation is called {activation}")

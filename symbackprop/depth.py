@@ -70,24 +70,31 @@ class Statement:
     @property
     def latex(self) -> str:
         r"""The matrix form: `\delta^{l} = (\delta^{l+1} W^{l+1\top}) \circ \sigma'(Z^{l})`."""
-        setting = Typesetting(_printed(self.network), self.notation)
-        shown = _numbered(self.result, self.notation)
-        node = matrix_form(shown, self.indices, self.network)
-        assert node is not None  # a product of matrices under every activation that is supported
-        return f"{self._left(setting)} = {setting.matrix(node)}"
+        return f"{self.left()} = {self.right()}"
 
     @property
     def index_latex(self) -> str:
-        """The same entry by entry."""
-        setting = Typesetting(_printed(self.network), self.notation)
-        return setting.expression(_numbered(self.result, self.notation))
+        """The right side entry by entry."""
+        return self._setting(False).expression(_numbered(self.result, self.notation))
 
-    def _left(self, setting: Typesetting) -> str:
+    def left(self) -> str:
+        """What is stated: an error term, or the derivative by a parameter of layer l."""
+        setting = self._setting(False)
         layer = self.derivation.indices[0]
         place = DEPTH if self.holds == "l = D" else layer
         if self.tensor == "z":
             return setting.name("dz", labels=[_delta_label(place, self.notation)])
         return setting.partial(setting.goal, setting.name(self.tensor, labels=[place]))
+
+    def right(self, general: bool = False) -> str:
+        """The matrix form of the result; `general` writes the activation as f."""
+        shown = _numbered(self.result, self.notation)
+        node = matrix_form(shown, self.indices, self.network)
+        assert node is not None  # a product of matrices under every activation that is supported
+        return self._setting(general).matrix(node)
+
+    def _setting(self, general: bool) -> Typesetting:
+        return Typesetting(_printed(self.network), self.notation, general=general)
 
 
 @dataclass(frozen=True)
@@ -171,25 +178,27 @@ def perceptron(activation: str) -> Network:
     Shapes: layer l from 1 to D (h from 0), sample n, units j of layer l - 1 and k of layer l.
     """
     l = Index("l", Axis("layer", DEPTH, "layer", start=1))
-    m = Index("l", Axis("layer", DEPTH + 1, "layer"))
+    wide = Index("l", Axis("layer", DEPTH + 1, "layer"))
     n = Index("n", Axis("n", SAMPLES, "sample"))
     # whole numbers that nothing is differentiated by: of the engine's kinds, that is a label
-    widths = Tensor("n", (m,), "label", (CountsClasses(Axis("width", WIDEST, start=1)),))
-    j, k = _unit("j", l - 1), _unit("k", l)
-    i, unit = _unit("i", Integer(0)), _unit("k", m)
-    last = _unit("k", DEPTH)
+    widths = Tensor("n", (wide,), "label", (CountsClasses(Axis("width", WIDEST, start=1)),))
+    j, k, i = _unit("j", l - 1), _unit("k", l), _unit("i", Integer(0))
+    unit, last = _unit("k", wide), _unit("k", DEPTH)
     x = Tensor("x", (n, i), "input", letter="x")
     g = Tensor("g", (n, last), "label", letter="g")
     W = Tensor("W", (l, j, k), "parameter", letter="W")
     b = Tensor("b", (l, k), "parameter", letter="b")
     z = Tensor("z", (l, n, k), "intermediate", letter="z")
-    h = Tensor("h", (m, n, unit), "intermediate", letter="h")
+    h = Tensor("h", (wide, n, unit), "intermediate", letter="h")
     affine = expression(
         product(1, (j,), (Element("h", l - 1, n, j), W.entry)), product(1, (), (b.entry,))
     )
     # h^0 = x, and h^l = f(z^l) from l = 1: each axis is met by a delta where the other one ends
-    start = product(1, (i,), (Delta(m, 0), Delta(i, unit), x.entry))
-    layer = product(1, (l, k), (Delta(l, m), Delta(k, unit), _applied(activation, z.entry)))
+    m = Index("m", l.axis)
+    u = _unit("u", m)
+    start = product(1, (i,), (Delta(wide, 0), Delta(i, unit), x.entry))
+    applied = _applied(activation, Element("z", m, n, u))
+    layer = product(1, (m, u), (Delta(m, wide), Delta(u, unit), applied))
     total = product(1, (n, last), (g.entry, Element("h", DEPTH, n, last)))
     return Network(
         f"{activation} layers",

@@ -484,7 +484,7 @@ def _index_name(name: str) -> str:
 
 
 def _affine_order(part: Expr) -> tuple[bool, bool, str]:
-    return (not part.has(Index), part.could_extract_minus_sign(), text(part))
+    return (part.could_extract_minus_sign(), part.is_Number, text(part))
 
 
 def _size_order(part: Expr) -> tuple[bool, str]:

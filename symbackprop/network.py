@@ -226,7 +226,10 @@ def _equation_problems(network: Network, equation: Equation) -> Iterator[Excepti
         yield ShapeError(
             f"{where}: index {loose[0].name} stands on the right only; sum over it, or add it left"
         )
+    free = {index.name for index in equation.indices}
     for term in equation.rhs.terms:
+        if free & {index.name for index in term.bound}:
+            yield ShapeError(f"{where}: an index of the left side is summed over; rename the sum")
         for factor in term.factors:
             for applied in factor.atoms(Applied) if factor.args else ():
                 if applied.function not in network.functions:

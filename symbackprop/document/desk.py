@@ -27,9 +27,11 @@ from symbackprop.document.formulas import (
     Number,
     Of,
     Operator,
+    Stated,
     Product,
     Total,
     entry,
+    show,
     slope,
     value,
 )
@@ -216,7 +218,9 @@ def _compare(sides: Sequence[Formula], scene: Scene, setting: Typesetting) -> No
         if not same and 1 in (other.size, reference.size):
             same = other.size == reference.size
         if not same or np.max(np.abs(other.reshape(reference.shape) - reference)) > tolerance:
-            raise UncheckedEquation(f"side {place} of an equation differs from the first: {side}")
+            raise UncheckedEquation(
+                f"side {place} of an equation differs from the first: {show(side, setting)}"
+            )
 
 
 def _is_literal(formula: Formula) -> bool:
@@ -234,5 +238,5 @@ def _is_literal(formula: Formula) -> bool:
             )
         case Product() | Total():
             return any(map(_is_literal, formula.parts))
-        case Name() | Derivative() | Cases():
+        case Name() | Derivative() | Cases() | Stated():
             return False

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 from sympy import sympify
 
+from symbackprop.depth import Statement
 from symbackprop.document.scene import Scene
 from symbackprop.evaluate import evaluate
 from symbackprop.latex import Typesetting
@@ -36,6 +38,7 @@ from symbackprop.terms import (
 )
 
 Array = npt.NDArray[Any]
+VANISHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,14 @@ class Total:
 
 @dataclass(frozen=True)
 class Number:
-    """A number as printed, with this many digits after the point."""
+    """A number as printed, with this many digits after the point, or with `significant`
+    this many digits in all. A constant of the worked example may have a `letter` (LaTeX) that
+    stands for it."""
 
     figure: float
     digits: int = 4
+    significant: bool = False
+    letter: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,15 @@ class Cases:
     different: Expression
 
 
-Formula = Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases
+@dataclass(frozen=True)
+class Stated:
+    """One side of a statement for a symbolic layer, its activation written f."""
+
+    statement: Statement
+    right: bool
+
+
+Formula = Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases | Stated
 
 
 # --------------------------------------------------------------------------------------------
@@ -175,6 +190,8 @@ def value(formula: Formula, scene: Scene) -> Array:
             return np.asarray(formula.figure)
         case Cases():
             return _chosen(formula, scene)
+        case Stated():
+            return _stated(formula, scene)
         case _:
             assert_never(formula)
 
@@ -220,6 +237,16 @@ def _chosen(formula: Cases, scene: Scene) -> Array:
     return np.where(grids[first] == grids[second], same, different)
 
 
+def _stated(formula: Stated, scene: Scene) -> Array:
+    """The values for the layers of which the statement speaks."""
+    statement = formula.statement
+    left = single(Element(f"d{statement.tensor}", *statement.indices))
+    table = evaluate(statement.result if formula.right else left, statement.indices, scene.point)
+    if statement.holds.endswith("< D"):
+        return table[:-1]
+    return table[-1:] if statement.holds == "l = D" else table
+
+
 # --------------------------------------------------------------------------------------------
 # LaTeX
 # --------------------------------------------------------------------------------------------
@@ -258,6 +285,8 @@ class _Shower:
                 return figure(formula)
             case Cases():
                 return self._cases(formula)
+            case Stated(statement=statement):
+                return statement.right(general=True) if formula.right else statement.left()
             case _:
                 assert_never(formula)
 
@@ -321,6 +350,24 @@ def _added(parts: Sequence[str]) -> str:
 
 
 def figure(number: Number) -> str:
-    """A number rounded half to even, never as -0.0000."""
-    text = f"{number.figure:.{number.digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    r"""A number as printed: half to even, never -0.0000, never a tie decided by the last bit.
+
+    >>> figure(Number(0.12345)), figure(Number(2.5e-7, 3, significant=True))
+    ('0.1234', '2.50 \\cdot 10^{-7}')
+    """
+    if number.letter:
+        return number.letter
+    exact = Decimal(f"{number.figure:.12g}")  # sums that differ in the last bit print alike
+    if not number.significant:
+        return _fixed(exact, number.digits)
+    if abs(number.figure) < VANISHING:
+        return "0"
+    mantissa, exponent = f"{exact:.{number.digits - 1}e}".split("e")
+    if -4 <= int(exponent) < number.digits + 2:
+        return _fixed(exact, max(0, number.digits - 1 - int(exponent)))
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+
+
+def _fixed(exact: Decimal, digits: int) -> str:
+    text = f"{exact:.{digits}f}"
+    return text.removeprefix("-") if Decimal(text) == 0 else text

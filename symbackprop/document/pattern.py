@@ -1,0 +1,72 @@
+"""The recursion for layer l: what every layer has in common, derived with l as an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symbackprop.depth import DEPTH, SAMPLES, DepthDerivation, Statement, derive_depth
+from symbackprop.document.blocks import Block, Display, Heading, Paragraph
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import Stated
+from symbackprop.document.scene import with_derivatives
+from symbackprop.document.structure import layers_of
+from symbackprop.evaluate import random_point
+from symbackprop.latex import Typesetting
+from symbackprop.notation import Notation
+
+DEPTH_OF_CHECK = 4
+SAMPLES_OF_CHECK = 3
+SPECIAL = ("", "softmax")
+
+
+def pattern(desk: Desk, notation: Notation) -> Iterator[Block]:
+    """Error terms, weights and biases for a symbolic l, and the range of l of each line."""
+    layers = layers_of(desk.network)
+    hidden = [layer.function for layer in layers[:-1] if layer.function not in SPECIAL]
+    found = derive_depth(hidden[0] if hidden else "identity", notation)
+    table = _desk(found, notation)
+    below, last = found.adjoints["z"], found.boundary["z"]
+    yield Heading(2, ("The pattern for layer l",))
+    yield Paragraph(
+        (
+            "Nothing above depended on how many layers there are. With D layers, numbered from 1 at"
+            " the input to D at the output, and the activation written f, the same derivation with"
+            " the number of the layer as an index gives four lines. ",
+            f"Here D = {len(layers)}. ",
+            "The output of layer 0 is the input.",
+        )
+    )
+    yield Paragraph(("The error term of the last layer starts from the loss itself:",))
+    yield _line(table, last)
+    yield Paragraph(
+        (
+            "Every other layer, from l = D − 1 down to l = 1, takes the error term of the layer"
+            " after it, sends it back through that layer's weights and multiplies by the slope of"
+            " its own activation:",
+        )
+    )
+    yield _line(table, below)
+    yield Paragraph(
+        ("In every layer, from l = 1 to l = D, weights and bias are then one step away:",)
+    )
+    for name in ("W", "b"):
+        yield _line(table, found.gradients[name])
+    if notation.delta == "from_output":
+        yield Paragraph(
+            (
+                "The error terms are counted from the output here: layer l has number D + 1 − l,"
+                " so that the numbers of layer and error term add up to D + 1 everywhere.",
+            )
+        )
+
+
+def _desk(found: DepthDerivation, notation: Notation) -> Desk:
+    """Checked with layers of different widths."""
+    sizes = {DEPTH: DEPTH_OF_CHECK, SAMPLES: SAMPLES_OF_CHECK}
+    scene = with_derivatives(found.network, random_point(found.network, 3, sizes))
+    setting = Typesetting(found.swept.extended, notation, general=True)
+    return Desk(found.network, setting, (scene,), ())
+
+
+def _line(desk: Desk, statement: Statement) -> Display:
+    return desk.display(Stated(statement, right=False), Stated(statement, right=True))
