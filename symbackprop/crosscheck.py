@@ -265,7 +265,7 @@ def sizes_text(sizes: Mapping[Symbol, int]) -> str:
 @dataclass(frozen=True)
 class Row:
     """One quantity against one oracle. `quantity` is a tensor's name, or `L` for the loss itself;
-    `bound` says what was met, or the sizes or facts of an exact check."""
+    `bound` is what a numeric check met; `detail` says why something is not confirmed."""
 
     quantity: str
     oracle: str
@@ -273,6 +273,7 @@ class Row:
     bound: str
     verdict: Verdict
     detail: str = ""
+    facts: tuple[str, ...] = ()
 
     @property
     def cell(self) -> str:
@@ -325,6 +326,17 @@ class Report:
         return f"all {agreeing} comparisons agree{rest}"
 
     @property
+    def facts(self) -> tuple[str, ...]:
+        """What the confirmations take for granted, each with the oracles that do."""
+        users: dict[str, list[str]] = {}
+        for row in self.rows:
+            for fact in row.facts:
+                users.setdefault(fact, []).append(row.oracle)
+        return tuple(
+            f"{fact} ({', '.join(dict.fromkeys(oracles))})" for fact, oracles in users.items()
+        )
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """Why something disagrees or is undecided."""
         return tuple(
@@ -354,20 +366,24 @@ class Report:
             for line in table
         ]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        notes = ["", *self.notes] if self.notes else []
+        notes = ["", *self._footnotes] if self._footnotes else []
         return "\n".join([self.title, "", *lines, *notes, "", *self.remarks, self.summary])
+
+    @property
+    def _footnotes(self) -> tuple[str, ...]:
+        return (*self.notes, *(f"fact used: {fact}" for fact in self.facts))
 
     def _repr_markdown_(self) -> str:
         head, *body = self.table()
         lines = [head, ["---"] * len(head), *body]
         rows = ["| " + " | ".join(line) + " |" for line in lines]
-        notes = [f"- {note}" for note in (*self.notes, *self.remarks)]
+        notes = [f"- {note}" for note in (*self._footnotes, *self.remarks)]
         return "\n".join([f"**{self.title}**", "", *rows, "", *notes, "", f"{self.summary}."])
 
     def _repr_html_(self) -> str:
         head, *body = self.table()
         rows = [_html_row(head, "th"), *(_html_row(line, "td") for line in body)]
-        notes = "".join(f"<li>{html.escape(n)}</li>" for n in (*self.notes, *self.remarks))
+        notes = "".join(f"<li>{html.escape(n)}</li>" for n in (*self._footnotes, *self.remarks))
         return (
             f"<p><strong>{html.escape(self.title)}</strong></p>"
             f"<table>{''.join(rows)}</table><ul>{notes}</ul><p>{html.escape(self.summary)}.</p>"
@@ -526,7 +542,8 @@ def _row_of_steps(name: str, derivation: Derivation, checks: Sequence[Check]) ->
         why = next(made.detail for made in checks if made.kind == "none")
         return Row(name, "steps replayed", "none", "", "undecided", why)
     kind: Kind = "numeric" if "numeric" in kinds else "exact"
-    return Row(name, "steps replayed", kind, BOUND if kind == "numeric" else "", "agrees")
+    facts = tuple(dict.fromkeys(fact for made in checks for fact in made.facts))
+    return Row(name, "steps replayed", kind, BOUND if kind == "numeric" else "", "agrees", "", facts)
 
 
 # (b) SymPy, entry by entry
@@ -716,7 +733,8 @@ def _row_of_proof(name: str, verdicts: Sequence[Equal | Unequal | Undecided]) ->
         return Row(name, oracle, "none", "", "undecided", "the code does not return it")
     weakest = max(equal, key=lambda v: ("proved", "exact", "numeric").index(v.method))
     facts = tuple(dict.fromkeys(fact for verdict in equal for fact in verdict.facts))
-    return Row(name, oracle, weakest.method, "; ".join(facts) or weakest.detail, "agrees")
+    bound = weakest.detail if weakest.method == "numeric" else ""
+    return Row(name, oracle, weakest.method, bound or BOUND, "agrees", facts=facts)
 
 
 # (f) frameworks, where somebody has installed them

@@ -328,8 +328,11 @@ def _written_out(derivation: Derivation, state: _State, tensor: Tensor) -> Deriv
 def _next_adjoint(whole: Expression, state: _State, tried: set[str], wrt: str) -> str | None:
     """The adjoint nearest to the tensor that has not been considered yet."""
     present = {_adjoint_of(factor, state) for term in whole.terms for factor in term.factors}
-    known = [name for name in reversed(state.derivations) if name in present - tried]
-    return next((n for n in known if _is_candidate(state.derivations[n], state, wrt)), None)
+    waiting = present - tried - {None}
+    for name in reversed(state.derivations) if waiting else ():
+        if name in waiting and _is_candidate(state.derivations[name], state, wrt):
+            return name
+    return None
 
 
 def _adjoint_of(factor: object, state: _State) -> str | None:

@@ -208,7 +208,7 @@ def _power(base: Any, exponent: int) -> Any:
 def apply(function: ScalarFunction, order: int, argument: Any, point: Point) -> Any:
     """The function, or its derivative of this order, entry by entry."""
     if point.arithmetic == "float":
-        return _explicit(function.value(Z, order), np.asarray(argument))
+        return explicit_value(function.value(Z, order), np.asarray(argument))
     return np.vectorize(lambda entry: _exact_value(function, order, entry, point), otypes=[object])(
         argument
     )
@@ -216,7 +216,7 @@ def apply(function: ScalarFunction, order: int, argument: Any, point: Point) -> 
 
 def _exact_value(function: ScalarFunction, order: int, entry: Fraction, point: Point) -> Fraction:
     if function.definition.expr.has(Piecewise):
-        return Fraction(_explicit(function.value(Z, order), entry, Fraction))
+        return Fraction(explicit_value(function.value(Z, order), entry, Fraction))
     if order == 0:
         return uninterpreted(function.name, entry)
     if order == 1 and function.through is not None:
@@ -249,7 +249,7 @@ def _substituted(node: Expr, values: Mapping[Expr, Any]) -> Any:
     raise NotImplementedError(f"no exact value of {type(node).__name__}")
 
 
-def _explicit(node: Expr, z: Any, number: Any = float) -> Any:
+def explicit_value(node: Expr, z: Any, number: Any = float) -> Any:
     """A definition in SymPy's own functions at an array (float, complex) or one fraction."""
     if node == Z:
         return z
@@ -258,11 +258,11 @@ def _explicit(node: Expr, z: Any, number: Any = float) -> Any:
     if isinstance(node, Piecewise):
         (first, condition), (second, _) = node.args
         chosen = _condition(condition, z)
-        one, other = _explicit(first, z, number), _explicit(second, z, number)
+        one, other = explicit_value(first, z, number), explicit_value(second, z, number)
         if isinstance(z, Fraction):
             return one if chosen else other
         return np.where(chosen, one, other)
-    parts = [_explicit(argument, z, number) for argument in node.args]
+    parts = [explicit_value(argument, z, number) for argument in node.args]
     if node.is_Add:
         return sum(parts[1:], parts[0])
     if node.is_Mul:

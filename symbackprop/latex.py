@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Expr, Symbol, fraction
+from sympy import Expr, Piecewise, Symbol, exp, fraction, log, tanh
 from sympy.core.symbol import Str
 
 from symbackprop.matrixform import (
@@ -337,6 +337,33 @@ class Typesetting:
         letter = GENERAL if self.general and not record.elementary else record.letter
         return letter + "'" * order
 
+    def explicit(self, expr: Expr) -> str:
+        """A definition in elementary functions of z: 1/(1 + e^{-z}), cases and all."""
+        if isinstance(expr, Piecewise):
+            lines = [
+                rf"{self.explicit(value)} & \text{{{_condition(condition)}}}"
+                for value, condition in expr.args
+            ]
+            return "\\begin{cases}\n" + " \\\\\n".join(lines) + "\n\\end{cases}"
+        if isinstance(expr, exp):
+            return f"e^{{{self.explicit(expr.args[0])}}}"
+        if isinstance(expr, (log, tanh)):
+            return rf"\{type(expr).__name__}\left({self.explicit(expr.args[0])}\right)"
+        if expr.is_Add:
+            parts = sorted(expr.args, key=lambda p: (not p.is_Number, text(p)))
+            return _signed(
+                [(p.could_extract_minus_sign(), self.explicit(_positive(p))) for p in parts]
+            )
+        above, below = fraction(expr)
+        if below != 1:
+            return rf"\frac{{{self.explicit(above)}}}{{{self.explicit(below)}}}"
+        if expr.is_Mul:
+            sign = "-" if expr.could_extract_minus_sign() else ""
+            return sign + " ".join(self.explicit(part) for part in _positive(expr).as_ordered_factors())
+        if expr.is_Pow:
+            return rf"\left({self.explicit(expr.base)}\right)^{{{expr.exp}}}"
+        return str(expr)
+
     # Matrix form -----------------------------------------------------------------------------
 
     def matrix(self, node: Node, shapes: bool = False, jacobian: bool = False) -> str:
@@ -481,6 +508,10 @@ def _index_name(name: str) -> str:
     if match is None:
         return name
     return SECOND_LETTERS.get(name, match.group(1) + "'" * int(match.group(2)))
+
+
+def _condition(condition: Expr) -> str:
+    return "otherwise" if condition == True else rf"if $z > {condition.rhs}$"  # noqa: E712
 
 
 def _affine_order(part: Expr) -> tuple[bool, bool, str]:

@@ -214,7 +214,7 @@ def _order_problems(equation: Equation, known: set[str], assigned: set[str]) -> 
 
 
 def _equation_problems(network: Network, equation: Equation) -> Iterator[Exception]:
-    tensors = {tensor.name: tensor for tensor in network.tensors}
+    tensors = network.by_name
     where = f"equation of {equation.target}"
     if len(equation.indices) != len(tensors[equation.target].indices):
         yield ShapeError(

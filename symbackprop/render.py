@@ -300,6 +300,7 @@ def latex_words(text: str) -> str:
         "✓": r"$\checkmark$",
         "≤": r"$\le$",
         "…": r"\dots{}",
+        "−": "$-$",
     }
     return "".join(special.get(character, character) for character in text)
 

@@ -33,10 +33,11 @@ BATCH = 8
 
 def padded(pieces: list[Array], shape: tuple[int, ...]) -> Array:
     """Arrays of different width one above the other; what lies outside is 0."""
-    result = np.zeros((len(pieces), *shape))
-    for layer, piece in enumerate(pieces):
-        result[(layer, *(slice(length) for length in piece.shape))] = piece
-    return result
+    rooms = [
+        np.pad(piece, [(0, most - own) for most, own in zip(shape, piece.shape, strict=True)])
+        for piece in pieces
+    ]
+    return np.stack(rooms)
 
 
 class Counted:

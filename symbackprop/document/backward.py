@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sympy import Integer
+
 from symbackprop.derive import Derivation, Step
 from symbackprop.document.blocks import Aside, Block, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
@@ -22,8 +24,9 @@ from symbackprop.document.formulas import (
     slope,
 )
 from symbackprop.document.structure import LayerNames, layers_of
+from symbackprop.network import SumsToOne
 from symbackprop.rules import orient_differences, through_output
-from symbackprop.terms import Applied, Element, Index, Partial, single
+from symbackprop.terms import Applied, Element, Expression, Index, Partial, map_factors, single
 
 RULES = {
     "chain rule": "chain rule",
@@ -292,16 +295,69 @@ def _joined(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     )
     yield _steps(desk, derivation)
     if desk.own:
-        yield desk.display(
-            Derivative(loss, layer.total),
-            Product(
-                (
-                    desk.result_grid(desk.sweep[layer.output]),
-                    _jacobian_entries(desk, layer),
-                )
-            ),
-            desk.result_grid(derivation),
+        row, table = desk.result_grid(desk.sweep[layer.output]), _jacobian_entries(desk, layer)
+        sides: list[Formula] = [Derivative(loss, layer.total), Product((row, table))]
+        if layer.function == "softmax":
+            sides.append(_multiplied_out(row, table))
+        yield Paragraph(("Entry by entry, the same product reads:",))
+        yield desk.display(*sides, desk.result_grid(derivation))
+    if layer.function == "softmax" and _labels_are_one_hot(desk):
+        yield from _one_hot(desk, layer)
+
+
+def _multiplied_out(row: Grid, table: Grid) -> Grid:
+    """Row times matrix with every sum written out."""
+    (cells,) = row.rows
+    columns = zip(*table.rows, strict=True)
+    return Grid((tuple(Of(_dot(cells, column)) for column in columns),))
+
+
+def _dot(left: tuple[Formula, ...], right: tuple[Formula, ...]) -> Expression:
+    total = Expression()
+    for one, other in zip(left, right, strict=True):
+        assert isinstance(one, Of)
+        assert isinstance(other, Of)
+        total = total + one.whole * other.whole
+    return total
+
+
+def _labels_are_one_hot(desk: Desk) -> bool:
+    label = desk.network.by_name.get("y")
+    return bool(desk.own and label is not None and any(isinstance(f, SumsToOne) for f in label.facts))
+
+
+def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """What the result says when one class is the right one."""
+    classes = len(desk.places(layer.output))
+    derivation = desk.sweep[layer.total]
+    yield Paragraph(
+        (
+            "Read it for a label that is 1 for the right class and 0 for all others. If the first",
+            " class is right, the second, and so on, the row is:",
         )
+    )
+    for right in range(classes):
+        label = [1.0 if k == right else 0.0 for k in range(classes)]
+        assumed = desk.assuming("y", label)
+        given = {Element("y", k): Integer(int(label[k])) for k in range(classes)}
+        row = tuple(
+            Of(
+                map_factors(
+                    desk.at(derivation.result, derivation.indices, (k,)),
+                    lambda factor, given=given: factor.xreplace(given),  # type: ignore[misc]
+                )
+            )
+            for k in range(classes)
+        )
+        numbers = Grid((tuple(Of(addends((int(v),))) for v in label),))
+        yield assumed.display(Name("y"), numbers, defines=True)
+        yield assumed.display(Derivative(desk.network.loss, layer.total), Grid((row,)))
+    yield Paragraph(
+        (
+            "The probability of the right class is pushed up, all others are pushed down, each in",
+            " proportion to how wrong it is.",
+        )
+    )
 
 
 def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:

@@ -13,6 +13,7 @@ from symbackprop.document.blocks import Aside, Block, Display, Document
 from symbackprop.document.desk import Desk
 from symbackprop.document.forward import forward
 from symbackprop.document.overview import overview
+from symbackprop.document.pattern import pattern
 from symbackprop.document.scene import scene_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
@@ -26,7 +27,7 @@ WRITTEN_OUT = 5
 def document_of(architecture: Architecture, notation: Notation) -> Document:
     one = desk_of(build(architecture, one_sample=True), notation)
     many = desk_of(build(architecture), notation, architecture.samples)
-    blocks = [*overview(many, {}), *forward(one, many), *backward(one)]
+    blocks = [*overview(many, {}), *forward(one, many), *backward(one), *pattern(one, notation)]
     return Document(f"Backpropagation through {architecture.name}", numbered(blocks))
 
 

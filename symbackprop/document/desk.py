@@ -27,16 +27,18 @@ from symbackprop.document.formulas import (
     Number,
     Of,
     Operator,
-    Stated,
     Product,
+    Scalar,
+    Stated,
     Total,
     entry,
     show,
     slope,
     value,
 )
-from symbackprop.document.scene import Scene
+from symbackprop.document.scene import Scene, with_derivatives
 from symbackprop.errors import SymbackpropError
+from symbackprop.evaluate import Point, forward
 from symbackprop.latex import Typesetting
 from symbackprop.network import Network, Tensor
 from symbackprop.terms import Element, Expression, Index, expression, product, substitute
@@ -115,6 +117,27 @@ class Desk:
     def general(self) -> Desk:
         """The same desk, where every activation is written f."""
         return replace(self, setting=replace(self.setting, general=True))
+
+    def assuming(self, label: str, array: Sequence[float]) -> Desk:
+        """The desk where the labels of the sample have these values."""
+        scenes = tuple(
+            with_derivatives(
+                self.network,
+                forward(
+                    Point(
+                        self.network,
+                        {
+                            tensor.name: scene.values[tensor.name]
+                            for tensor in self.network.of_kind("input", "parameter")
+                        }
+                        | {label: np.asarray(array, dtype=float)},
+                        scene.point.sizes,
+                    )
+                ),
+            )
+            for scene in self.own
+        )
+        return replace(self, own=scenes)
 
     # Formulas --------------------------------------------------------------------------------
 
@@ -238,5 +261,5 @@ def _is_literal(formula: Formula) -> bool:
             )
         case Product() | Total():
             return any(map(_is_literal, formula.parts))
-        case Name() | Derivative() | Cases() | Stated():
+        case Name() | Derivative() | Cases() | Stated() | Scalar():
             return False

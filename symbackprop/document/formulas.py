@@ -15,18 +15,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
 from sympy import sympify
 
 from symbackprop.depth import Statement
+from symbackprop.document.plain import (
+    Lesson,
+    Sum,
+    Tree,
+    exact_number,
+    numeric,
+    show_tree,
+    signed_parts,
+)
 from symbackprop.document.scene import Scene
-from symbackprop.evaluate import evaluate
+from symbackprop import reference
+from symbackprop.evaluate import evaluate, explicit_value
 from symbackprop.latex import Typesetting
 from symbackprop.matrixform import matrix_form
+from symbackprop.scalars import H, Z
 from symbackprop.terms import (
+    Applied,
     Element,
     Expression,
     Index,
@@ -128,7 +140,16 @@ class Stated:
     right: bool
 
 
-Formula = Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases | Stated
+@dataclass(frozen=True)
+class Scalar:
+    """A scalar function of one number z: f(z), its definition, f'(z), f'(z) written through f(z),
+    or f'(z) as SymPy differentiates the definition."""
+
+    function: str
+    part: Literal["value", "definition", "slope", "through", "derivative"]
+
+
+Formula = Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases | Stated | Scalar
 
 
 # --------------------------------------------------------------------------------------------
@@ -192,6 +213,8 @@ def value(formula: Formula, scene: Scene) -> Array:
             return _chosen(formula, scene)
         case Stated():
             return _stated(formula, scene)
+        case Scalar():
+            return _scalar_values(formula, scene)
         case _:
             assert_never(formula)
 
@@ -235,6 +258,33 @@ def _chosen(formula: Cases, scene: Scene) -> Array:
     first, second = (formula.indices.index(index) for index in formula.pair)
     grids = np.indices(same.shape)
     return np.where(grids[first] == grids[second], same, different)
+
+
+PROBES = np.array([-2.3, -0.6, 0.4, 1.7])
+
+
+def _scalar_values(formula: Scalar, scene: Scene) -> Array:
+    """At a few numbers on both sides of zero. f and f' are the hand-written ones of `reference`,
+    f' by complex step; what is printed beside them is the definition at work here."""
+    record = scene.network.functions[formula.function]
+    witness = reference.ACTIVATIONS[formula.function].value
+    match formula.part:
+        case "value":
+            return np.asarray(witness(PROBES))
+        case "slope":
+            return np.asarray(witness(PROBES + 1e-30j).imag / 1e-30)
+        case "definition":
+            return np.asarray(explicit_value(record.value(Z), PROBES))
+        case "derivative":
+            return np.asarray(explicit_value(record.value(Z, 1), PROBES))
+        case "through":
+            slope = record.slope(Z, H)
+            assert slope is not None
+            inner = {a: scene.network.functions[a.function].value(Z) for a in slope.atoms(Applied)}
+            plain = slope.xreplace(inner).xreplace({H: record.value(Z)})
+            return np.asarray(explicit_value(plain, PROBES))
+        case _:
+            assert_never(formula.part)
 
 
 def _stated(formula: Stated, scene: Scene) -> Array:
@@ -287,8 +337,27 @@ class _Shower:
                 return self._cases(formula)
             case Stated(statement=statement):
                 return statement.right(general=True) if formula.right else statement.left()
+            case Scalar():
+                return self._scalar(formula)
             case _:
                 assert_never(formula)
+
+    def _scalar(self, formula: Scalar) -> str:
+        record = self.setting.network.functions[formula.function]
+        match formula.part:
+            case "value" | "slope":
+                prime = "'" if formula.part == "slope" else ""
+                return rf"{record.letter}{prime}\left(z\right)"
+            case "definition":
+                return self.setting.explicit(record.value(Z))
+            case "derivative":
+                return self.setting.explicit(record.value(Z, 1))
+            case "through":
+                slope = record.slope(Z, Applied(record.name, 0, Z))
+                assert slope is not None
+                return self.setting.pointwise(slope)
+            case _:
+                assert_never(formula.part)
 
     def _needs_top(self, turned: bool) -> bool:
         return self.setting.columns and not turned
@@ -334,6 +403,14 @@ class _Shower:
             f"{different} & \\text{{if }} {first} \\ne {second}\n"
             "\\end{cases}"
         )
+
+
+    def _plain(self, formula: Plain) -> str:
+        if not formula.stacked or not isinstance(formula.tree, Sum):
+            return show_tree(formula.tree, self.setting)
+        first, *rest = signed_parts(formula.tree, self.setting)
+        lines = [f"& {first}", *(rf"& \quad {part}" for part in rest)]
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
 def _is_sum(part: Of, shown: str) -> bool:

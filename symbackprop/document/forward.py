@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from symbackprop.document.blocks import Block, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Name, Of
+from symbackprop.document.formulas import Name, Of, Scalar
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.network import CountsClasses, SumsToOne, Tensor
 from symbackprop.terms import single
@@ -35,6 +36,7 @@ def forward(one: Desk, many: Desk) -> Iterator[Block]:
     )
     for layer in layers_of(one.network):
         yield from _layer(one, layer)
+    yield from _activations(one)
     yield from _loss(one, many)
 
 
@@ -119,6 +121,8 @@ def _label_fact(tensor: Tensor) -> Line:
 
 def _layer(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     total = desk.tensor(layer.total)
+    if desk.own:
+        yield from _entries(desk, layer)
     yield desk.display(Name(layer.total), desk.forward(layer.total, matrix=True), defines=True)
     yield desk.display(
         Of(single(total.entry), total.indices),
@@ -131,6 +135,31 @@ def _layer(desk: Desk, layer: LayerNames) -> Iterator[Block]:
             made = desk.tensor(name)
             yield desk.display(
                 Of(single(made.entry), made.indices), desk.forward(name, matrix=False), defines=True
+            )
+
+
+def _entries(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """The letters of a layer as lists of their entries."""
+    for name in (layer.source, layer.weight, layer.bias):
+        if name:
+            yield desk.display(Name(name), desk.grid(name), defines=True)
+
+
+def _activations(desk: Desk) -> Iterator[Block]:
+    """Definition and derivative of each scalar activation in use."""
+    names = [layer.function for layer in layers_of(desk.network)]
+    for name in dict.fromkeys(n for n in names if n and n != "softmax"):
+        record = desk.network.functions[name]
+        yield Paragraph(("The activation and its derivative, for a number z:",))
+        yield desk.display(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
+        part: Literal["through", "derivative"] = "through" if record.through else "derivative"
+        yield desk.display(Scalar(name, "slope"), Scalar(name, part))
+        if record.kink is not None:
+            yield Paragraph(
+                (
+                    "At z = 0 the function has a kink and no derivative; the value of the second"
+                    " line is used there, as everywhere in practice.",
+                )
             )
 
 

@@ -1,0 +1,369 @@
+"""The worked example: numbers for a network, and every forward value as a matrix of numbers.
+
+Owns: the numbers that a file leaves open, the rule that makes them and its words, and how a
+tensor at numbers is printed.
+Refuses: networks whose sizes are names that no array fixes, and numbers that overflow; the answer
+is None and the sections with numbers are left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sympy import Expr, Symbol
+
+from symbackprop.document.blocks import Block, Chain, Check, Display, Heading, Line, Paragraph
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import Formula, Grid, Name, Number, Of, Total, value
+from symbackprop.document.scene import with_derivatives
+from symbackprop.document.structure import LayerNames, layers_of
+from symbackprop.evaluate import Point, forward
+from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.multilayer import SAMPLES, Built
+from symbackprop.network import Tensor
+from symbackprop.terms import expression, single
+
+Array = npt.NDArray[Any]
+
+SAMPLES_UNLESS_STATED = 3
+MOST_ENTRIES = 20_000
+WRITTEN_OUT = 8
+DIGITS = 4
+LONGEST_EXACT = 6
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A batch network at the numbers of the worked example, forward pass included.
+
+    `given`: tensors whose numbers the file states; all others are made by the rule.
+    """
+
+    architecture: Architecture
+    point: Point
+    given: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        return self.point.sizes[SAMPLES]
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether every matrix is small enough for a page."""
+        return max(self.point.sizes.values()) <= WRITTEN_OUT
+
+
+# --------------------------------------------------------------------------------------------
+# The numbers
+# --------------------------------------------------------------------------------------------
+
+
+def worked_point(
+    architecture: Architecture, given: Mapping[str, Any], built: Built
+) -> Worked | None:
+    """Numbers for the batch network `built`: the arrays of the file, for the others the rule.
+
+    None where a size is a name that no array fixes, where there are too many entries to be an
+    example, or where the forward pass leaves the finite numbers.
+    """
+    sizes = _sizes(architecture, given, built)
+    if sizes is None:
+        return None
+    tensors = built.network.of_kind("input", "parameter", "label")
+    if sum(math.prod(_shape(tensor, sizes)) for tensor in tensors) > MOST_ENTRIES:
+        return None
+    values = _made(architecture, tensors, sizes)
+    for name in values:
+        if name in given:
+            values[name] = np.array(given[name], dtype=values[name].dtype)
+    with np.errstate(all="ignore"):
+        point = forward(Point(built.network, values, sizes))
+    if not all(np.all(np.isfinite(array)) for array in point.values.values()):
+        return None
+    return Worked(architecture, point, tuple(name for name in values if name in given))
+
+
+def _sizes(
+    architecture: Architecture, given: Mapping[str, Any], built: Built
+) -> dict[Symbol, int] | None:
+    """Numbers of the file, then lengths of its arrays."""
+    sizes = dict(built.sizes)
+    if architecture.samples is not None:
+        sizes[SAMPLES] = architecture.samples
+    tensors = built.network.of_kind("input", "parameter", "label")
+    for tensor in tensors:
+        if tensor.name in given:
+            lengths = np.shape(given[tensor.name])
+            for extent, length in zip(tensor.shape, lengths, strict=True):
+                sizes.setdefault(extent, length)
+    sizes.setdefault(SAMPLES, SAMPLES_UNLESS_STATED)
+    needed = {extent for tensor in tensors for extent in tensor.shape}
+    return sizes if needed <= set(sizes) else None
+
+
+def _shape(tensor: Tensor, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:
+    return tuple(sizes[extent] for extent in tensor.shape)
+
+
+def _made(
+    architecture: Architecture, tensors: Sequence[Tensor], sizes: Mapping[Symbol, int]
+) -> dict[str, Array]:
+    """Every array by the rule. Numbers that the file states are drawn too, so that stating one
+    array leaves the others as they were."""
+    draws = _draws()
+    made = {}
+    for tensor in tensors:
+        shape = _shape(tensor, sizes)
+        if tensor.kind == "label":
+            made[tensor.name] = _labels(architecture, shape, sizes, draws)
+        else:
+            entries = [_tenths(next(draws)) for _ in range(math.prod(shape))]
+            made[tensor.name] = np.array(entries, dtype=float).reshape(shape)
+    return made
+
+
+def _draws() -> Iterator[int]:
+    """Whole numbers from 0 to 19: c <- 11 c mod 1009, then the remainder of c by 20."""
+    current = 7
+    while True:
+        current = 11 * current % 1009
+        yield current % 20
+
+
+def _tenths(draw: int) -> float:
+    """-1.0, ..., -0.1, 0.1, ..., 1.0; never 0."""
+    return (draw - 10 if draw < 10 else draw - 9) / 10
+
+
+def _labels(
+    architecture: Architecture,
+    shape: tuple[int, ...],
+    sizes: Mapping[Symbol, int],
+    draws: Iterator[int],
+) -> Array:
+    width = shape[-1]
+    match architecture.loss, architecture.labels:
+        case "cross_entropy", "one_hot":
+            return np.eye(width)[np.arange(shape[0]) % width]
+        case "cross_entropy", "integer":
+            classes = next(
+                sizes[size] for size in sizes if size.name == _last_extent(architecture)
+            )
+            return np.arange(shape[0]) % classes
+        case "cross_entropy", "distribution":
+            own = np.eye(width)[np.arange(shape[0]) % width]
+            return own if width == 1 else 0.7 * own + 0.3 * np.roll(own, 1, axis=1)
+        case "binary_cross_entropy", _:
+            return (1.0 + np.add.outer(np.arange(shape[0]), np.arange(width))) % 2
+        case _:
+            entries = [(next(draws) % 9 + 1) / 10 for _ in range(math.prod(shape))]
+            return np.array(entries).reshape(shape)
+
+
+def _last_extent(architecture: Architecture) -> str:
+    units = architecture.layers[-1].units
+    return units if isinstance(units, str) else f"d{len(architecture.layers)}"
+
+
+def _label_rule(architecture: Architecture) -> str:
+    match architecture.loss, architecture.labels:
+        case "none", _:
+            return ""
+        case "cross_entropy", "one_hot" | "integer":
+            return " The classes of the samples take turns: 1, 2, and so on, then 1 again."
+        case "cross_entropy", "distribution":
+            return (
+                " Each sample gives 0.7 to a class of its own and 0.3 to the next one; these"
+                " classes take turns."
+            )
+        case "binary_cross_entropy", _:
+            return " The labels are 1 and 0 in turn."
+        case _:
+            return (
+                " Targets lie between 0.1 and 0.9: one tenth of the remainder modulo 9 of such a"
+                " number, plus 0.1."
+            )
+
+
+def rule_words(architecture: Architecture) -> str:
+    """The rule, for whoever wants to make the numbers again."""
+    return (
+        "Start from 7; each next whole number is 11 times the one before, modulo 1009. Its"
+        " remainder modulo 20, from 0 to 19, stands for -1.0, ..., -0.1, 0.1, ..., 1.0 in this"
+        " order. The arrays are filled entry by entry, the input first, then for each layer its"
+        " weights (row by row, a row for each input of the layer) and its bias."
+        + _label_rule(architecture)
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# A desk at the numbers
+# --------------------------------------------------------------------------------------------
+
+
+def desk_at(desk: Desk, worked: Worked) -> Desk:
+    """The desk of the batch, where literal entries are checked at the worked numbers and sizes
+    print as numbers, the number of samples too."""
+    scene = with_derivatives(desk.network, worked.point)
+    setting = replace(desk.setting, sizes=dict(worked.point.sizes))
+    return replace(desk, setting=setting, own=(scene,))
+
+
+def array_of(desk: Desk, formula: Formula) -> Array:
+    """The value of a formula at the worked numbers, as a matrix."""
+    return np.atleast_2d(value(formula, desk.own[0]))
+
+
+# --------------------------------------------------------------------------------------------
+# Printing
+# --------------------------------------------------------------------------------------------
+
+
+def decimals(array: Array, longest: int = DIGITS) -> int | None:
+    """How many decimals every entry needs, None where that is more than `longest`."""
+    bound = 1e-12 * max(1.0, float(np.max(np.abs(array), initial=0)))
+    for digits in range(longest + 1):
+        if np.all(np.abs(array - np.round(array, digits)) <= bound):
+            return digits
+    return None
+
+
+def numbers(array: Array, exact: bool = False) -> tuple[Grid, str]:
+    """The matrix as numbers, and the relation in which it stands to what it shows: `=` where all
+    its decimals are printed."""
+    found = decimals(array, LONGEST_EXACT if exact else DIGITS)
+    largest = float(np.max(np.abs(array), initial=0))
+    odd = largest >= 1e6 or 0 < largest < 1e-3
+    digits = _digits(largest) if found is None else found
+    cells = tuple(
+        tuple(Number(float(cell), 4, True) if odd else Number(float(cell), digits) for cell in row)
+        for row in array
+    )
+    return Grid(cells), r"\approx" if found is None or odd else "="
+
+
+def _digits(largest: float) -> int:
+    """Four decimals, fewer where numbers are long before the point."""
+    return max(0, DIGITS - max(0, math.floor(math.log10(largest)))) if largest > 0 else DIGITS
+
+
+def weaker(*relations: str) -> str:
+    """One relation for a chain: rounded where any of its sides is."""
+    return "=" if all(relation == "=" for relation in relations) else r"\approx"
+
+
+def shown(desk: Desk, name: str, exact: bool = False) -> Display:
+    """The tensor and its numbers."""
+    grid, relation = numbers(array_of(desk, Name(name)), exact)
+    return Display(desk.chain(Name(name), grid, relation=relation))
+
+
+def size_words(desk: Desk, name: str) -> str:
+    """Rows times columns of the tensor as it is printed: `3 × 4`, `N × 3`, `1 × 4`."""
+    tensor = desk.tensor(name)
+    extents = [_extent_words(desk, extent) for extent in tensor.shape]
+    if len(extents) == 1:
+        extents.insert(1 if tensor.axes[0].role == "sample" else 0, "1")
+    return " × ".join(reversed(extents) if desk.setting.columns else extents)
+
+
+def _extent_words(desk: Desk, extent: Expr) -> str:
+    if extent == SAMPLES and extent not in desk.setting.sizes:
+        letter = desk.setting.notation.symbol("N")
+        return letter if letter.isalnum() else "N"
+    return str(extent.subs(desk.setting.sizes))
+
+
+# --------------------------------------------------------------------------------------------
+# The section
+# --------------------------------------------------------------------------------------------
+
+
+def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
+    """The numbers that are given, then every value of the forward pass; `desk` is at the numbers."""
+    yield Heading(2, ("A worked example in numbers",))
+    yield Paragraph(
+        (
+            f"A batch of {_samples(worked.samples)}, one in each {line_of(desk)}. ",
+            *_origin(desk, worked),
+            " What is computed from them is printed with four decimals, after a wavy equals sign"
+            " where more would follow; nothing is rounded on the way.",
+        )
+    )
+    network = desk.network
+    for tensor in network.of_kind("input", "parameter", "label"):
+        yield shown(desk, tensor.name, exact=True)
+    yield Heading(3, ("Forward, layer by layer",))
+    for layer in layers_of(network):
+        yield Paragraph(_layer_line(desk, layer))
+        yield shown(desk, layer.total)
+        if layer.output != layer.total:
+            yield shown(desk, layer.output)
+    yield from _loss_value(desk)
+
+
+def line_of(desk: Desk) -> str:
+    return "column" if desk.setting.columns else "row"
+
+
+def _samples(count: int) -> str:
+    return f"{count} samples" if count > 1 else "1 sample"
+
+
+def _origin(desk: Desk, worked: Worked) -> Line:
+    names = [t.name for t in desk.network.of_kind("input", "parameter", "label")]
+    made = [name for name in names if name not in worked.given]
+    if not made:
+        return ("All numbers below are those of the network file.",)
+    rule = "a fixed rule, so that anyone can make them again. " + rule_words(worked.architecture)
+    if not worked.given:
+        return (f"The numbers below come from {rule}",)
+    return (
+        "The network file gives ",
+        *_listed(desk, worked.given),
+        ". The others come from " + rule,
+    )
+
+
+def _listed(desk: Desk, names: Sequence[str]) -> Line:
+    parts: list[Any] = []
+    for place, name in enumerate(names):
+        if place:
+            parts.append(" and " if place == len(names) - 1 else ", ")
+        parts.append(desk.name(name))
+    return tuple(parts)
+
+
+def _layer_line(desk: Desk, layer: LayerNames) -> Line:
+    total = desk.chain(Name(layer.total), desk.forward(layer.total))
+    start: Line = (f"Layer {layer.number}: ", total)
+    if not layer.function:
+        return (*start, ":")
+    if layer.function != "softmax":
+        return (*start, " and ", desk.chain(Name(layer.output), desk.forward(layer.output)), ":")
+    output = desk.network.tensor(layer.output)
+    sums = desk.network.equation_of[f"s{layer.number}"]
+    return (
+        *start,
+        " and ",
+        desk.chain(
+            Of(single(output.entry), output.indices), desk.forward(layer.output, matrix=False)
+        ),
+        ", with the sum of the exponentials of each sample ",
+        desk.chain(Of(single(sums.entry), sums.indices), Of(sums.rhs, sums.indices)),
+        ":",
+    )
+
+
+def _loss_value(desk: Desk) -> Iterator[Block]:
+    loss = desk.network.loss
+    written = desk.chain(Name(loss), desk.forward(loss, matrix=False))
+    yield Paragraph(("At the end of the forward pass stands one number, ", written, ":"))
+    grid, relation = numbers(array_of(desk, Name(loss)))
+    yield Display(desk.chain(Name(loss), grid.rows[0][0], relation=relation))
