@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Expr, Piecewise, Symbol, exp, fraction, log, tanh
+from sympy import Expr, Integer, Piecewise, Symbol, exp, fraction, log, tanh
 from sympy.core.symbol import Str
 
 from symbackprop.matrixform import (
@@ -40,6 +40,7 @@ from symbackprop.network import Network, Tensor, reads
 from symbackprop.notation import Notation, scripted
 from symbackprop.terms import (
     Applied,
+    Axis,
     Delta,
     Element,
     Expression,
@@ -51,20 +52,21 @@ from symbackprop.terms import (
     text,
 )
 
-GENERAL = "f"
-
 
 @dataclass(frozen=True)
 class Typesetting:
     """How one network is written: its tensors (adjoints included), sizes and notation.
 
     `general` writes every activation as f, so that f' can be shown before it is specialised.
+    `bare_single` leaves out the place on an axis of size 1 where a whole number tells it and no
+    layer mark stands beside it: x for x_1, m for m_{1,1}.
     """
 
     network: Network
     notation: Notation = field(default_factory=Notation)
     sizes: Mapping[Symbol, int] = field(default_factory=dict)
     general: bool = False
+    bare_single: bool = False
 
     @property
     def depth(self) -> int:
@@ -95,8 +97,16 @@ class Typesetting:
         if record.kind == "adjoint" and not self._is_delta(record):
             owner = self._owner(record)
             return self.partial(self.goal, self.entry(Element(owner, *element.indices)))
-        below = self._indices(places[::-1] if self.columns else places)
+        below = self._indices(self._needed(record, places)[:: -1 if self.columns else 1])
         return self._marked(self._entry_letter(record), record, below, "", labels)
+
+    def _needed(self, record: Tensor, places: list[Expr]) -> list[Expr]:
+        """A tensor with a single feature needs no index for it: x instead of x_1."""
+        roles = [axis.role for axis in record.axes if axis.role != "layer"]
+        features = [axis for axis in record.axes if axis.role == "feature"]
+        if any(self.sizes.get(axis.extent) != 1 for axis in features):
+            return places
+        return [place for place, role in zip(places, roles, strict=True) if role != "feature"]
 
     @property
     def goal(self) -> str:
@@ -116,9 +126,15 @@ class Typesetting:
     def _split(self, record: Tensor, element: Element) -> tuple[list[Expr], list[Expr]]:
         labels, places = [], []
         for axis, written in zip(record.axes, element.indices, strict=True):
+            if self._says_nothing(record, axis, written):
+                continue
             counted = written + 1 if written.is_Integer and axis.start == 0 else written
             (labels if axis.role == "layer" else places).append(counted)
         return labels, places
+
+    def _says_nothing(self, record: Tensor, axis: Axis, written: Expr) -> bool:
+        only = self.bare_single and written.is_Integer and axis.extent.subs(self.sizes) == 1
+        return bool(only) and axis.role != "layer" and self._layer_mark(record, ()) is None
 
     def _marked(
         self, letter: str, record: Tensor, below: str, above: str, labels: Sequence[Expr] = ()
@@ -145,6 +161,10 @@ class Typesetting:
     def _letter(self, record: Tensor) -> str:
         if record.kind == "adjoint" and (self._is_delta(record) or not record.letter):
             return self.notation.symbol("delta")
+        renamed = dict(self.notation.symbols)
+        has_both_names = self.network.resolve(f"h{record.layer}") == record.name
+        if record.letter == "z" and has_both_names and "h" in renamed and "z" not in renamed:
+            return self.notation.symbol("h")
         return self.notation.symbol(record.letter or record.name)
 
     def _matrix_letter(self, record: Tensor) -> str:
@@ -228,6 +248,7 @@ class Typesetting:
         return _signed([self._term(term) for term in ordered])
 
     def _term(self, term: Term) -> tuple[bool, str]:
+        term = self._without_single_sums(term)
         negative = term.coefficient.could_extract_minus_sign()
         above = [f for f in term.factors if not _is_below(f)]
         below = [_turned(f) for f in term.factors if _is_below(f)]
@@ -247,9 +268,26 @@ class Typesetting:
             return negative, inner.replace(r" \,\sum", r" \sum")
         return negative, sums + inner
 
+    def _without_single_sums(self, term: Term) -> Term:
+        """A sum over an axis that is known to have one position is that one term."""
+        lone = {i: Integer(i.axis.start) for i in term.bound if self._is_single(i)}
+        factors = [f for f in term.factors if not (isinstance(f, Delta) and self._always(f))]
+        if not lone and len(factors) == len(term.factors):
+            return term
+        bound = tuple(index for index in term.bound if index not in lone)
+        return Term(term.coefficient, bound, tuple(f.xreplace(lone) for f in factors))
+
+    def _is_single(self, index: Expr) -> bool:
+        return isinstance(index, Index) and self.sizes.get(index.axis.extent) == 1
+
+    def _always(self, delta: Delta) -> bool:
+        """Indices of an axis with one position are equal."""
+        return all(map(self._is_single, delta.args))
+
     def _sum_sign(self, index: Index, term: Term) -> str:
         name = _index_name(index.name)
-        if any(not isinstance(i, Index) for f in term.factors for e in elements_in(f) for i in e.indices):
+        read = [i for f in term.factors for e in elements_in(f) for i in e.indices]
+        if any(written != index and written.has(index) for written in read):
             return rf"\sum_{{{name}}} "
         start = index.axis.start or 1
         return rf"\sum_{{{name}={start}}}^{{{self.scalar(index.axis.extent)}}} "
@@ -334,7 +372,7 @@ class Typesetting:
 
     def function(self, name: str, order: int) -> str:
         record = self.network.functions[name]
-        letter = GENERAL if self.general and not record.elementary else record.letter
+        letter = self._general if self.general and not record.elementary else record.letter
         return letter + "'" * order
 
     def explicit(self, expr: Expr) -> str:
@@ -363,6 +401,11 @@ class Typesetting:
         if expr.is_Pow:
             return rf"\left({self.explicit(expr.base)}\right)^{{{expr.exp}}}"
         return str(expr)
+
+    @property
+    def _general(self) -> str:
+        """The letter of any activation: f, unless the network calls something else so."""
+        return r"\phi" if "f" in dict(self.notation.symbols).values() else "f"
 
     # Matrix form -----------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ MOST_TERMS = 4000
 MOST_FACTORED_TERMS = 24
 MOST_ORDERS = 720
 INDICATORS = frozenset(("gt", "zero", "delta", "guard"))
+_POINTWISE = frozenset(("exp", "log", "tanh", "poly", "gt"))
 
 Exponent = int | Fraction
 
@@ -582,7 +583,25 @@ class Algebra:
         return Form({_merged(m, positive): c for m, c in numerator.terms.items()})
 
     def where(self, condition: Form, one: Form, other: Form) -> Form:
-        return condition * one + (ONE - condition) * other
+        return self._at_ties(condition * one + (ONE - condition) * other)
+
+    def _at_ties(self, form: Form) -> Form:
+        """Where [u = 0] holds for an entry u, everything beside it is taken at u = 0."""
+        result: dict[Mono, Fraction] = {}
+        for mono, coefficient in form.terms.items():
+            _add_into(result, self._at_tie(mono), coefficient)
+        return _bounded(result)
+
+    def _at_tie(self, mono: Mono) -> Form:
+        for what, _ in mono:
+            entry = _only_atom(what.data[0]) if what.kind == "zero" else None
+            if entry is None:
+                continue
+            others = Form({tuple(p for p in mono if p[0] != what): Fraction(1)})
+            moved = self.replaced(others, entry, ZERO)
+            if moved != others:
+                return self._at_ties(moved * atom(what))
+        return Form({mono: Fraction(1)})
 
     def cases(self, form: Form, function: Callable[[Form], Form]) -> Form:
         """function(form), taken apart at each indicator that the form holds."""
@@ -835,6 +854,24 @@ class Algebra:
             return atom(Atom("el", what.data[0], tuple(map(move, what.data[1]))))
         return self._built(what, move)
 
+    def replaced(self, form: Form, entry: Atom, value: Form) -> Form:
+        """One entry replaced by a value wherever it stands outside sums over its indices."""
+        result: dict[Mono, Fraction] = {}
+        for mono, coefficient in form.terms.items():
+            product = ONE
+            for what, exponent in mono:
+                product = product * self._replaced_power(what, exponent, entry, value)
+            _add_into(result, product, coefficient)
+        return _bounded(result)
+
+    def _replaced_power(self, what: Atom, exponent: Exponent, entry: Atom, value: Form) -> Form:
+        if what == entry:
+            return self.power(value, Fraction(exponent))
+        if what.kind not in _POINTWISE or not what.variables >= entry.variables:
+            return _reduced(((what, exponent),))
+        moved = self._built(what, lambda form: self.replaced(form, entry, value))
+        return self.power(moved, Fraction(exponent))
+
     def rebuilt(self, form: Form) -> Form:
         """A form of another algebra (with fewer names written out) in terms of this one."""
         result: dict[Mono, Fraction] = {}
@@ -890,7 +927,7 @@ class Algebra:
         """True is a proof that the form is zero everywhere; False says nothing."""
         if form.is_zero:
             return True
-        aligned = self._aligned(form)
+        aligned = self._at_ties(self._aligned(form))
         if aligned.is_zero:
             return True
         numerator, _ = _together(aligned)

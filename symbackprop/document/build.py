@@ -9,8 +9,9 @@ from sympy import Symbol
 
 from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
-from symbackprop.document.blocks import Aside, Block, Display, Document
+from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
 from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import show
 from symbackprop.document.forward import forward
 from symbackprop.document.overview import overview
 from symbackprop.document.pattern import pattern
@@ -25,10 +26,21 @@ WRITTEN_OUT = 5
 
 
 def document_of(architecture: Architecture, notation: Notation) -> Document:
-    one = desk_of(build(architecture, one_sample=True), notation)
+    one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(build(architecture), notation, architecture.samples)
     blocks = [*overview(many, {}), *forward(one, many), *backward(one), *pattern(one, notation)]
     return Document(f"Backpropagation through {architecture.name}", numbered(blocks))
+
+
+def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:
+    """The loss of one sample is L where the mean over samples has another letter; without a loss,
+    what is differentiated is the output itself, if it is one number."""
+    symbols = dict(notation.symbols)
+    if architecture.loss == "none" and architecture.layers[-1].units == 1:
+        symbols["L"] = notation.symbol("yhat")
+    elif architecture.reduction != "sum" and "L" in symbols and "L" not in symbols.values():
+        symbols["L"] = "L"
+    return replace(notation, symbols=tuple(symbols.items()))
 
 
 def desk_of(built: Built, notation: Notation, samples: int | None = None) -> Desk:
@@ -58,9 +70,49 @@ def _own_sizes(
 
 
 def numbered(blocks: list[Block]) -> tuple[Block, ...]:
-    """The same blocks with displays numbered from 1, those in asides too."""
+    """The blocks with displays numbered from 1, those in asides too; what would print the same
+    side twice, or the same equation twice in a row, is said once."""
     counter = iter(range(1, 1_000_000))
-    return tuple(_numbered(block, counter) for block in blocks)
+    return tuple(_numbered(block, counter) for block in _without_repetition(blocks))
+
+
+def _without_repetition(blocks: list[Block]) -> list[Block]:
+    kept: list[Block] = []
+    last = ""
+    for block in blocks:
+        if isinstance(block, Display):
+            block = _without_equal_sides(block)
+            printed = chain_text(block.chain)
+            if len(block.chain.sides) < 2 or printed == last:
+                if kept and _announces(kept[-1]):
+                    kept.pop()
+                continue
+            last = printed
+        kept.append(block)
+    return kept
+
+
+def _announces(block: Block) -> bool:
+    """A paragraph that ends in a colon promises a display."""
+    match block:
+        case Paragraph(text=(*_, str() as end)):
+            return end.endswith(":")
+        case _:
+            return False
+
+
+def _without_equal_sides(display: Display) -> Display:
+    """Single entries make matrices, rows and entries look alike."""
+    chain = display.chain
+    shown = [show(side, chain.setting, chain.jacobian) for side in chain.sides]
+    rules = (*display.rules, *[""] * (len(shown) - 1 - len(display.rules)))
+    kept = [0, *(k for k in range(1, len(shown)) if shown[k] != shown[k - 1])]
+    sides = tuple(chain.sides[k] for k in kept)
+    return Display(replace(chain, sides=sides), tuple(rules[k - 1] for k in kept[1:]))
+
+
+def chain_text(chain: Chain) -> str:
+    return chain.relation.join(show(side, chain.setting, chain.jacobian) for side in chain.sides)
 
 
 def _numbered(block: Block, counter: Iterator[int]) -> Block:
@@ -68,6 +120,7 @@ def _numbered(block: Block, counter: Iterator[int]) -> Block:
         case Display():
             return replace(block, number=next(counter))
         case Aside():
-            return replace(block, blocks=tuple(_numbered(inner, counter) for inner in block.blocks))
+            inner = _without_repetition(list(block.blocks))
+            return replace(block, blocks=tuple(_numbered(part, counter) for part in inner))
         case _:
             return block

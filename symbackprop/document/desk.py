@@ -27,6 +27,7 @@ from symbackprop.document.formulas import (
     Number,
     Of,
     Operator,
+    Plain,
     Product,
     Scalar,
     Stated,
@@ -249,7 +250,7 @@ def _compare(sides: Sequence[Formula], scene: Scene, setting: Typesetting) -> No
 def _is_literal(formula: Formula) -> bool:
     """Whether a formula lists entries, so that it holds at the network's own sizes only."""
     match formula:
-        case Grid() | Number() | Operator():
+        case Grid() | Number() | Operator() | Plain():
             return True
         case Of():
             return any(

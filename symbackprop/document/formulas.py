@@ -149,7 +149,20 @@ class Scalar:
     part: Literal["value", "definition", "slope", "through", "derivative"]
 
 
-Formula = Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases | Stated | Scalar
+@dataclass(frozen=True)
+class Plain:
+    """Ordinary arithmetic and calculus, in the order in which it is written: over `indices` at a
+    scene, or in lessons, one exact value for each. `stacked`: one addend on a line."""
+
+    tree: Tree
+    indices: tuple[Index, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    stacked: bool = False
+
+
+Formula = (
+    Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases | Stated | Scalar | Plain
+)
 
 
 # --------------------------------------------------------------------------------------------
@@ -215,6 +228,10 @@ def value(formula: Formula, scene: Scene) -> Array:
             return _stated(formula, scene)
         case Scalar():
             return _scalar_values(formula, scene)
+        case Plain():
+            if formula.lessons:
+                return np.array([exact_number(formula.tree, one) for one in formula.lessons])
+            return numeric(formula.tree, formula.indices, scene.point)
         case _:
             assert_never(formula)
 
@@ -339,6 +356,8 @@ class _Shower:
                 return statement.right(general=True) if formula.right else statement.left()
             case Scalar():
                 return self._scalar(formula)
+            case Plain():
+                return self._plain(formula)
             case _:
                 assert_never(formula)
 
@@ -379,6 +398,8 @@ class _Shower:
 
     def _grid(self, formula: Grid, turned: bool) -> str:
         rows = tuple(zip(*formula.rows, strict=True)) if turned else formula.rows
+        if len(rows) == 1 and len(rows[0]) == 1:
+            return self.show(rows[0][0], False)
         lines = [" & ".join(self.show(cell, False) for cell in row) for row in rows]
         return "\\begin{bmatrix}\n" + " \\\\\n".join(lines) + "\n\\end{bmatrix}"
 

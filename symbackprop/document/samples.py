@@ -22,16 +22,19 @@ from symbackprop.document.formulas import (
     Product,
     Total,
     entry,
-    slope,
 )
-from symbackprop.document.numbers import array_of, numbers, shown, size_words, weaker
+from symbackprop.document.numbers import array_of, line_of, numbers, shown, size_words, weaker
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
-from symbackprop.terms import Element, expression, product
+from symbackprop.terms import expression, product
 
 Array = npt.NDArray[Any]
 
 WIDEST_SUM = 6
+ROUNDED = (
+    "The numbers are added before they are rounded for printing, so that a last digit may seem off"
+    " by one."
+)
 
 
 def samples(desk: Desk) -> Iterator[Block]:
@@ -143,8 +146,9 @@ def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Heading(3, ("The bias ", desk.name(layer.bias)))
     yield Paragraph(
         (
-            "Of each sample the error term alone enters, since the bias is added with factor 1."
-            f" The contributions have the shape of the bias, {size_words(desk, layer.bias)}:",
+            "The bias is added with factor 1, so a sample contributes its error term as it stands, ",
+            _error_row(desk),
+            f" of the matrix above, of the shape of the bias, {size_words(desk, layer.bias)}.",
         )
     )
     count = desk.own[0].point.sizes[SAMPLES]
@@ -152,6 +156,11 @@ def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     rows = scale * array_of(desk, Name(f"delta{layer.number}"))
     parts = tuple(rows[n : n + 1] for n in range(count))
     yield from _added(desk, Contributions(layer.bias, parts, is_averaged(desk)))
+
+
+def _error_row(desk: Desk) -> str:
+    times = " (times the number of samples)" if is_averaged(desk) else ""
+    return f"one {line_of(desk)}{times}"
 
 
 # --------------------------------------------------------------------------------------------
@@ -162,26 +171,32 @@ def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
 def _added(desk: Desk, found: Contributions) -> Iterator[Block]:
     """Contributions = total: in one line where that fits, else as a table, checked either way."""
     chain = _sum_chain(desk, found)
-    whole = desk.result(found.name, shapes=True)
     yield Paragraph(
         (
-            "The mean of all contributions is the gradient. "
-            if found.mean
-            else "All contributions together are the gradient. ",
-            "The matrix product takes the sum over the samples by itself:",
-        )
-        if found.name.startswith("W")
-        else (
-            "The mean over the samples is the gradient:"
-            if found.mean
-            else "The sum over the samples is the gradient:",
+            "The gradient is ",
+            "their mean" if found.mean else "their sum",
+            ". In matrix algebra the product takes the sum over the samples by itself:",
         )
     )
-    yield desk.display(Derivative(desk.network.loss, found.name), whole)
+    yield desk.display(
+        Derivative(desk.network.loss, found.name), desk.result(found.name, shapes=True)
+    )
+    rounded = "=" not in chain.relation
     if _columns(desk, found) <= WIDEST_SUM:
         yield Display(chain)
+        if rounded:
+            yield Paragraph((ROUNDED,))
         return
+    yield Paragraph(
+        (
+            "In numbers, a line for each entry of ",
+            desk.name(found.name),
+            f". {ROUNDED}" if rounded else ".",
+        )
+    )
     yield _table(desk, found)
+    yield Paragraph(("The last column, put back into the shape of the matrix:",))
+    yield Display(desk.chain(chain.sides[0], chain.sides[-1], relation=chain.relation))
 
 
 def _columns(desk: Desk, found: Contributions) -> int:
@@ -206,7 +221,6 @@ def _sum_chain(desk: Desk, found: Contributions) -> Chain:
 
 def _table(desk: Desk, found: Contributions) -> Table:
     """A row for each entry of the parameter, a column for each sample, the gradient at the end."""
-    loss = Element(desk.network.loss)
     header: Sequence[Line] = (
         ("entry",),
         *((f"sample {n + 1}",) for n in range(len(found.parts))),
@@ -218,7 +232,7 @@ def _table(desk: Desk, found: Contributions) -> Table:
         figures = [float(array[at]) for array in (*found.parts, found.total)]
         rows.append(
             (
-                (desk.maths(slope(loss, Element(found.name, *place))),),
+                (desk.maths(entry(found.name, *place)),),
                 *((desk.maths(Number(figure)),) for figure in figures),
             )
         )

@@ -25,12 +25,14 @@ LABELS: Mapping[str, tuple[Fact, ...]] = {
 @dataclass(frozen=True)
 class Loss:
     """`summand(yhat, y)` is what one entry adds; `source` cites it; `needs` is the activation
-    that must come last; `labelled` tells whether there is a y."""
+    that must come last; `labelled` tells whether there is a y, `classes` whether the kind of
+    labels means anything for it (elsewhere nothing is assumed of y)."""
 
     summand: Callable[[Expr, Expr], Expression]
     source: str
     needs: str | None = None
     labelled: bool = True
+    classes: bool = False
 
 
 def cross_entropy(yhat: Expr, y: Expr) -> Expression:
@@ -57,7 +59,7 @@ def output_itself(yhat: Expr, y: Expr) -> Expression:
 
 
 LOSSES: Mapping[str, Loss] = {
-    "cross_entropy": Loss(cross_entropy, "Bishop 2006, eq. 4.108", needs="softmax"),
+    "cross_entropy": Loss(cross_entropy, "Bishop 2006, eq. 4.108", needs="softmax", classes=True),
     "binary_cross_entropy": Loss(
         binary_cross_entropy, "Bishop 2006, eq. 4.90", needs="sigmoid"
     ),
@@ -80,7 +82,7 @@ def loss(yhat: Tensor, kind: str, label: str, reduction: str, half: bool) -> Pie
     scale: 1 (`sum`), 1/samples (`mean`), 1/entries of yhat (`mean_elements`); times 1/2 if `half`.
     """
     record = LOSSES[kind]
-    y = labels(yhat, label) if record.labelled else None
+    y = labels(yhat, label if record.classes else "any") if record.labelled else None
     entry = _label_entry(y, yhat.indices[-1]) if y is not None else S.Zero
     scale = _scale(yhat, reduction) * (Rational(1, 2) if half else 1)
     total = Tensor("L", (), "loss", letter="L")
