@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -323,7 +323,14 @@ class Derivation:
             raise UnsupportedError(f"{self.net.name}: only a network from a file has a document")
         if detail not in ("summary", "full"):
             raise UsageError(f"detail: found {detail!r}, expected summary or full")
-        return document_of(self.net.architecture, self.net.notation)
+        blocks = document_of(self.net.architecture, self.net.notation)
+        return replace(blocks, record=self.record)
+
+    def record(self) -> dict[str, Any]:
+        """The whole derivation as plain data, every step with its check."""
+        from symbackprop.record import record
+
+        return record(self, {})
 
     @cached_property
     def typesetting(self) -> Typesetting:
@@ -416,6 +423,11 @@ class Gradient:
         is_delta = not self._is_jacobian and name == f"delta{setting.network.tensor(left).layer}"
         sides = [setting.name(name), partial] if is_delta else [partial]
         return " = ".join([*sides, self.latex])
+
+    @cached_property
+    def index_latex(self) -> str:
+        """LaTeX of one entry, every index written out."""
+        return self.owner.typesetting.expression(self.trace.result)
 
     @cached_property
     def numpy(self) -> str | None:

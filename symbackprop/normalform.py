@@ -312,8 +312,10 @@ def _reduced(mono: Mono) -> Form:
         if what.kind != "poly":
             continue
         if exponent >= 1:
-            rest = _reduced(_sorted({**dict(mono), what: exponent - 1})) if exponent > 1 else (
-                _reduced(mono[:position] + mono[position + 1 :])
+            rest = (
+                _reduced(_sorted({**dict(mono), what: exponent - 1}))
+                if exponent > 1
+                else (_reduced(mono[:position] + mono[position + 1 :]))
             )
             return rest * what.data[0]
         if exponent.denominator == 1:
@@ -399,11 +401,15 @@ class Algebra:
         self._inverses: dict[str, Form] = {}
         self._rebuilt: dict[str, Form] = {}
         self._classes = {
-            t.name: fact.axis for t in network.tensors for fact in t.facts
+            t.name: fact.axis
+            for t in network.tensors
+            for fact in t.facts
             if isinstance(fact, CountsClasses)
         }
         self._shares = {
-            t.name: fact.axis % len(t.indices) for t in network.tensors for fact in t.facts
+            t.name: fact.axis % len(t.indices)
+            for t in network.tensors
+            for fact in t.facts
             if isinstance(fact, SumsToOne)
         }
 
@@ -474,8 +480,10 @@ class Algebra:
             return self.scalar(value, argument)
         side = self.scalar(condition.lhs, argument) - self.scalar(condition.rhs, argument)
         holds = self.compared(side, condition.rel_op)
-        other = self._piecewise(Piecewise(*rest), argument) if len(rest) > 1 else (
-            self.scalar(rest[0][0], argument)
+        other = (
+            self._piecewise(Piecewise(*rest), argument)
+            if len(rest) > 1
+            else (self.scalar(rest[0][0], argument))
         )
         return self.where(holds, self.scalar(value, argument), other)
 
@@ -1060,8 +1068,9 @@ def _through_sympy(form: Form) -> list[tuple[Form, Exponent]]:
     scale = Fraction(int(constant.p), int(constant.q))
     for factor, multiplicity in factors:
         terms = {
-            _sorted({back[name]: int(e) for name, e in zip(back, powers, strict=True) if e}):
-            Fraction(int(c.p), int(c.q))
+            _sorted(
+                {back[name]: int(e) for name, e in zip(back, powers, strict=True) if e}
+            ): Fraction(int(c.p), int(c.q))
             for powers, c in factor.as_poly(*back).terms()
         }
         leading = Form(terms).leading()[1]
@@ -1120,9 +1129,7 @@ def _renamed_part(part: Any, renaming: Mapping[Atom, Atom]) -> Any:
     return part
 
 
-def _components(
-    mono: Mono, binders: tuple[Atom, ...]
-) -> Iterator[tuple[tuple[Atom, ...], Mono]]:
+def _components(mono: Mono, binders: tuple[Atom, ...]) -> Iterator[tuple[tuple[Atom, ...], Mono]]:
     """Groups of bound indices that some factor, or an extent, ties together."""
     groups = [{binder} | (binder.variables & set(binders)) for binder in binders]
     groups += [set(p[0].variables & set(binders)) for p in mono]
@@ -1175,9 +1182,7 @@ def _view(factors: Mono, binder: Atom, colours: Mapping[Atom, str]) -> str:
         b: variable(f"*{colour}" if b == binder else f"?{colour}", ONE, 0)
         for b, colour in colours.items()
     }
-    seen = [
-        f"{_blurred(a, marks).key}^{e}" for a, e in factors if binder in a.variables
-    ]
+    seen = [f"{_blurred(a, marks).key}^{e}" for a, e in factors if binder in a.variables]
     return "|".join(sorted(seen)) + _blurred(binder.data[2], marks).key
 
 

@@ -10,6 +10,7 @@ punctuation except the row break at the end of a line, a space before each `_`).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from symbackprop.document.formulas import show
 from symbackprop.errors import UsageError, did_you_mean
 
 View = dict[str, Any]
+DATA = "json"
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ def render(document: Document, format: str) -> str:
 
     Raises: UsageError for a format that is not there.
     """
-    if format not in DIALECTS:
+    if format not in formats():
         hint = did_you_mean(format, formats())
         raise UsageError(
             f"format: found {format!r}, expected one of {', '.join(formats())}"
             + (f"; {hint}" if hint else "")
         )
+    if format == DATA:
+        return _data(document)
     dialect = DIALECTS[format]
     printer = _Printer(dialect)
     template = _environment(dialect.template).get_template(dialect.template)
@@ -77,7 +81,13 @@ def render(document: Document, format: str) -> str:
 
 def formats() -> tuple[str, ...]:
     """Formats that are there, in the order in which help lists them."""
-    return tuple(DIALECTS)
+    return (*DIALECTS, DATA)
+
+
+def _data(document: Document) -> str:
+    if document.record is None:
+        raise UsageError("format: json holds a derivation; this document was made without one")
+    return json.dumps(document.record(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _environment(template: str) -> Environment:

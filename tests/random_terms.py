@@ -31,6 +31,7 @@ from symbackprop.terms import (
     Index,
     Term,
     expression,
+    free_indices,
     fresh,
     product,
 )
@@ -194,7 +195,7 @@ def random_sample(seed: int, terms: int = 1) -> Sample:
     first = random_term(source)
     while first is None:
         first = random_term(source)
-    present = with_layers({i for f in first.factors for i in f.atoms(Index)} - set(first.bound))
+    present = with_layers(set(free_indices(first)))
     free = tuple(i for i in ORDER if i in present)
     rest = [random_term(source, free) for _ in range(terms - 1)]
     return Sample(expression(first, *rest), free)

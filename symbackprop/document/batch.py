@@ -9,9 +9,9 @@ from symbackprop.document.blocks import (
     Aside,
     Block,
     Code,
-    Display,
     Heading,
     Line,
+    Maths,
     Paragraph,
     Strong,
     Table,
@@ -24,10 +24,10 @@ from symbackprop.document.formulas import (
     Name,
     Of,
     Product,
-    entry,
     slope,
 )
 from symbackprop.document.numbers import line_of, size_words
+from symbackprop.document.samples import is_averaged
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.terms import Element, expression, product
@@ -83,18 +83,11 @@ def _arrangement(many: Desk) -> Iterator[Block]:
 def _bias_remark(many: Desk, layer: LayerNames) -> Line:
     if not layer.bias:
         return ()
+    ones = "row" if many.setting.columns else "column"
     return (
-        ", only that the bias is added to every sample, written as a product with the ",
-        "row" if many.setting.columns else "column",
-        " of ones ",
-        many.maths(_ones(many, layer)),
+        ", only that the bias is added to every sample, which is written as a product with a",
+        f" {ones} of ones, a bold 1",
     )
-
-
-def _ones(many: Desk, layer: LayerNames) -> Of:
-    """1 for every sample, as matrix algebra."""
-    sample = many.tensor(layer.total).indices[0]
-    return Of(expression(product(1, (), ())), (sample,), matrix=True)
 
 
 def _samples(many: Desk) -> str:
@@ -104,7 +97,12 @@ def _samples(many: Desk) -> str:
 
 def _loss(many: Desk) -> Iterator[Block]:
     loss = many.network.loss
-    yield Paragraph(("The loss is one number for the whole batch:",))
+    named = (
+        "The loss is one number for the whole batch:"
+        if many.network.of_kind("label")
+        else "What is differentiated is one number for the whole batch:"
+    )
+    yield Paragraph((named,))
     yield many.display(Name(loss), many.forward(loss, matrix=False), defines=True)
     yield Paragraph(_where_the_mean_enters(many))
 
@@ -152,44 +150,32 @@ def _one_over(size: Any) -> Of:
 
 def _differences(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
     """The formulas of one layer, for one sample and for a batch."""
-    loss = many.network.loss
-    delta = f"delta{layer.number}"
-    line = line_of(many)
     rows = [
-        _difference(one, many, delta, layer.total, f"one {line} for each sample"),
-        _difference(one, many, layer.source, layer.source, "the same formula"),
-        _difference(
-            one, many, layer.weight, layer.weight, "the same formula; its product adds samples"
-        ),
+        _difference(one, many, layer.total, f"one {line_of(many)} for each sample"),
+        _difference(one, many, layer.source, "the same formula"),
+        _difference(one, many, layer.weight, "the same formula; its product adds samples"),
     ]
     if layer.bias:
-        rows.append(
-            _difference(one, many, layer.bias, layer.bias, "changed: a sum over the samples")
-        )
+        rows.append(_difference(one, many, layer.bias, "changed: a sum over the samples"))
     yield Paragraph(
-        (
-            "What becomes of the derivatives? Here is layer ",
-            f"{layer.number} before and after; ",
-            many.maths(Derivative(loss, layer.weight)),
-            " and the others are named at the left:",
-        )
+        (f"What becomes of the derivatives? Here is layer {layer.number} before and after:",)
     )
     yield Table((("derivative by",), ("one sample",), ("batch",), ("what changes",)), tuple(rows))
 
 
-def _difference(
-    one: Desk, many: Desk, shown: str, name: str, remark: str
-) -> tuple[Line, Line, Line, Line]:
-    first, second = (
-        desk.chain(Derivative(desk.network.loss, name), desk.result(name)) for desk in (one, many)
-    )
-    del shown
+def _difference(one: Desk, many: Desk, name: str, remark: str) -> tuple[Line, ...]:
     return (
         (many.name(name),),
-        (one.maths(first.sides[1]),),
-        (many.maths(second.sides[1]),),
+        (_derived(one, name),),
+        (_derived(many, name),),
         (remark,),
     )
+
+
+def _derived(desk: Desk, name: str, shapes: bool = False) -> Maths:
+    """The formula of a derivative alone, checked as the equation that it belongs to."""
+    chain = desk.chain(Derivative(desk.network.loss, name), desk.result(name, shapes))
+    return desk.maths(chain.sides[1])
 
 
 def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -199,9 +185,14 @@ def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Heading(3, ("The error terms of a batch",))
     yield Paragraph(
         (
-            f"Each sample has an error term of its own, and it fills one {line}. The forward pass",
-            f" of one sample never reads another one, so {line} n of the matrix is what was found",
-            " before, for sample n:",
+            f"Each sample has an error term of its own, and it fills one {line}. No sample enters the",
+            f" forward pass of another one, so each {line} is what was found before for this sample",
+            *(
+                (", apart from the factor ", many.maths(_one_over(SAMPLES)))
+                if is_averaged(many)
+                else ()
+            ),
+            ":",
         )
     )
     sides: list[Formula] = [Derivative(loss, layer.total), many.result(layer.total), Name(delta)]
@@ -350,13 +341,16 @@ def summary(many: Desk) -> Iterator[Block]:
     for layer in reversed(layers_of(many.network)):
         names = [layer.total, layer.weight, layer.bias, layer.source]
         rows += [_summary_row(many, layer, name) for name in names if name]
-    yield Table((("derivative",), ("formula",), ("shape",)), tuple(rows))
+    header: tuple[Line, ...] = (
+        ("derivative of ", many.name(many.network.loss), " by"),
+        ("formula",),
+        ("shape",),
+    )
+    yield Table(header, tuple(rows))
 
 
-def _summary_row(many: Desk, layer: LayerNames, name: str) -> tuple[Line, Line, Line]:
-    whole = many.result(name, shapes=True)
-    chain = many.chain(Derivative(many.network.loss, name), whole)
-    left: Line = (many.maths(chain.sides[0]),)
+def _summary_row(many: Desk, layer: LayerNames, name: str) -> tuple[Line, ...]:
+    left: Line = (many.name(name),)
     if name == layer.total:
-        left = (*left, " = ", many.name(f"delta{layer.number}"))
-    return (left, (many.maths(whole),), (size_words(many, name),))
+        left = (*left, ", called ", many.name(f"delta{layer.number}"))
+    return (left, (_derived(many, name, shapes=True),), (size_words(many, name),))

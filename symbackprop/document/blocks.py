@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from symbackprop.document.formulas import Formula
 from symbackprop.latex import Typesetting
@@ -114,5 +115,8 @@ Block = Heading | Paragraph | Display | Table | Listing | Items | Aside
 
 @dataclass(frozen=True)
 class Document:
+    """A page. `record` gives the same derivation as plain data, for formats that hold data."""
+
     title: str
     blocks: tuple[Block, ...]
+    record: Callable[[], dict[str, Any]] | None = None

@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
-from sympy import Expr, Lambda, Rational, Symbol, limit, sympify
+from sympy import Expr, Lambda, Rational, Symbol, cancel, sympify
 
 from symbackprop.evaluate import Point, apply, evaluate
 from symbackprop.latex import Typesetting
@@ -117,11 +117,15 @@ Tree = Num | Var | Atom | Negative | Sum | Times | Over | Power | Call | Slope |
 @dataclass(frozen=True)
 class Lesson:
     """What the letters stand for: functions, quantities (each in terms of those before it, or of
-    free letters), and a number for every free letter."""
+    free letters), and a number for every free letter. All are quotients of polynomials."""
 
     functions: tuple[tuple[str, Lambda], ...]
     quantities: tuple[tuple[str, Expr], ...]
     numbers: tuple[tuple[str, Rational], ...]
+
+    @property
+    def values(self) -> dict[Symbol, Rational]:
+        return {Symbol(name): number for name, number in self.numbers}
 
     def composed(self, name: str) -> Expr:
         """The quantity in terms of free letters."""
@@ -143,7 +147,7 @@ def exact(tree: Tree, lesson: Lesson) -> Expr:
         case Slope():
             return _exact_slope(tree, lesson)
         case Limit():
-            return limit(exact(tree.inner, lesson), Symbol(tree.letter), 0)
+            return _exact_limit(tree, lesson)
         case Call():
             function = dict(lesson.functions)[tree.function]
             return function(*(exact(argument, lesson) for argument in tree.arguments))
@@ -161,9 +165,15 @@ def _exact_slope(tree: Slope, lesson: Lesson) -> Expr:
     return lesson.spelled_out(of).diff(Symbol(tree.wrt))
 
 
+def _exact_limit(tree: Limit, lesson: Lesson) -> Expr:
+    """For quotients of polynomials: cancelled, a limit that exists is the value at 0."""
+    letter = Symbol(tree.letter)
+    numbers = {name: number for name, number in lesson.values.items() if name != letter}
+    return cancel(exact(tree.inner, lesson).subs(numbers)).subs(letter, 0)
+
+
 def exact_number(tree: Tree, lesson: Lesson) -> Fraction:
-    numbers = {Symbol(name): number for name, number in lesson.numbers}
-    found = sympify(exact(tree, lesson)).subs(numbers)
+    found = sympify(exact(tree, lesson)).subs(lesson.values)
     return Fraction(int(found.p), int(found.q))
 
 
@@ -225,6 +235,8 @@ def tree_of(whole: Expr, network: Network) -> Tree:
         return Power(tree_of(whole.base, network), int(whole.exp))
     if isinstance(whole, Applied):
         return Call(whole.function, (tree_of(whole.argument, network),), whole.order)
+    if whole.is_Symbol and not isinstance(whole, Index):
+        return Var(whole.name)
     return Atom(whole)
 
 

@@ -178,7 +178,8 @@ def reduced(
 ) -> SymbolicArray:
     """sum, mean or max over axes (all of them for None)."""
     chosen = (
-        tuple(range(array.ndim)) if axes is None
+        tuple(range(array.ndim))
+        if axes is None
         else tuple(normal_axis(axis, array.ndim) for axis in axes)
     )
     if len(set(chosen)) != len(chosen):
@@ -304,6 +305,12 @@ def scattered(
     """The array after `a[i, j] = update(a[i, j])`, for the one-hot pattern: one index is
     `np.arange` over its whole axis, so that no entry is met twice."""
     shape, values = _positions(algebra, array, indices)
+    if not shape:
+        change = update(gathered(algebra, array, indices)).form
+        change = change - gathered(algebra, array, indices).form
+        for name, value in zip(array.axis_variables, values, strict=True):
+            change = change * algebra.delta(atom(name) - value)
+        return SymbolicArray(array.shape, array.form + change, array.dtype)
     if len(shape) != 1:
         raise TraceError("an assignment to entries other than a[np.arange(N), y]")
     runner = place(0, shape[0])

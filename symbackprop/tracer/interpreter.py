@@ -102,9 +102,7 @@ class Interpreter:
         except _Returned as returned:
             names = {name: plain(value) for name, value in self.order.items()}
             shown = _written_names(returned.node.value)
-            return Traced(
-                names, self.lines, plain(returned.value), shown, returned.node.lineno
-            )
+            return Traced(names, self.lines, plain(returned.value), shown, returned.node.lineno)
         raise TraceError(f"{function.name} returns nothing", function.lineno)
 
     def _bound(
@@ -362,16 +360,16 @@ class Interpreter:
         raise TraceError(f"{_construct(node)} is not read")
 
     def _formatted(self, part: ast.expr, scope: dict[str, Any]) -> str:
-        value = self.value(part.value, scope) if isinstance(part, ast.FormattedValue) else (
-            self.value(part, scope)
+        value = (
+            self.value(part.value, scope)
+            if isinstance(part, ast.FormattedValue)
+            else (self.value(part, scope))
         )
         if not isinstance(value, (str, int)):
             raise TraceError("text made from an array")
         return str(value)
 
-    def _looped(
-        self, generator: ast.comprehension, scope: dict[str, Any]
-    ) -> list[dict[str, Any]]:
+    def _looped(self, generator: ast.comprehension, scope: dict[str, Any]) -> list[dict[str, Any]]:
         values = self.value(generator.iter, scope)
         if not isinstance(values, (list, tuple, dict)) or generator.ifs:
             raise TraceError("a comprehension over something that is no list")
@@ -468,9 +466,7 @@ class Interpreter:
         one, other = self._array(left), self._array(right)
         return Cell(self._arithmetic(name, one, other))
 
-    def _arithmetic(
-        self, name: str, one: SymbolicArray, other: SymbolicArray
-    ) -> SymbolicArray:
+    def _arithmetic(self, name: str, one: SymbolicArray, other: SymbolicArray) -> SymbolicArray:
         kind = arrays.arithmetic_kind(one.dtype, other.dtype)
         if name in ("add", "multiply") and one.dtype == other.dtype == "bool":
             raise TraceError("+ or * of two conditions")
@@ -498,9 +494,7 @@ class Interpreter:
                 )
         raise TraceError(f"the operation {name}")
 
-    def _logical(
-        self, op: ast.operator, one: SymbolicArray, other: SymbolicArray
-    ) -> SymbolicArray:
+    def _logical(self, op: ast.operator, one: SymbolicArray, other: SymbolicArray) -> SymbolicArray:
         if one.dtype != "bool" or other.dtype != "bool":
             raise TraceError("a bit operation on numbers")
         match op:
@@ -733,9 +727,7 @@ class Interpreter:
                 return tuple(held) if name == "tuple" else list(held)
         raise TraceError(f"{name} with these arguments")
 
-    def _numpy(
-        self, name: str, args: list[Any], named: dict[str, Any], method: bool
-    ) -> Any:
+    def _numpy(self, name: str, args: list[Any], named: dict[str, Any], method: bool) -> Any:
         if method and name == "dot":
             name = "dot"
         result = self._reduction(name, args, named)
@@ -812,7 +804,9 @@ class Interpreter:
                 if condition.dtype != "bool":
                     raise TraceError("np.where of something that is no condition")
                 kind = arrays.widest(one.dtype, other.dtype)
-                return self._cell(arrays.pointwise(algebra.where, condition, one, other, dtype=kind))
+                return self._cell(
+                    arrays.pointwise(algebra.where, condition, one, other, dtype=kind)
+                )
             case "maximum" | "minimum":
                 _only(name, named)
                 one, other = self._arrays(name, args, 2)
@@ -1014,9 +1008,7 @@ _RELATIONS: Mapping[type[ast.cmpop], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
 }
-_METHODS = frozenset(
-    ("sum", "mean", "max", "dot", "copy", "astype", "transpose", "reshape")
-)
+_METHODS = frozenset(("sum", "mean", "max", "dot", "copy", "astype", "transpose", "reshape"))
 _BUILTINS = frozenset(("len", "float", "int", "abs", "sum", "dict", "list", "tuple", "bool"))
 
 
@@ -1036,8 +1028,10 @@ def _axes(axis: Any, name: str) -> tuple[int, ...] | None:
 
 
 def _dtype(value: Any) -> arrays.DType:
-    name = value.name.rpartition(".")[2].removeprefix("builtin ") if isinstance(value, Module) else (
-        str(value)
+    name = (
+        value.name.rpartition(".")[2].removeprefix("builtin ")
+        if isinstance(value, Module)
+        else (str(value))
     )
     if name in ("float", "float64", "double"):
         return "float"
@@ -1141,7 +1135,9 @@ def nested_too_deeply(node: ast.AST, limit: int = 200) -> bool:
     return False
 
 
-def element_array(algebra: Algebra, name: str, shape: tuple[Form, ...], whole: bool) -> SymbolicArray:
+def element_array(
+    algebra: Algebra, name: str, shape: tuple[Form, ...], whole: bool
+) -> SymbolicArray:
     """The array of a network's tensor."""
     indices = tuple(atom(arrays.place(i, extent)) for i, extent in enumerate(shape))
     return SymbolicArray(shape, algebra.element(name, indices), "int" if whole else "float")

@@ -8,11 +8,10 @@ tensor only after its value was shown to be that tensor.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-import numpy as np
 
 from symbackprop.equality import (
     AGREE,
@@ -29,7 +28,7 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Array, Point, random_point
 from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, Form, NoNormalForm, renamed
-from symbackprop.terms import Element, Expression, Index, elements_in
+from symbackprop.terms import Expression, Index, elements_in
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
 from symbackprop.tracer.formvalue import value_of
 from symbackprop.tracer.interpreter import (
@@ -74,17 +73,11 @@ def trace(
 
     Raises: TraceError, with the line, for whatever is not read.
     """
-    return _interpreter(source, function, algebra)[0].run(
-        _function(source, function), cells(arguments)
-    )
+    definition = _function(source, function)
+    return Interpreter(algebra, *parsed(source)).run(definition, cells(arguments))
 
 
-def _interpreter(source: str, function: str, algebra: Algebra) -> tuple[Interpreter, None]:
-    functions, modules, constants = parsed(source)
-    return Interpreter(algebra, functions, modules, constants), None
-
-
-def _function(source: str, function: str) -> Any:
+def _function(source: str, function: str) -> ast.FunctionDef:
     functions, _, _ = parsed(source)
     if function not in functions:
         raise TraceError(f"there is no function {function}")
@@ -113,8 +106,8 @@ def prove_source(
     a gradient that is not returned is undecided.
     """
     proof = _Proof(network, sweep)
-    expected = wanted if wanted is not None else (
-        "loss", *(t.name for t in network.of_kind("parameter"))
+    expected = (
+        wanted if wanted is not None else ("loss", *(t.name for t in network.of_kind("parameter")))
     )
     try:
         found = proof.of(source, function)
@@ -136,6 +129,7 @@ class _Proof:
     sweep: Swept
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     _points: dict[int, Point] = field(default_factory=dict)
+    _last_lines: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.extended = self.sweep.extended
@@ -174,9 +168,7 @@ class _Proof:
             return None
         return self._placed(indices, self.algebra.read(rhs))
 
-    def _placed(
-        self, indices: tuple[Index, ...], form: Form
-    ) -> tuple[tuple[Form, ...], Form]:
+    def _placed(self, indices: tuple[Index, ...], form: Form) -> tuple[tuple[Form, ...], Form]:
         variables = [self.algebra.index(index) for index in indices]
         shape = tuple(v.data[2] for v in variables)
         names = {v: place(i, shape[i]) for i, v in enumerate(variables)}
@@ -201,20 +193,18 @@ class _Proof:
 
     def of(self, source: str, function: str) -> dict[str, Verdict]:
         definition = _function(source, function)
-        functions, modules, constants = parsed(source)
         interpreter = Interpreter(
             self.algebra,
-            functions,
-            modules,
-            constants,
+            *parsed(source),
             on_assignment=self._assigned,
             on_value=self.recognised,
         )
+        self._last_lines = _last_lines(definition)
         traced = interpreter.run(definition, cells(self._arguments(definition)))
         self._returned(traced)
         return self.verdicts
 
-    def _arguments(self, definition: Any) -> dict[str, Any]:
+    def _arguments(self, definition: ast.FunctionDef) -> dict[str, Any]:
         """`params`, and any tensor by its name; the rest needs a default."""
         given = self.network.of_kind("input", "label", "parameter")
         tensors = {t.name: self._given(t) for t in given}
@@ -234,8 +224,8 @@ class _Proof:
 
     def _assigned(self, name: str, value: SymbolicArray, line: int) -> SymbolicArray:
         tensor = self._tensor_of(name)
-        if tensor is None:
-            return value
+        if tensor is None or line < self._last_lines.get(name, 0):
+            return value  # it is still being made: `delta3[rows, y] -= 1` follows
         verdict = self.compared(tensor, value)
         self.verdicts[name] = verdict
         if isinstance(verdict, Equal) and verdict.method == "proved" and tensor in self.cut:
@@ -281,6 +271,8 @@ class _Proof:
         shape, form = wanted
         if shape != value.shape:
             return self._shapes(tensor, value.shape, shape)
+        if tensor in self.cut and value.form == self._element(tensor, shape).form:
+            return Equal("proved", detail="normal form")
         proof = self._proved(value.form, form)
         if proof is not None:
             return proof
@@ -317,9 +309,7 @@ class _Proof:
         sizes = {symbol.name: size for symbol, size in point.sizes.items()}
         return value_of(form, axes, point.values, sizes)
 
-    def _shapes(
-        self, tensor: str, found: tuple[Form, ...], wanted: tuple[Form, ...]
-    ) -> Unequal:
+    def _shapes(self, tensor: str, found: tuple[Form, ...], wanted: tuple[Form, ...]) -> Unequal:
         point = self.point(0)
         sizes = {symbol.name: size for symbol, size in point.sizes.items()}
         sides = [
@@ -328,6 +318,17 @@ class _Proof:
         ]
         reason = f"{tensor} has shape {shown(found)}, expected {shown(wanted)}"
         return Unequal(Witness(sizes_of(point), given_values(point), (), *sides), reason)
+
+
+def _last_lines(definition: ast.FunctionDef) -> dict[str, int]:
+    """The line that assigns or changes a name last."""
+    found: dict[str, int] = {}
+    for node in ast.walk(definition):
+        target = node.value if isinstance(node, ast.Subscript) else node
+        stored = isinstance(node, (ast.Name, ast.Subscript)) and isinstance(node.ctx, ast.Store)
+        if stored and isinstance(target, ast.Name):
+            found[target.id] = max(found.get(target.id, 0), target.lineno)
+    return found
 
 
 def _adjoint_names(extended: Network) -> dict[str, str]:
@@ -358,6 +359,3 @@ def _by_name(value: Any, written: Any) -> Iterator[tuple[str, Any]]:
             yield from _by_name(part, name)
     elif isinstance(written, str):
         yield written, value
-
-
-_ = (np, Element)

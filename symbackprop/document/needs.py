@@ -1,0 +1,244 @@
+"""What a gradient reads: from the forward pass, from the weights, from the targets.
+
+Owns: the reading of derivations down to tensors that are known before the backward pass, and the
+gradients with every error term written out, the activation first left open and then named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sympy import Expr, Symbol
+
+from symbackprop.derive import adjoint_name
+from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import Derivative, Formula, Of
+from symbackprop.document.structure import layers_of
+from symbackprop.network import tensors_in
+from symbackprop.rules import orient_differences, through_output
+from symbackprop.terms import (
+    Delta,
+    Element,
+    Expression,
+    Index,
+    expression,
+    rename_apart,
+    replace_factor,
+    substitute,
+)
+
+DEEPEST_WRITTEN_OUT = 3
+
+
+# --------------------------------------------------------------------------------------------
+# Reads
+# --------------------------------------------------------------------------------------------
+
+
+def reads_of(desk: Desk, name: str) -> tuple[str, ...]:
+    """Tensors that the gradient of `name` reads once every error term is written out, in the
+    order of the network. Derivatives of activations read outputs where these suffice."""
+    owners = _owners(desk)
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [desk.network.resolve(name)]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for tensor in _direct_reads(desk, current):
+            if tensor in owners:
+                waiting.append(owners[tensor])
+            else:
+                found.add(tensor)
+    return tuple(tensor.name for tensor in desk.network.tensors if tensor.name in found)
+
+
+def _owners(desk: Desk) -> dict[str, str]:
+    return {adjoint_name(desk.network, name): name for name in desk.sweep.derivations}
+
+
+def _direct_reads(desk: Desk, name: str) -> set[str]:
+    whole = through_output(desk.sweep[name].result, desk.network)
+    return {
+        tensor for term in whole.terms for factor in term.factors for tensor in _tensors(factor)
+    }
+
+
+def _tensors(factor: Expr) -> set[str]:
+    """Tensors in a factor; a class that is compared with an index is read too."""
+    inside = {element.tensor for delta in factor.atoms(Delta) for element in delta.atoms(Element)}
+    return set(tensors_in(factor)) | inside
+
+
+def needs(desk: Desk) -> Iterator[Block]:
+    """A table of gradients and what each reads."""
+    kinds = ("input", "label", "parameter", "kept")
+    layers = layers_of(desk.network)
+    rows = []
+    for layer in reversed(layers):
+        for name in filter(None, (layer.weight, layer.bias)):
+            groups = _by_kind(desk, reads_of(desk, name))
+            cells = tuple(_cell(desk, groups[kind]) for kind in kinds)
+            rows.append(((desk.name(name),), *cells))
+    loss = desk.name(desk.network.loss)
+    yield Heading(2, ("What each gradient needs",))
+    yield Paragraph(
+        (
+            "Write out every error term in a gradient, and the error terms in that, until none is",
+            " left. What remains is known before the backward pass begins. Derivatives of",
+            " activations are taken through outputs that the forward pass has kept, where that is",
+            " possible:",
+        )
+    )
+    header: tuple[Line, ...] = (
+        ("derivative of ", loss, " by"),
+        ("input",),
+        ("targets",),
+        ("parameters",),
+        ("kept from the forward pass",),
+    )
+    yield Table(header, tuple(rows))
+    yield Paragraph(_lesson(desk))
+
+
+def _by_kind(desk: Desk, names: Sequence[str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {kind: [] for kind in ("input", "label", "parameter", "kept")}
+    for name in names:
+        kind = desk.tensor(name).kind
+        groups[kind if kind in groups else "kept"].append(name)
+    return groups
+
+
+def _cell(desk: Desk, names: Sequence[str]) -> Line:
+    parts: list[Line] = [(", " if place else "", desk.name(n)) for place, n in enumerate(names)]
+    return tuple(piece for part in parts for piece in part) or ("none",)
+
+
+def _lesson(desk: Desk) -> Line:
+    """Why input data alone do not determine a gradient."""
+    targets = bool(desk.network.of_kind("label"))
+    return (
+        "One reads at times that these values depend on the input data only. That is too short. The"
+        " input is where the forward pass starts, but on its way it meets the parameters, so kept"
+        " values change when parameters change; the parameters of later layers enter a gradient"
+        " once more, because the error terms pass through them on the way back"
+        + (
+            ". The targets enter with the first error term, at the loss. With the same input,"
+            " other parameters or other targets give other gradients."
+            if targets
+            else ". With the same input, other parameters give other gradients."
+        ),
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# Gradients written out
+# --------------------------------------------------------------------------------------------
+
+
+def has_activation(desk: Desk) -> bool:
+    """Whether some activation works entry by entry, so that there is an f' to show."""
+    return any(layer.function not in ("", "softmax") for layer in layers_of(desk.network))
+
+
+def activation(desk: Desk) -> Iterator[Block]:
+    """The gradients of all weights with f' left open, then with the activation's own derivative."""
+    if not has_activation(desk):
+        return
+    layers = layers_of(desk.network)
+    functions = sorted({layer.function for layer in layers} - {"", "softmax"})
+    at = desk.general() if len(functions) == 1 else desk
+    deep = len(layers) > DEEPEST_WRITTEN_OUT
+    yield Heading(2, ("The gradients with the activation left open",))
+    yield Paragraph(_opening(desk, functions, deep))
+    for layer in reversed(layers):
+        if deep:
+            yield _two_forms(at, layer.total)
+        yield _two_forms(at, layer.weight, written_out=not deep)
+    yield Paragraph(_closing(desk, functions))
+
+
+def _opening(desk: Desk, functions: Sequence[str], deep: bool) -> Line:
+    named = "with error terms by name" if deep else "with all error terms written out"
+    if len(functions) > 1:
+        return (f"Here are the gradients of the weights, {named}:",)
+    return (
+        "Nothing in the backward pass depends on which activation is used, except its derivative."
+        f" Call the activation f. The gradients of the weights, {named}, then hold for every"
+        " differentiable f that works entry by entry; the last line of each puts in the",
+        f" {_called(functions[0])}:",
+    )
+
+
+def _called(function: str) -> str:
+    return {"tanh": "hyperbolic tangent", "leaky_relu": "leaky relu"}.get(function, function)
+
+
+def _closing(desk: Desk, functions: Sequence[str]) -> Line:
+    kept = [name for name in functions if _is_through_output(desk, name)]
+    if not kept:
+        return (
+            "The derivative of this activation is not known from its output here, so the backward"
+            " pass evaluates it at the sums that the forward pass has kept.",
+        )
+    return (
+        "With the derivative written through the output, the backward pass evaluates no new"
+        " function: all that stands in the last lines has been computed on the way forward.",
+    )
+
+
+def _is_through_output(desk: Desk, function: str) -> bool:
+    """Whether f' needs nothing but the output."""
+    output, argument = Symbol("output"), Symbol("argument")
+    slope = desk.network.functions[function].slope(argument, output)
+    return slope is not None and not slope.has(argument)
+
+
+def _two_forms(desk: Desk, name: str, written_out: bool = False) -> Display:
+    """d loss / d name = with f' = with the derivative through the output."""
+    derivation = desk.sweep[name]
+    whole = inlined(desk, derivation.result) if written_out else derivation.result
+    through = orient_differences(through_output(whole, desk.network), desk.network)
+    sides: list[Formula] = [Derivative(desk.network.loss, name)]
+    sides.append(Of(whole, derivation.indices, matrix=True))
+    rules: tuple[str, ...] = ()
+    if through != whole:
+        sides.append(Of(through, derivation.indices, matrix=True))
+        rules = ("", "derivative through the output")
+    return desk.display(*sides, rules=rules)
+
+
+def inlined(desk: Desk, whole: Expression) -> Expression:
+    """The expression with every error term replaced by what it stands for, again and again."""
+    owners = _owners(desk)
+    while any(_adjoint_at(term.factors, owners) is not None for term in whole.terms):
+        pieces = []
+        for term in whole.terms:
+            place = _adjoint_at(term.factors, owners)
+            if place is None:
+                pieces.append(term)
+                continue
+            element = term.factors[place]
+            value = _placed(desk, owners[element.tensor], element.indices)
+            pieces.extend(replace_factor(term, place, value))
+        whole = expression(*pieces)
+    return whole
+
+
+def _adjoint_at(factors: Sequence[Expr], owners: dict[str, str]) -> int | None:
+    for place, factor in enumerate(factors):
+        if isinstance(factor, Element) and factor.tensor in owners:
+            return place
+    return None
+
+
+def _placed(desk: Desk, name: str, indices: Sequence[Expr]) -> Expression:
+    """The derived adjoint under the indices of the place where it is inserted."""
+    derivation = desk.sweep[name]
+    taken = {index.name for index in derivation.indices}
+    replacement: dict[Index, Expr] = dict(zip(derivation.indices, indices, strict=True))
+    terms = (rename_apart(term, taken) for term in derivation.result.terms)
+    return expression(*(substitute(term, replacement) for term in terms))

@@ -1,0 +1,110 @@
+"""The whole derivation as plain data: what `derive --format json` writes.
+
+Owns: the names and nesting of the record. Refuses: mathematics; every string comes from the object
+that it describes, and every check says what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from symbackprop.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from symbackprop.api import Derivation, Gradient
+    from symbackprop.crosscheck import Check
+
+
+def record(derivation: Derivation, proofs: Mapping[str, Check]) -> dict[str, Any]:
+    """Network, gradients with their steps, Jacobians of one sample, and checks."""
+    return {
+        "network": _network(derivation),
+        "gradients": [_gradient(g) for g in derivation.gradients.values()],
+        "adjoints": [_gradient(g) for g in _once(derivation.adjoints)],
+        "jacobians": [_gradient(g) for g in _jacobians(derivation)],
+        "checks": [{"name": name, **_check(check)} for name, check in proofs.items()],
+    }
+
+
+def _network(derivation: Derivation) -> dict[str, Any]:
+    network = derivation.network
+    setting = derivation.typesetting
+    architecture = derivation.net.architecture
+    described: dict[str, Any] = {"name": network.name}
+    if architecture is not None:
+        described |= {
+            "input": architecture.input,
+            "layers": [
+                {"units": layer.units, "activation": layer.activation, "bias": layer.bias}
+                for layer in architecture.layers
+            ],
+            "loss": architecture.loss,
+            "reduction": architecture.reduction,
+            "half": architecture.half,
+            "labels": architecture.labels,
+            "samples": architecture.samples,
+        }
+    described["samples_as"] = setting.notation.samples
+    described["equations"] = [
+        {
+            "name": equation.target,
+            "index": f"{setting.entry(equation.entry)} = {setting.expression(equation.rhs)}",
+            "source": equation.source,
+        }
+        for equation in network.equations
+    ]
+    return described
+
+
+def _gradient(gradient: Gradient) -> dict[str, Any]:
+    return {
+        "name": gradient.name,
+        "shape": [size if isinstance(size, int) else str(size) for size in gradient.shape],
+        "matrix": gradient.latex if gradient.matrix is not None else None,
+        "index": gradient.index_latex,
+        "numpy": gradient.numpy,
+        "steps": [
+            {
+                "rule": step.rule,
+                "before": str(step.before),
+                "after": str(step.after),
+                "reason": step.reason,
+                "check": _check(step.check),
+            }
+            for step in gradient.steps
+        ],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "kind": check.kind,
+        "detail": check.detail,
+        "facts": list(check.facts),
+        "holds": check.holds,
+    }
+
+
+def _once(adjoints: Mapping[str, Gradient]) -> list[Gradient]:
+    """Adjoints under their own names, aliases left out."""
+    return [gradient for name, gradient in adjoints.items() if gradient.name == name]
+
+
+def _jacobians(derivation: Derivation) -> list[Gradient]:
+    """Each computed tensor by each tensor that its equation reads, sums of a softmax apart."""
+    network = derivation.network
+    kinds = ("intermediate",)
+    found = []
+    for tensor in network.of_kind(*kinds):
+        for other in network.of_kind("input", "parameter", "intermediate"):
+            if _reads_directly(derivation, tensor.name, other.name):
+                try:
+                    found.append(derivation.jacobian(tensor.name, other.name))
+                except UnsupportedError:
+                    continue
+    return found
+
+
+def _reads_directly(derivation: Derivation, of: str, wrt: str) -> bool:
+    return any(equation.target == of for equation in derivation.network.readers[wrt])
