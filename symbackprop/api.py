@@ -323,7 +323,8 @@ class Derivation:
             raise UnsupportedError(f"{self.net.name}: only a network from a file has a document")
         if detail not in ("summary", "full"):
             raise UsageError(f"detail: found {detail!r}, expected summary or full")
-        blocks = document_of(self.net.architecture, self.net.notation)
+        values = self.net.spec.values if self.net.spec is not None else {}
+        blocks = document_of(self.net.architecture, self.net.notation, values, detail)
         return replace(blocks, record=self.record)
 
     def record(self) -> dict[str, Any]:

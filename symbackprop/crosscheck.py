@@ -30,7 +30,7 @@ from symbackprop import reference
 from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import explicit
 from symbackprop.derive import Derivation, Step, Sweep, adjoint_name, sweep
-from symbackprop.errors import UnsupportedError
+from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
 from symbackprop.evaluate import Point, evaluate, generic_sizes, jacobian, random_point
 from symbackprop.layers.architecture import Architecture
 from symbackprop.network import CountsClasses, Equation, NamesItsDefinition, Network, SumsToOne
@@ -93,10 +93,10 @@ class Replayer:
 
     def check(self, step: Step, indices: Sequence[Index]) -> Check:
         facts = facts_of(step, self.swept.network)
-        loose = [i for side in (step.before, step.after) for i in free_indices(side)]
-        unbound = sorted({index.name for index in loose if index not in indices})
-        if unbound:
-            return Check("exact", f"index {unbound[0]} is not bound", facts, holds=False)
+        for side in (step.before, step.after):
+            problem = ill_formed(side, indices, self.swept.extended)
+            if problem:
+                return Check("exact", problem, facts, holds=False)
         if _has_partial(step.before) or _has_partial(step.after):
             return self._numeric(step, indices, facts)
         return self._exact(step, indices, facts)
@@ -104,7 +104,8 @@ class Replayer:
     def _exact(self, step: Step, indices: Sequence[Index], facts: tuple[str, ...]) -> Check:
         try:
             before, after = (self._exact_value(s, indices) for s in (step.before, step.after))
-        except (NotImplementedError, ZeroDivisionError):  # no exact value here: numbers must do
+        except (NotImplementedError, ZeroDivisionError, ShapeError, AxisMismatch):
+            # no exact value here, or another derivation is no equation: numbers must do
             return self._numeric(step, indices, facts)
         holds = bool(np.array_equal(before, after))
         return Check("exact", sizes_text(self._exact_point.sizes), facts, holds)
@@ -167,6 +168,21 @@ def backward_network(swept: Sweep) -> Network:
     kept = {network.loss, *(equation.target for equation in equations)}
     tensors = tuple(t for t in swept.extended.tensors if t.kind != "adjoint" or t.name in kept)
     return replace(swept.extended, tensors=tensors, equations=(*network.equations, *equations))
+
+
+def ill_formed(whole: Expression, indices: Sequence[Index], network: Network) -> str:
+    """Why the expression has no value for these indices; an empty text if it has."""
+    loose = sorted({i.name for i in free_indices(whole) if i not in indices})
+    if loose:
+        return f"index {loose[0]} is not bound"
+    factors = (factor for term in whole.terms for factor in term.factors)
+    for element in (e for factor in factors for e in sorted(factor.atoms(Element), key=str)):
+        tensor = network.tensor(element.tensor)
+        binding = dict(zip(tensor.indices, element.indices, strict=True))
+        for axis, written in zip(tensor.axes, element.indices, strict=True):
+            if isinstance(written, Index) and not written.axis.same_range(axis.substitute(binding)):
+                return f"index {written.name} of {element} runs over another axis"
+    return ""
 
 
 def is_recurrent(network: Network) -> bool:
@@ -480,7 +496,12 @@ def check(
     """
     case = Case(swept, architecture, dict(numbers or {}), seed)
     rows: list[Row] = []
-    for name, oracle in _oracles(case, optional):
+    oracles = list(_oracles(case, optional))
+    try:
+        assert case.backward
+    except (ShapeError, AxisMismatch):  # a result is no equation: its steps say which, and why
+        oracles = [("steps replayed", _steps)]
+    for name, oracle in oracles:
         notify(name)
         rows.extend(oracle(case))
     order = {quantity: place for place, quantity in enumerate((*case.quantities, "L"))}
@@ -535,7 +556,7 @@ def _row_of_steps(name: str, derivation: Derivation, checks: Sequence[Check]) ->
         first.after == second.before for first, second in itertools.pairwise(derivation.steps)
     )
     if failed or not joined:
-        why = f"step {failed[0].rule!r} changes the value" if failed else "the steps do not join"
+        why = f"step {failed[0].rule!r}" if failed else "the steps do not join"
         return Row(name, "steps replayed", "none", "", "disagrees", why)
     kinds = {made.kind for made in checks}
     if "none" in kinds:
@@ -733,8 +754,8 @@ def _row_of_proof(name: str, verdicts: Sequence[Equal | Unequal | Undecided]) ->
         return Row(name, oracle, "none", "", "undecided", "the code does not return it")
     weakest = max(equal, key=lambda v: ("proved", "exact", "numeric").index(v.method))
     facts = tuple(dict.fromkeys(fact for verdict in equal for fact in verdict.facts))
-    bound = weakest.detail if weakest.method == "numeric" else ""
-    return Row(name, oracle, weakest.method, bound or BOUND, "agrees", facts=facts)
+    bound = BOUND if weakest.method == "numeric" else ""
+    return Row(name, oracle, weakest.method, bound, "agrees", facts=facts)
 
 
 # (f) frameworks, where somebody has installed them

@@ -10,6 +10,7 @@ arithmetic leaves transcendental functions uninterpreted, so disagreement there 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -206,8 +207,6 @@ def with_definitions(
 def _generic(element: Element, point: Point) -> Array:
     """Values of a tensor that is free: those of any tensor of its shape would do."""
     tensor = point.network.tensor(element.tensor)
-    from fractions import Fraction
-
     shape = tuple(int(extent.subs(point.sizes)) for extent in tensor.shape)
     count = int(np.prod(shape, dtype=int))
     source = np.random.default_rng([len(element.tensor), *map(ord, element.tensor), *shape])

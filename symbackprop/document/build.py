@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from sympy import Symbol
 
@@ -25,7 +26,14 @@ from symbackprop.notation import Notation
 WRITTEN_OUT = 5
 
 
-def document_of(architecture: Architecture, notation: Notation) -> Document:
+def document_of(
+    architecture: Architecture,
+    notation: Notation,
+    values: Mapping[str, Any] | None = None,
+    detail: str = "full",
+) -> Document:
+    """The document for one network file; `values` are the file's numbers, `detail` is 'full' or
+    'summary' (results and forward pass, without the steps)."""
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(build(architecture), notation, architecture.samples)
     blocks = [*overview(many, {}), *forward(one, many), *backward(one), *pattern(one, notation)]

@@ -18,6 +18,7 @@ from symbackprop.document.structure import layers_of
 from symbackprop.network import tensors_in
 from symbackprop.rules import orient_differences, through_output
 from symbackprop.terms import (
+    Applied,
     Delta,
     Element,
     Expression,
@@ -114,24 +115,22 @@ def _by_kind(desk: Desk, names: Sequence[str]) -> dict[str, list[str]]:
 
 def _cell(desk: Desk, names: Sequence[str]) -> Line:
     parts: list[Line] = [(", " if place else "", desk.name(n)) for place, n in enumerate(names)]
-    return tuple(piece for part in parts for piece in part) or ("none",)
+    return tuple(piece for part in parts for piece in part) or ("–",)
 
 
 def _lesson(desk: Desk) -> Line:
     """Why input data alone do not determine a gradient."""
-    targets = bool(desk.network.of_kind("label"))
-    return (
-        "One reads at times that these values depend on the input data only. That is too short. The"
-        " input is where the forward pass starts, but on its way it meets the parameters, so kept"
-        " values change when parameters change; the parameters of later layers enter a gradient"
-        " once more, because the error terms pass through them on the way back"
-        + (
-            ". The targets enter with the first error term, at the loss. With the same input,"
-            " other parameters or other targets give other gradients."
-            if targets
-            else ". With the same input, other parameters give other gradients."
-        ),
+    start = (
+        "A dash means that nothing is read directly, not that there is no influence: the kept values"
+        " were themselves computed from the input and the parameters. One sometimes reads that a"
+        " gradient depends on the input data only. That is too short. With the same input, other"
+        " parameters give other gradients, since they change the kept values, and those of later"
+        " layers enter once more where the error terms pass through them on the way back"
     )
+    if desk.network.of_kind("label"):
+        return (start + ". Other targets give other gradients too, since every error term begins at"
+                " the loss.",)
+    return (start + ".",)
 
 
 # --------------------------------------------------------------------------------------------
@@ -139,21 +138,32 @@ def _lesson(desk: Desk) -> Line:
 # --------------------------------------------------------------------------------------------
 
 
-def has_activation(desk: Desk) -> bool:
-    """Whether some activation works entry by entry, so that there is an f' to show."""
-    return any(layer.function not in ("", "softmax") for layer in layers_of(desk.network))
+def slopes(desk: Desk) -> tuple[str, ...]:
+    """The scalar functions whose derivative stands in some error term."""
+    found = {
+        applied.function
+        for layer in layers_of(desk.network)
+        for term in desk.sweep[layer.total].result.terms
+        for factor in term.factors
+        for applied in factor.atoms(Applied)
+        if applied.order == 1
+    }
+    return tuple(sorted(found))
 
 
 def activation(desk: Desk) -> Iterator[Block]:
-    """The gradients of all weights with f' left open, then with the activation's own derivative."""
-    if not has_activation(desk):
+    """The gradients of all weights with f' left open, then with the activation's own derivative;
+    nothing where no derivative of an activation is left in them."""
+    functions = slopes(desk)
+    if not functions:
         return
     layers = layers_of(desk.network)
-    functions = sorted({layer.function for layer in layers} - {"", "softmax"})
-    at = desk.general() if len(functions) == 1 else desk
     deep = len(layers) > DEEPEST_WRITTEN_OUT
-    yield Heading(2, ("The gradients with the activation left open",))
+    one = len(functions) == 1
+    open_ = "The gradients with the activation left open" if one else "The gradients written out"
+    yield Heading(2, (open_,))
     yield Paragraph(_opening(desk, functions, deep))
+    at = desk.general() if one else desk
     for layer in reversed(layers):
         if deep:
             yield _two_forms(at, layer.total)
@@ -162,14 +172,36 @@ def activation(desk: Desk) -> Iterator[Block]:
 
 
 def _opening(desk: Desk, functions: Sequence[str], deep: bool) -> Line:
-    named = "with error terms by name" if deep else "with all error terms written out"
+    named = "with error terms by name" if deep else "with every error term written out"
+    through = [function for function in functions if _is_through_output(desk, function)]
+    last_line = (
+        " The last line of each has the derivative written through the output; 1 minus a matrix is"
+        " meant entry by entry there."
+        if through
+        else ""
+    )
     if len(functions) > 1:
-        return (f"Here are the gradients of the weights, {named}:",)
+        return (f"Here are the gradients of the weights, {named}.{last_line}",)
     return (
-        "Nothing in the backward pass depends on which activation is used, except its derivative."
-        f" Call the activation f. The gradients of the weights, {named}, then hold for every"
-        " differentiable f that works entry by entry; the last line of each puts in the",
-        f" {_called(functions[0])}:",
+        "The backward pass knows of an activation nothing but its derivative. Write f for the"
+        f" {_called(functions[0])}. The gradients of the weights, {named}, then stand as they are for"
+        " any differentiable function f that works entry by entry.",
+        *_output_keeps(desk, functions[0]),
+        last_line,
+    )
+
+
+def _output_keeps(desk: Desk, function: str) -> Line:
+    """The last error term may rest on the output activation itself."""
+    last = layers_of(desk.network)[-1]
+    if not last.function or any(
+        factor.has(Applied) for term in desk.sweep[last.total].result.terms for factor in term.factors
+    ):
+        return ()
+    return (
+        f" Only the {_called(last.function)} of the output is fixed: the first error term, ",
+        desk.maths(desk.result(last.total)),
+        ", was simplified with it.",
     )
 
 
@@ -178,15 +210,15 @@ def _called(function: str) -> str:
 
 
 def _closing(desk: Desk, functions: Sequence[str]) -> Line:
-    kept = [name for name in functions if _is_through_output(desk, name)]
-    if not kept:
+    through = [function for function in functions if _is_through_output(desk, function)]
+    if len(through) == len(functions):
         return (
-            "The derivative of this activation is not known from its output here, so the backward"
-            " pass evaluates it at the sums that the forward pass has kept.",
+            "Written through the outputs, the gradients need no new function: whatever stands in the"
+            " last lines has been computed on the way forward.",
         )
+    rest = " and ".join(_called(f) for f in functions if f not in through)
     return (
-        "With the derivative written through the output, the backward pass evaluates no new"
-        " function: all that stands in the last lines has been computed on the way forward.",
+        f"The derivative of the {rest} is taken at the sums that the forward pass has kept.",
     )
 
 
@@ -204,11 +236,9 @@ def _two_forms(desk: Desk, name: str, written_out: bool = False) -> Display:
     through = orient_differences(through_output(whole, desk.network), desk.network)
     sides: list[Formula] = [Derivative(desk.network.loss, name)]
     sides.append(Of(whole, derivation.indices, matrix=True))
-    rules: tuple[str, ...] = ()
     if through != whole:
         sides.append(Of(through, derivation.indices, matrix=True))
-        rules = ("", "derivative through the output")
-    return desk.display(*sides, rules=rules)
+    return desk.display(*sides)
 
 
 def inlined(desk: Desk, whole: Expression) -> Expression:

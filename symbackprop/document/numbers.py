@@ -78,7 +78,8 @@ def worked_point(
     tensors = built.network.of_kind("input", "parameter", "label")
     if sum(math.prod(_shape(tensor, sizes)) for tensor in tensors) > MOST_ENTRIES:
         return None
-    values = _made(architecture, tensors, sizes)
+    classes = sizes[built.network.tensor("yhat").shape[-1]]
+    values = _made(architecture, tensors, sizes, classes)
     for name in values:
         if name in given:
             values[name] = np.array(given[name], dtype=values[name].dtype)
@@ -112,7 +113,10 @@ def _shape(tensor: Tensor, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:
 
 
 def _made(
-    architecture: Architecture, tensors: Sequence[Tensor], sizes: Mapping[Symbol, int]
+    architecture: Architecture,
+    tensors: Sequence[Tensor],
+    sizes: Mapping[Symbol, int],
+    classes: int,
 ) -> dict[str, Array]:
     """Every array by the rule. Numbers that the file states are drawn too, so that stating one
     array leaves the others as they were."""
@@ -121,7 +125,7 @@ def _made(
     for tensor in tensors:
         shape = _shape(tensor, sizes)
         if tensor.kind == "label":
-            made[tensor.name] = _labels(architecture, shape, sizes, draws)
+            made[tensor.name] = _labels(architecture, shape, classes, draws)
         else:
             entries = [_tenths(next(draws)) for _ in range(math.prod(shape))]
             made[tensor.name] = np.array(entries, dtype=float).reshape(shape)
@@ -144,7 +148,7 @@ def _tenths(draw: int) -> float:
 def _labels(
     architecture: Architecture,
     shape: tuple[int, ...],
-    sizes: Mapping[Symbol, int],
+    classes: int,
     draws: Iterator[int],
 ) -> Array:
     width = shape[-1]
@@ -152,9 +156,6 @@ def _labels(
         case "cross_entropy", "one_hot":
             return np.eye(width)[np.arange(shape[0]) % width]
         case "cross_entropy", "integer":
-            classes = next(
-                sizes[size] for size in sizes if size.name == _last_extent(architecture)
-            )
             return np.arange(shape[0]) % classes
         case "cross_entropy", "distribution":
             own = np.eye(width)[np.arange(shape[0]) % width]
@@ -164,11 +165,6 @@ def _labels(
         case _:
             entries = [(next(draws) % 9 + 1) / 10 for _ in range(math.prod(shape))]
             return np.array(entries).reshape(shape)
-
-
-def _last_extent(architecture: Architecture) -> str:
-    units = architecture.layers[-1].units
-    return units if isinstance(units, str) else f"d{len(architecture.layers)}"
 
 
 def _label_rule(architecture: Architecture) -> str:

@@ -2,10 +2,10 @@
 
 Owns: the functions on which every line is tried, and the exact comparison of the sides. A rule
 that holds for all functions is checked on two choices of polynomials and fractions that have
-little in common, with SymPy's derivative and a limit by cancelling, at fractions; a line of an example
-is checked on that example.
-Refuses: proofs. A line with "approximately" is checked to first order: the difference of its sides,
-over epsilon, goes to 0 with epsilon.
+little in common, with SymPy's derivative and a limit by cancelling, at fractions; a line of an
+example is checked on that example.
+Refuses: proofs. A line with "approximately" is checked to first order: the difference of its
+sides, over epsilon, goes to 0 with epsilon.
 """
 
 from __future__ import annotations
@@ -404,8 +404,9 @@ def _two_paths() -> Iterator[Block]:
 
 def _tried() -> Iterator[object]:
     """On which functions the general rules were computed."""
-    yield "Both sides of every line above were computed in exact fractions. The lines about any"
-    yield " functions were computed for two choices each: the definition for "
+    yield "Both sides of every line above were computed in exact fractions; where the sign is wavy,"
+    yield " the difference of the sides over the nudge was computed to vanish in the limit. The lines"
+    yield " about any functions were computed for two choices each: the definition for "
     yield from _choices(ANY)
     yield "; the chain rule for "
     yield from _choices(ANY_NESTED)
@@ -416,10 +417,11 @@ def _tried() -> Iterator[object]:
 
 def _choices(lessons: Sequence[Lesson]) -> Iterator[object]:
     for place, lesson in enumerate(lessons):
-        yield " and for " if place else ""
-        named = [(name, whole) for name, whole in lesson.quantities if name != "f"]
-        for count, (name, whole) in enumerate(reversed(named)):
-            yield ("", " with ", ", ")[count]
+        yield ", and for " if place else ""
+        inner = [(name, whole) for name, whole in lesson.quantities if name not in ("f", "y")]
+        outer = [(name, whole) for name, whole in lesson.quantities if name == "y"]
+        for count, (name, whole) in enumerate((*outer, *inner)):
+            yield ("", " with ", " and ")[count]
             yield equal((lesson,), Var(name), tree_of(whole, SETTING.network))
 
 
@@ -515,7 +517,8 @@ def _example() -> Iterator[Block]:
         equal(PRODUCT, X, two),
         " the rule says ",
         equal(PRODUCT, nine, _dot(Num("9"), Num("4")), Num("36")),
-        ". A nudge of 0.001 confirms it: the ratio is near 36, and comes nearer as the nudge shrinks,",
+        ". A nudge of 0.001 confirms it: the ratio is near 36, and comes nearer as the nudge"
+        " shrinks,",
     )
     yield _display(
         equal(

@@ -32,8 +32,8 @@ Array = npt.NDArray[Any]
 
 WIDEST_SUM = 6
 ROUNDED = (
-    "The numbers are added before they are rounded for printing, so that a last digit may seem off"
-    " by one."
+    " Numbers are added before they are rounded for printing, so that a last digit may seem off by"
+    " one."
 )
 
 
@@ -64,11 +64,11 @@ def _opening(desk: Desk) -> Line:
             " gradients that the samples would have alone. The error term of the batch already"
             " contains the factor ",
             desk.maths(_share(desk)),
-            "; multiplied by the number of samples it is the error term of each sample alone.",
+            "; multiplied by the number of samples it is the error term of each sample alone." + ROUNDED,
         )
     return (
         "The loss of the batch is a sum over its samples, so its gradient is the sum of what each"
-        " sample contributes. Every contribution uses the values of that sample only.",
+        " sample contributes. Every contribution uses the values of that sample only." + ROUNDED,
     )
 
 
@@ -172,28 +172,15 @@ def _added(desk: Desk, found: Contributions) -> Iterator[Block]:
     """Contributions = total: in one line where that fits, else as a table, checked either way."""
     chain = _sum_chain(desk, found)
     yield Paragraph(
-        (
-            "The gradient is ",
-            "their mean" if found.mean else "their sum",
-            ". In matrix algebra the product takes the sum over the samples by itself:",
-        )
+        ("The gradient is their mean:" if found.mean else "The gradient is their sum:",)
     )
     yield desk.display(
         Derivative(desk.network.loss, found.name), desk.result(found.name, shapes=True)
     )
-    rounded = "=" not in chain.relation
     if _columns(desk, found) <= WIDEST_SUM:
         yield Display(chain)
-        if rounded:
-            yield Paragraph((ROUNDED,))
         return
-    yield Paragraph(
-        (
-            "In numbers, a line for each entry of ",
-            desk.name(found.name),
-            f". {ROUNDED}" if rounded else ".",
-        )
-    )
+    yield Paragraph(("In numbers, with a line for each entry of ", desk.name(found.name), ":"))
     yield _table(desk, found)
     yield Paragraph(("The last column, put back into the shape of the matrix:",))
     yield Display(desk.chain(chain.sides[0], chain.sides[-1], relation=chain.relation))

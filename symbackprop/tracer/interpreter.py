@@ -64,7 +64,9 @@ class Traced:
     return_line: int
 
 
-class _Returned(Exception):  # noqa: N818 - control flow, not a fault
+class _Returned(Exception):
+    """A return statement was met: control flow, not a fault."""
+
     def __init__(self, value: Any, node: ast.Return) -> None:
         self.value, self.node = value, node
 
@@ -219,9 +221,10 @@ class Interpreter:
             case ast.Subscript(value=owner, slice=index):
                 held = self.value(owner, scope)
                 if isinstance(held, dict):
-                    held[self._key(index, scope)] = value
-                    if self.depth == 0 and isinstance(self._key(index, scope), str):
-                        self._note(self._key(index, scope), value, target.lineno)
+                    key = self._key(index, scope)
+                    held[key] = value
+                    if self.depth == 0 and isinstance(key, str):
+                        self._note(key, value, target.lineno)
                     return
                 self._store(held, index, scope, lambda old: self._array(value), target)
             case _:
@@ -457,7 +460,8 @@ class Interpreter:
         if isinstance(op, ast.Add) and isinstance(left, (str, tuple, list)):
             if type(left) is not type(right):
                 raise TraceError(f"{_kind(left)} + {_kind(right)}")
-            return left + right
+            joined: Any = left
+            return joined + right
         if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
             raise TraceError(f"{type(op).__name__} of {_kind(left)} and {_kind(right)}")
         name = _OPERATORS.get(type(op))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from symbackprop.equality import (
@@ -130,6 +130,7 @@ class _Proof:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     _points: dict[int, Point] = field(default_factory=dict)
     _last_lines: dict[str, int] = field(default_factory=dict)
+    _assumed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.extended = self.sweep.extended
@@ -212,7 +213,7 @@ class _Proof:
         spec = definition.args
         names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         return {
-            name: tensors[name] if name in tensors else parameters
+            name: tensors.get(name, parameters)
             for name in names
             if name in tensors or name in ("params", "parameters")
         }
@@ -229,6 +230,7 @@ class _Proof:
         verdict = self.compared(tensor, value)
         self.verdicts[name] = verdict
         if isinstance(verdict, Equal) and verdict.method == "proved" and tensor in self.cut:
+            self._assumed.update(verdict.facts)  # what reads this name rests on them too
             return self._element(tensor, value.shape)
         return value
 
@@ -272,10 +274,10 @@ class _Proof:
         if shape != value.shape:
             return self._shapes(tensor, value.shape, shape)
         if tensor in self.cut and value.form == self._element(tensor, shape).form:
-            return Equal("proved", detail="normal form")
+            return Equal("proved", tuple(sorted(self._assumed)), "normal form")
         proof = self._proved(value.form, form)
         if proof is not None:
-            return proof
+            return replace(proof, facts=tuple(sorted({*proof.facts, *self._assumed})))
         try:
             return self._at_points(value, form)
         except (SymbackpropError, NotImplementedError) as problem:
