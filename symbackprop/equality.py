@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from symbackprop.errors import SymbackpropError
-from symbackprop.evaluate import Array, Point, evaluate, random_point
+from symbackprop.evaluate import Array, Point, evaluate, forward, random_point
 from symbackprop.network import CountsClasses, Network, SumsToOne
 from symbackprop.normalform import Algebra, Form, NoNormalForm
 from symbackprop.terms import (
+    Applied,
     Element,
     Expression,
     Index,
@@ -34,6 +35,7 @@ EXACT_POINTS = 2
 FLOAT_POINTS = 3
 AGREE = 1e-10
 DIFFER = 1e-6
+SMALLEST = 1e-6
 Definitions = Mapping[str, tuple[tuple[Index, ...], Expression]]
 
 
@@ -54,13 +56,33 @@ def equal(
     if loose:
         names = ", ".join(sorted(index.name for index in loose))
         return Undecided(f"index {names} is neither summed nor on the left side")
-    proof = proved(left, right, network, definitions or {}, use_facts)
-    if proof is not None:
-        return proof
+    unknown = _unknown((left, right), network)
+    if unknown:
+        return Undecided(f"{unknown} is not part of the network")
+    if not canonical(left - right).terms:
+        return Equal("proved", detail="canonical form")
     try:
-        return _at_points(left, right, indices, network, definitions or {})
+        seen = _at_points(left, right, indices, network, definitions or {})
     except (SymbackpropError, NotImplementedError) as problem:
-        return Undecided(f"cannot be evaluated: {problem}")
+        seen = Undecided(f"cannot be evaluated: {problem}")
+    if isinstance(seen, Unequal):
+        return seen  # a witness ends the search for a proof
+    return proved(left, right, network, definitions or {}, use_facts) or seen
+
+
+def _unknown(sides: Iterable[Expression], network: Network) -> str:
+    """The first tensor, size or function that the network does not declare."""
+    sizes = {s for tensor in network.tensors for e in tensor.shape for s in e.free_symbols}
+    for side in sides:
+        for part in (p for term in side.terms for p in (term.coefficient, *term.factors)):
+            tensors = {e.tensor for e in part.atoms(Element)} - set(network.by_name)
+            functions = {a.function for a in part.atoms(Applied)} - set(network.functions)
+            loose = {
+                s.name for s in part.free_symbols if not isinstance(s, Index) and s not in sizes
+            }
+            if found := sorted(tensors | functions | loose):
+                return str(found[0])
+    return ""
 
 
 def proved(
@@ -96,8 +118,7 @@ def attempts(network: Network, definitions: Definitions, use_facts: bool) -> Ite
         tried.append(cut)
         for facts in (False, True) if use_facts and has_facts(network) else (False,):
             yield Algebra(network, cut, definitions, facts)
-    if any(_has_tanh(equation.rhs) for equation in network.equations):
-        yield Algebra(network, linear, definitions, use_facts, hyperbolic=True)
+    yield Algebra(network, linear, definitions, use_facts, hyperbolic=True)
 
 
 def proof_that_zero(algebra: Algebra, difference: Form) -> Equal | None:
@@ -130,10 +151,6 @@ def has_facts(network: Network) -> bool:
     return any(isinstance(f, SumsToOne) for tensor in network.tensors for f in tensor.facts)
 
 
-def _has_tanh(rhs: Expression) -> bool:
-    return "tanh" in str(rhs)
-
-
 # --------------------------------------------------------------------------------------------
 # Points
 # --------------------------------------------------------------------------------------------
@@ -146,11 +163,13 @@ def _at_points(
     network: Network,
     definitions: Definitions,
 ) -> Verdict:
+    sides = (left, right)
     exact = _agree_exactly(left, right, indices, network, definitions)
     worst = 0.0
     for seed in range(FLOAT_POINTS):
-        point = with_definitions(random_point(network, 1000 + seed), definitions, (left, right))
-        one, other = (np.asarray(evaluate(side, indices, point)) for side in (left, right))
+        with np.errstate(all="ignore"):
+            point = with_definitions(moderate_point(network, 1000 + seed), definitions, sides)
+            one, other = (np.asarray(evaluate(side, indices, point)) for side in sides)
         found = compared(one, other, point)
         if isinstance(found, (Unequal, Undecided)):
             return found
@@ -183,6 +202,14 @@ def _agree_exactly(
         return None
     assert point is not None
     return "sizes " + ", ".join(f"{symbol}={size}" for symbol, size in point.sizes.items())
+
+
+def moderate_point(network: Network, seed: int) -> Point:
+    """A generic point at which no function is saturated: there rounding cannot look like a
+    difference, whichever way a value is computed."""
+    point = random_point(network, seed)
+    names = [t.name for t in network.of_kind("input", "parameter")]
+    return forward(point.with_values({name: point.values[name] / 2 for name in names}))
 
 
 def _has_partial(side: Expression) -> bool:
@@ -220,7 +247,7 @@ def _generic(element: Element, point: Point) -> Array:
 
 def compared(one: Array, other: Array, point: Point) -> float | Unequal | Undecided:
     """The relative distance where the sides agree; a witness where they differ for certain."""
-    scale = 1.0 + max(_largest(one), _largest(other))
+    scale = max(SMALLEST, _largest(one), _largest(other))
     gap = np.abs(np.asarray(one, dtype=float) - np.asarray(other, dtype=float))
     if not np.all(np.isfinite(gap)):
         return Undecided("a value is not finite at the points that were tried")

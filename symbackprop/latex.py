@@ -40,7 +40,6 @@ from symbackprop.network import Network, Tensor, reads
 from symbackprop.notation import Notation, scripted
 from symbackprop.terms import (
     Applied,
-    Axis,
     Delta,
     Element,
     Expression,
@@ -58,15 +57,12 @@ class Typesetting:
     """How one network is written: its tensors (adjoints included), sizes and notation.
 
     `general` writes every activation as f, so that f' can be shown before it is specialised.
-    `bare_single` leaves out the place on an axis of size 1 where a whole number tells it and no
-    layer mark stands beside it: x for x_1, m for m_{1,1}.
     """
 
     network: Network
     notation: Notation = field(default_factory=Notation)
     sizes: Mapping[Symbol, int] = field(default_factory=dict)
     general: bool = False
-    bare_single: bool = False
 
     @property
     def depth(self) -> int:
@@ -126,15 +122,9 @@ class Typesetting:
     def _split(self, record: Tensor, element: Element) -> tuple[list[Expr], list[Expr]]:
         labels, places = [], []
         for axis, written in zip(record.axes, element.indices, strict=True):
-            if self._says_nothing(record, axis, written):
-                continue
             counted = written + 1 if written.is_Integer and axis.start == 0 else written
             (labels if axis.role == "layer" else places).append(counted)
         return labels, places
-
-    def _says_nothing(self, record: Tensor, axis: Axis, written: Expr) -> bool:
-        only = self.bare_single and written.is_Integer and axis.extent.subs(self.sizes) == 1
-        return bool(only) and axis.role != "layer" and self._layer_mark(record, ()) is None
 
     def _marked(
         self, letter: str, record: Tensor, below: str, above: str, labels: Sequence[Expr] = ()

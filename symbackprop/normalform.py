@@ -20,6 +20,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from hashlib import blake2b
+from math import isqrt
 from typing import Any
 
 from sympy import Add, Dummy, Expr, Piecewise, Symbol, cosh, exp, factor_list, log, sinh, tanh
@@ -33,6 +34,8 @@ from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index
 MOST_TERMS = 4000
 MOST_FACTORED_TERMS = 24
 MOST_ORDERS = 720
+MOST_BITS = 4096
+MOST_DEGREE = 8
 INDICATORS = frozenset(("gt", "zero", "delta", "guard"))
 _POINTWISE = frozenset(("exp", "log", "tanh", "poly", "gt"))
 
@@ -673,18 +676,27 @@ class Algebra:
         return atom(Atom("tanh", form.scaled(Fraction(sign)))).scaled(Fraction(sign))
 
     def cosh(self, form: Form) -> Form:
-        self.hyperbolic = True  # from here on tanh must be comparable with cosh
-        return (self.exp(form) + self.exp(-form)).scaled(Fraction(1, 2))
+        """(1 - tanh^2)^(-1/2), so that 1/cosh^2 and 1 - tanh^2 look equal."""
+        if self.hyperbolic:
+            return (self.exp(form) + self.exp(-form)).scaled(Fraction(1, 2))
+        return self.cases(form, self._cosh)
+
+    def _cosh(self, form: Form) -> Form:
+        slope = self._tanh(form)
+        square = ONE - slope * slope
+        return ONE if square == ONE else atom(Atom("poly", square), Fraction(-1, 2))
 
     def sinh(self, form: Form) -> Form:
-        self.hyperbolic = True
-        return (self.exp(form) - self.exp(-form)).scaled(Fraction(1, 2))
+        if self.hyperbolic:
+            return (self.exp(form) - self.exp(-form)).scaled(Fraction(1, 2))
+        return self.tanh(form) * self.cosh(form)
 
     def power(self, form: Form, exponent: Fraction) -> Form:
         if exponent.denominator == 1 and exponent >= 0:
             result = ONE
             for _ in range(_small(int(exponent))):
                 result = result * form
+                _check_numbers(result)
             return result
         if exponent == -1:
             if form.key not in self._inverses:
@@ -710,6 +722,9 @@ class Algebra:
         if value is not None:
             if exponent.denominator == 1:
                 return number(value ** int(exponent))
+            root = _square_root(value) if exponent.denominator == 2 else None
+            if root is not None:
+                return number(root**exponent.numerator)
             return ONE if value == 1 else atom(Atom("poly", factor), exponent)
         only = _only_atom(factor)
         if only is not None:
@@ -987,10 +1002,24 @@ def _plain(value: Fraction) -> Exponent:
     return int(value) if value.denominator == 1 else value
 
 
+def _square_root(value: Fraction) -> Fraction | None:
+    """The root of a square of a fraction; None for any other number."""
+    if value < 0:
+        return None
+    root = Fraction(isqrt(value.numerator), isqrt(value.denominator))
+    return root if root * root == value else None
+
+
 def _small(exponent: int) -> int:
     if exponent > 64:
         raise NoNormalForm(f"a power of {exponent} is not expanded")
     return exponent
+
+
+def _check_numbers(form: Form) -> None:
+    for coefficient in form.terms.values():
+        if max(abs(coefficient.numerator), coefficient.denominator).bit_length() > MOST_BITS:
+            raise NoNormalForm(f"a number of more than {MOST_BITS} bits")
 
 
 def _oriented(form: Form) -> tuple[Form, int]:
@@ -1047,7 +1076,7 @@ def _factored(form: Form) -> list[tuple[Form, Exponent]]:
     scale = number(form.leading()[1])
     powers = [e for mono in bare.terms for _, e in mono]
     simple = len(bare.terms) < 3 and all(e == 1 for e in powers)
-    whole = all(isinstance(e, int) and e > 0 for e in powers)
+    whole = all(isinstance(e, int) and 0 < e <= MOST_DEGREE for e in powers)
     if len(bare.terms) == 1 or simple or not whole or len(bare.terms) > MOST_FACTORED_TERMS:
         return [(scale, 1), (bare, 1)]
     return [(scale, 1), *_through_sympy(bare)]

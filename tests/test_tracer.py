@@ -12,12 +12,12 @@ from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.network import Network
 from symbackprop.normalform import Algebra, Atom, Form, atom
-from symbackprop.tracer import SymbolicArray, TraceError, Traced, prove_source, trace
+from symbackprop.tracer import SymbolicArray, Traced, TraceError, prove_source, trace
 from symbackprop.tracer.arrays import ShapeClash, place
 from symbackprop.tracer.formvalue import value_of
 from symbackprop.verdict import Equal, Undecided, Unequal, Verdict
 
-HELPERS = '''
+HELPERS = """
 import numpy as np
 
 def sigmoid(z):
@@ -30,7 +30,7 @@ def softplus(z):
 
 def relu(z):
     return np.where(z.real > 0, z, 0)
-'''
+"""
 
 CLASSIFIER = (
     HELPERS
@@ -71,7 +71,7 @@ INTEGER = CLASSIFIER.replace(
 
 BINARY = (
     HELPERS
-    + '''
+    + """
 def loss_and_gradients(params, x, y):
     W1, b1, W2, b2 = params["W1"], params["b1"], params["W2"], params["b2"]
     N = len(x)
@@ -87,7 +87,7 @@ def loss_and_gradients(params, x, y):
     dW1 = x.T @ delta1
     db1 = delta1.sum(axis=0)
     return loss, {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
-'''
+"""
 )
 
 
@@ -169,7 +169,7 @@ def test_a_wrong_line_leaves_earlier_gradients_proved() -> None:
 
 
 def test_other_names_and_no_named_adjoints_are_proved_too() -> None:
-    source = '''
+    source = """
 import numpy as np
 def backward(x, y, W1, b1, W2, b2, W3, b3):
     a = 1 / (1 + np.exp(-(x @ W1 + b1)))
@@ -183,7 +183,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3):
     ga = np.einsum("nk,jk->nj", gt, W2) * (a - a * a)
     return {"W3": t.T @ g, "b3": np.sum(g, 0), "W2": a.T @ gt, "b2": gt.sum(0),
             "W1": np.einsum("ni,nj->ij", x, ga), "b1": ga.sum(axis=0)}
-'''
+"""
     verdicts = prove_source(source, "backward", CLASSIFIER_NET, SWEEPS[id(CLASSIFIER_NET)])
     parameters = [t.name for t in CLASSIFIER_NET.of_kind("parameter")]
     assert {name for name in parameters if not is_proved(verdicts[name])} == set()

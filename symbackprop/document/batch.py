@@ -26,11 +26,13 @@ from symbackprop.document.formulas import (
     Product,
     slope,
 )
-from symbackprop.document.numbers import line_of, size_words
+from symbackprop.document.numbers import line_of, selected, size_words
 from symbackprop.document.samples import is_averaged
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.terms import Element, expression, product
+
+MOST_ADDENDS = 9  # in one row of a written-out matrix
 
 
 def batch(one: Desk, many: Desk) -> Iterator[Block]:
@@ -152,11 +154,11 @@ def _differences(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
     """The formulas of one layer, for one sample and for a batch."""
     rows = [
         _difference(one, many, layer.total, f"one {line_of(many)} for each sample"),
-        _difference(one, many, layer.source, "the same formula"),
-        _difference(one, many, layer.weight, "the same formula; its product adds samples"),
+        _difference(one, many, layer.source, "same formula"),
+        _difference(one, many, layer.weight, "same formula, now a sum"),
     ]
     if layer.bias:
-        rows.append(_difference(one, many, layer.bias, "changed: a sum over the samples"))
+        rows.append(_difference(one, many, layer.bias, "changed: a sum"))
     yield Paragraph(
         (f"What becomes of the derivatives? Here is layer {layer.number} before and after:",)
     )
@@ -316,7 +318,7 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
         )
     )
     sides: list[Formula] = [Derivative(loss, layer.bias)]
-    if many.own:
+    if many.own and _addends(many, layer) <= MOST_ADDENDS:
         sides.append(many.result_grid(derivation))
     yield many.display(*sides, many.result(layer.bias, shapes=True))
     yield Paragraph(
@@ -329,6 +331,10 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
     )
 
 
+def _addends(many: Desk, layer: LayerNames) -> int:
+    return len(many.places(layer.bias)) * many.own[0].point.sizes[SAMPLES]
+
+
 # --------------------------------------------------------------------------------------------
 # Summary
 # --------------------------------------------------------------------------------------------
@@ -337,8 +343,11 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
 def summary(many: Desk) -> Iterator[Block]:
     """All derivatives for a batch, from the last layer to the first."""
     yield Heading(3, ("All gradients of a batch",))
-    rows = []
-    for layer in reversed(layers_of(many.network)):
+    rows: list[tuple[Line, ...]] = []
+    for layer in selected(layers_of(many.network)[::-1]):
+        if layer is None:
+            rows.append((("...",),) * 3)
+            continue
         names = [layer.total, layer.weight, layer.bias, layer.source]
         rows += [_summary_row(many, layer, name) for name in names if name]
     header: tuple[Line, ...] = (

@@ -11,11 +11,13 @@ from sympy import Symbol
 from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
+from symbackprop.document.closing import account, code
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import show
 from symbackprop.document.forward import forward
 from symbackprop.document.overview import overview
 from symbackprop.document.pattern import pattern
+from symbackprop.document.proofs import proven
 from symbackprop.document.scene import scene_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
@@ -36,7 +38,10 @@ def document_of(
     'summary' (results and forward pass, without the steps)."""
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(build(architecture), notation, architecture.samples)
-    blocks = [*overview(many, {}), *forward(one, many), *backward(one), *pattern(one, notation)]
+    proof = proven(many.sweep, many.setting.sizes)
+    blocks = [*overview(many, proof.checks), *forward(one, many), *backward(one)]
+    blocks += [*pattern(one, notation), *code(many, proof)]
+    blocks += [*account(blocks, proof)]
     return Document(f"Backpropagation through {architecture.name}", numbered(blocks))
 
 

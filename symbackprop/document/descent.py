@@ -16,7 +16,16 @@ import numpy.typing as npt
 
 from symbackprop import reference
 from symbackprop.codegen.numpy_backend import compile_source, emit
-from symbackprop.document.blocks import Block, Chain, Check, Display, Heading, Line, Paragraph, Table
+from symbackprop.document.blocks import (
+    Block,
+    Chain,
+    Check,
+    Display,
+    Heading,
+    Line,
+    Paragraph,
+    Table,
+)
 from symbackprop.document.desk import BOUND, Desk, UncheckedEquation
 from symbackprop.document.formulas import VANISHING, Derivative, Name, Number, Product, Total
 from symbackprop.document.numbers import Worked, numbers, weaker
@@ -31,6 +40,7 @@ LISTED = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 STEP_SIZES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4)
 MOST_LAYER_STEPS = 12_000
 SETTLED = 1e-3
+WIDEST_STEP = 3
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ def descent(desk: Desk, worked: Worked) -> Iterator[Block]:
         return
     yield Heading(2, ("Gradient descent",))
     yield from _rule(desk, run.size)
-    if worked.is_written_out:
+    if worked.is_written_out and _width(desk) <= WIDEST_STEP:
         yield from _first_step(desk, run.size)
     yield from _table(desk, run)
 
@@ -183,6 +193,11 @@ def _assignment(desk: Desk, name: str, size: float) -> Chain:
     return Chain((Name(name), after), desk.setting, Check("definition"), r"\leftarrow")
 
 
+def _width(desk: Desk) -> int:
+    rows, cols = desk.own[0].values[layers_of(desk.network)[-1].weight].shape
+    return int(rows if desk.setting.columns else cols)
+
+
 def _first_step(desk: Desk, size: float) -> Iterator[Block]:
     """The last weights after one step, in numbers."""
     name = layers_of(desk.network)[-1].weight
@@ -202,7 +217,9 @@ def _first_step(desk: Desk, size: float) -> Iterator[Block]:
     moved = Total((old, Product((Number(-size, _decimals(size)), gradient))))
     yield Display(
         desk.chain(
-            Total((Name(name), Product((_step_size(size, "-"), Derivative(desk.network.loss, name))))),
+            Total(
+                (Name(name), Product((_step_size(size, "-"), Derivative(desk.network.loss, name))))
+            ),
             moved,
             new,
             relation=weaker(first, second, third),

@@ -404,7 +404,9 @@ class _Shower:
         return "\\begin{bmatrix}\n" + " \\\\\n".join(lines) + "\n\\end{bmatrix}"
 
     def _product(self, formula: Product, turned: bool) -> str:
-        ordered = formula.parts[::-1] if turned and not formula.entrywise else formula.parts
+        ordered = formula.parts
+        if turned and not formula.entrywise:  # (a B C)^T = a C^T B^T: numbers stay in front
+            ordered = tuple(sorted(ordered[::-1], key=lambda part: not _is_number(part)))
         sign = r" \circ " if formula.entrywise else r" \, "
         return sign.join(self._factor(part, turned) for part in ordered)
 
@@ -432,6 +434,17 @@ class _Shower:
         first, *rest = signed_parts(formula.tree, self.setting)
         lines = [f"& {first}", *(rf"& \quad {part}" for part in rest)]
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def _is_number(part: Formula) -> bool:
+    """A number or a size, which is no matrix in any layout."""
+    match part:
+        case Number():
+            return True
+        case Of():
+            return all(not term.factors and not term.bound for term in part.whole.terms)
+        case _:
+            return False
 
 
 def _is_sum(part: Of, shown: str) -> bool:

@@ -24,7 +24,7 @@ from symbackprop.notation import Notation
 from symbackprop.terms import expression, product
 
 INPUTS, OUTPUTS = "d", "K"
-LABELS = {"one_hot": "", "integer": " (labels 1, 2, ...)", "any": " (any labels)"}
+LABELS = {"one_hot": "", "integer": " (integer)", "any": " (any y)"}
 
 
 @dataclass(frozen=True)

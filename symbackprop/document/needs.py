@@ -13,7 +13,8 @@ from sympy import Expr, Symbol
 from symbackprop.derive import adjoint_name
 from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Formula, Of
+from symbackprop.document.formulas import Derivative, Formula, Name, Of
+from symbackprop.document.numbers import selected
 from symbackprop.document.structure import layers_of
 from symbackprop.network import tensors_in
 from symbackprop.rules import orient_differences, through_output
@@ -30,6 +31,7 @@ from symbackprop.terms import (
 )
 
 DEEPEST_WRITTEN_OUT = 3
+MOST_NAMES = 5
 
 
 # --------------------------------------------------------------------------------------------
@@ -77,9 +79,11 @@ def _tensors(factor: Expr) -> set[str]:
 def needs(desk: Desk) -> Iterator[Block]:
     """A table of gradients and what each reads."""
     kinds = ("input", "label", "parameter", "kept")
-    layers = layers_of(desk.network)
-    rows = []
-    for layer in reversed(layers):
+    rows: list[tuple[Line, ...]] = []
+    for layer in selected(layers_of(desk.network)[::-1]):
+        if layer is None:
+            rows.append((("...",),) * 5)
+            continue
         for name in filter(None, (layer.weight, layer.bias)):
             groups = _by_kind(desk, reads_of(desk, name))
             cells = tuple(_cell(desk, groups[kind]) for kind in kinds)
@@ -114,7 +118,11 @@ def _by_kind(desk: Desk, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _cell(desk: Desk, names: Sequence[str]) -> Line:
-    parts: list[Line] = [(", " if place else "", desk.name(n)) for place, n in enumerate(names)]
+    """Names in a row; of many the first one and the last two."""
+    written: list[Line] = [(desk.name(name),) for name in names]
+    if len(written) > MOST_NAMES:
+        written[1:-2] = [("...",)]
+    parts = [(", " if place else "", *line) for place, line in enumerate(written)]
     return tuple(piece for part in parts for piece in part) or ("–",)
 
 
@@ -128,8 +136,10 @@ def _lesson(desk: Desk) -> Line:
         " layers enter once more where the error terms pass through them on the way back"
     )
     if desk.network.of_kind("label"):
-        return (start + ". Other targets give other gradients too, since every error term begins at"
-                " the loss.",)
+        return (
+            start + ". Other targets give other gradients too, since every error term begins at"
+            " the loss.",
+        )
     return (start + ".",)
 
 
@@ -164,10 +174,11 @@ def activation(desk: Desk) -> Iterator[Block]:
     yield Heading(2, (open_,))
     yield Paragraph(_opening(desk, functions, deep))
     at = desk.general() if one else desk
-    for layer in reversed(layers):
+    for layer in filter(None, selected(layers[::-1])):
         if deep:
-            yield _two_forms(at, layer.total)
-        yield _two_forms(at, layer.weight, written_out=not deep)
+            yield _two_forms(at, layer.total, Name(f"delta{layer.number}"))
+        by_weight = Derivative(desk.network.loss, layer.weight)
+        yield _two_forms(at, layer.weight, by_weight, written_out=not deep)
     yield Paragraph(_closing(desk, functions))
 
 
@@ -195,7 +206,9 @@ def _output_keeps(desk: Desk, function: str) -> Line:
     """The last error term may rest on the output activation itself."""
     last = layers_of(desk.network)[-1]
     if not last.function or any(
-        factor.has(Applied) for term in desk.sweep[last.total].result.terms for factor in term.factors
+        factor.has(Applied)
+        for term in desk.sweep[last.total].result.terms
+        for factor in term.factors
     ):
         return ()
     return (
@@ -216,10 +229,8 @@ def _closing(desk: Desk, functions: Sequence[str]) -> Line:
             "Written through the outputs, the gradients need no new function: whatever stands in the"
             " last lines has been computed on the way forward.",
         )
-    rest = " and ".join(_called(f) for f in functions if f not in through)
-    return (
-        f"The derivative of the {rest} is taken at the sums that the forward pass has kept.",
-    )
+    rest = " and of the ".join(_called(f) for f in functions if f not in through)
+    return (f"The slope of the {rest} is taken at the sums that the forward pass has kept.",)
 
 
 def _is_through_output(desk: Desk, function: str) -> bool:
@@ -229,13 +240,12 @@ def _is_through_output(desk: Desk, function: str) -> bool:
     return slope is not None and not slope.has(argument)
 
 
-def _two_forms(desk: Desk, name: str, written_out: bool = False) -> Display:
-    """d loss / d name = with f' = with the derivative through the output."""
+def _two_forms(desk: Desk, name: str, left: Formula, written_out: bool = False) -> Display:
+    """left = with f' = with the derivative through the output."""
     derivation = desk.sweep[name]
     whole = inlined(desk, derivation.result) if written_out else derivation.result
     through = orient_differences(through_output(whole, desk.network), desk.network)
-    sides: list[Formula] = [Derivative(desk.network.loss, name)]
-    sides.append(Of(whole, derivation.indices, matrix=True))
+    sides: list[Formula] = [left, Of(whole, derivation.indices, matrix=True)]
     if through != whole:
         sides.append(Of(through, derivation.indices, matrix=True))
     return desk.display(*sides)

@@ -34,6 +34,7 @@ Array = npt.NDArray[Any]
 SAMPLES_UNLESS_STATED = 3
 MOST_ENTRIES = 20_000
 WRITTEN_OUT = 8
+DEEPEST_LISTED = 6
 DIGITS = 4
 LONGEST_EXACT = 6
 
@@ -55,8 +56,9 @@ class Worked:
 
     @property
     def is_written_out(self) -> bool:
-        """Whether every matrix is small enough for a page."""
-        return max(self.point.sizes.values()) <= WRITTEN_OUT
+        """Whether every matrix is small enough for a page, and there are few of them."""
+        narrow = max(self.point.sizes.values()) <= WRITTEN_OUT
+        return narrow and len(self.architecture.layers) <= DEEPEST_LISTED
 
 
 # --------------------------------------------------------------------------------------------
@@ -288,6 +290,7 @@ def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
         (
             f"A batch of {_samples(worked.samples)}, one in each {line_of(desk)}. ",
             *_origin(desk, worked),
+            *_counting(worked),
             " What is computed from them is printed with four decimals, after a wavy equals sign"
             " where more would follow; nothing is rounded on the way.",
         )
@@ -308,6 +311,13 @@ def line_of(desk: Desk) -> str:
     return "column" if desk.setting.columns else "row"
 
 
+def selected(layers: Sequence[LayerNames]) -> tuple[LayerNames | None, ...]:
+    """All layers; of a deep network the first two and the last, None standing for the others."""
+    if len(layers) <= DEEPEST_LISTED:
+        return tuple(layers)
+    return (*layers[:2], None, layers[-1])
+
+
 def _samples(count: int) -> str:
     return f"{count} samples" if count > 1 else "1 sample"
 
@@ -325,6 +335,12 @@ def _origin(desk: Desk, worked: Worked) -> Line:
         *_listed(desk, worked.given),
         ". The others come from " + rule,
     )
+
+
+def _counting(worked: Worked) -> Line:
+    if (worked.architecture.loss, worked.architecture.labels) != ("cross_entropy", "integer"):
+        return ()
+    return (" Whole-number labels count the classes from 0: the label 0 means the first class.",)
 
 
 def _listed(desk: Desk, names: Sequence[str]) -> Line:
@@ -359,7 +375,7 @@ def _layer_line(desk: Desk, layer: LayerNames) -> Line:
 
 def _loss_value(desk: Desk) -> Iterator[Block]:
     loss = desk.network.loss
-    written = desk.chain(Name(loss), desk.forward(loss, matrix=False))
-    yield Paragraph(("At the end of the forward pass stands one number, ", written, ":"))
+    yield Paragraph(("At the end of the forward pass stands one number:",))
+    yield desk.display(Name(loss), desk.forward(loss, matrix=False))
     grid, relation = numbers(array_of(desk, Name(loss)))
     yield Display(desk.chain(Name(loss), grid.rows[0][0], relation=relation))

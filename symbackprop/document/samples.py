@@ -31,6 +31,9 @@ from symbackprop.terms import expression, product
 Array = npt.NDArray[Any]
 
 WIDEST_SUM = 6
+WIDEST_PRODUCT = 5
+LONGEST_TABLE = 24
+MOST_SAMPLES = 6
 ROUNDED = (
     " Numbers are added before they are rounded for printing, so that a last digit may seem off by"
     " one."
@@ -41,14 +44,23 @@ def samples(desk: Desk) -> Iterator[Block]:
     """Contributions to the gradients of the last layer and of the first weights; `desk` is at
     the worked numbers."""
     layers = layers_of(desk.network)
-    first, last = layers[0], layers[-1]
+    shown_layers = [layer for layer in dict.fromkeys((layers[-1], layers[0])) if _fits(desk, layer)]
+    if not shown_layers:
+        return
     yield Heading(2, ("What each sample contributes",))
     yield Paragraph(_opening(desk))
-    yield from _weight(desk, last)
-    if last.bias:
-        yield from _bias(desk, last)
-    if first.number != last.number:
-        yield from _weight(desk, first)
+    for layer in shown_layers:
+        yield from _weight(desk, layer)
+        if layer.bias and layer is layers[-1]:
+            yield from _bias(desk, layer)
+
+
+def _fits(desk: Desk, layer: LayerNames) -> bool:
+    """Whether products for one sample fit on a line, and contributions in a table."""
+    rows, cols = array_of(desk, Name(layer.weight)).shape
+    across = rows if desk.setting.columns else cols
+    few = desk.own[0].point.sizes[SAMPLES] <= MOST_SAMPLES
+    return few and across <= WIDEST_PRODUCT and rows * cols <= LONGEST_TABLE
 
 
 def is_averaged(desk: Desk) -> bool:
@@ -63,8 +75,9 @@ def _opening(desk: Desk) -> Line:
             "The loss of the batch is a mean over its samples, so its gradient is the mean of the"
             " gradients that the samples would have alone. The error term of the batch already"
             " contains the factor ",
-            desk.maths(_share(desk)),
-            "; multiplied by the number of samples it is the error term of each sample alone." + ROUNDED,
+            desk.maths(_share()),
+            "; multiplied by the number of samples it is the error term of each sample alone."
+            + ROUNDED,
         )
     return (
         "The loss of the batch is a sum over its samples, so its gradient is the sum of what each"
@@ -72,7 +85,7 @@ def _opening(desk: Desk) -> Line:
     )
 
 
-def _share(desk: Desk, inverse: bool = True) -> Of:
+def _share(inverse: bool = True) -> Of:
     """1/N, or N."""
     return Of(expression(product(1 / SAMPLES if inverse else SAMPLES, (), ())))
 
@@ -112,7 +125,7 @@ def _weight(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     yield shown(desk, delta)
     yield Paragraph(
         (
-            "A sample contributes its input of the layer times its error term, a matrix of the"
+            "A sample contributes its input of the layer times its own error term, a matrix of the"
             f" shape of the weights, {size_words(desk, layer.weight)}:",
         )
     )
@@ -128,18 +141,14 @@ def _weight(desk: Desk, layer: LayerNames) -> Iterator[Block]:
 
 def _outer(desk: Desk, layer: LayerNames, n: int) -> Product:
     """Column of the inputs times row of the error terms of sample n; times N for a mean."""
-    width_in, width_out = (len(desk.grid(layer.weight).rows), len(desk.grid(layer.weight).rows[0]))
+    width_in, width_out = array_of(desk, Name(layer.weight)).shape
     column = Grid(tuple((entry(layer.source, n, j),) for j in range(width_in)))
     row = Grid((tuple(entry(f"delta{layer.number}", n, k) for k in range(width_out)),))
     return _times_samples(desk, (column, row))
 
 
 def _times_samples(desk: Desk, parts: tuple[Formula, ...]) -> Product:
-    """Under the columns notation products print from the right, so the number stands there."""
-    if not is_averaged(desk):
-        return Product(parts)
-    number = _share(desk, inverse=False)
-    return Product((*parts, number) if desk.setting.columns else (number, *parts))
+    return Product((_share(inverse=False), *parts) if is_averaged(desk) else parts)
 
 
 def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -196,8 +205,7 @@ def _sum_chain(desk: Desk, found: Contributions) -> Chain:
     total, relation = numbers(found.total)
     added: Formula = Total(tuple(grids))
     if found.mean:
-        parts = (_share(desk), added)
-        added = Product(parts[::-1] if desk.setting.columns else parts)
+        added = Product((_share(), added))
     return desk.chain(
         Derivative(desk.network.loss, found.name),
         added,

@@ -16,7 +16,8 @@ def value_of(
 ) -> Array:
     """The array of values over `axes`. Reads outside a tensor are 0."""
     grid = _Grid({}, 0, values, sizes).extended(axes)
-    return np.array(np.broadcast_to(np.asarray(grid.form(form), dtype=float), grid.shape))
+    with np.errstate(all="ignore"):  # what is not finite is seen by the caller
+        return np.array(np.broadcast_to(np.asarray(grid.form(form), dtype=float), grid.shape))
 
 
 class _Grid:

@@ -460,6 +460,8 @@ class Interpreter:
         if isinstance(op, ast.Add) and isinstance(left, (str, tuple, list)):
             if type(left) is not type(right):
                 raise TraceError(f"{_kind(left)} + {_kind(right)}")
+            if len(left) + len(right) > MOST_STEPS:
+                raise TraceError("a text or list that is too long")
             joined: Any = left
             return joined + right
         if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
@@ -1128,7 +1130,7 @@ def parsed(source: str) -> tuple[dict[str, ast.FunctionDef], dict[str, str], dic
     return functions, modules, constants
 
 
-def nested_too_deeply(node: ast.AST, limit: int = 200) -> bool:
+def nested_too_deeply(node: ast.AST, limit: int = 100) -> bool:
     """Whether an expression is so deep that reading it would exhaust the stack."""
     stack = [(node, 0)]
     while stack:

@@ -19,13 +19,14 @@ from symbackprop.equality import (
     attempts,
     compared,
     given_values,
+    moderate_point,
     named_sums,
     proof_that_zero,
     sizes_of,
     with_definitions,
 )
 from symbackprop.errors import SymbackpropError
-from symbackprop.evaluate import Array, Point, random_point
+from symbackprop.evaluate import Array, Point
 from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, Form, NoNormalForm, renamed
 from symbackprop.terms import Expression, Index, elements_in
@@ -74,7 +75,10 @@ def trace(
     Raises: TraceError, with the line, for whatever is not read.
     """
     definition = _function(source, function)
-    return Interpreter(algebra, *parsed(source)).run(definition, cells(arguments))
+    try:
+        return Interpreter(algebra, *parsed(source)).run(definition, cells(arguments))
+    except RecursionError:
+        raise TraceError("nested too deeply", definition.lineno) from None
 
 
 def _function(source: str, function: str) -> ast.FunctionDef:
@@ -114,6 +118,9 @@ def prove_source(
     except ShapeClash as clash:
         witness = Witness({s.name: n for s, n in proof.point(0).sizes.items()})
         found = {**proof.verdicts, **dict.fromkeys(expected, Unequal(witness, str(clash)))}
+    except RecursionError:
+        reason = Undecided(f"{function} is nested too deeply")
+        found = {**proof.verdicts, **dict.fromkeys(expected, reason)}
     except (TraceError, NoNormalForm) as problem:
         found = {**proof.verdicts, **dict.fromkeys(expected, Undecided(str(problem)))}
     for name in expected:
@@ -152,7 +159,7 @@ class _Proof:
 
     def point(self, number: int) -> Point:
         if number not in self._points:
-            base = random_point(self.extended, 3000 + number)
+            base = moderate_point(self.extended, 3000 + number)
             self._points[number] = with_definitions(base, self.definitions)
         return self._points[number]
 
@@ -275,35 +282,42 @@ class _Proof:
             return self._shapes(tensor, value.shape, shape)
         if tensor in self.cut and value.form == self._element(tensor, shape).form:
             return Equal("proved", tuple(sorted(self._assumed)), "normal form")
-        proof = self._proved(value.form, form)
+        proof = self._first_proof(value.form, form)
+        seen = self._at_points(value, form) if proof is None else None
+        if isinstance(seen, Unequal):
+            return seen  # a witness ends the search for a proof
+        proof = proof or self._later_proof(value.form, form)
         if proof is not None:
             return replace(proof, facts=tuple(sorted({*proof.facts, *self._assumed})))
-        try:
-            return self._at_points(value, form)
-        except (SymbackpropError, NotImplementedError) as problem:
-            return Undecided(f"neither proved nor evaluated: {problem}")
+        assert seen is not None
+        return seen
 
-    def _proved(self, value: Form, form: Form) -> Equal | None:
-        difference = value - form
+    def _first_proof(self, value: Form, form: Form) -> Equal | None:
         self.algebra.used.clear()
-        found = proof_that_zero(self.algebra, difference)
-        for algebra in self._later if found is None else ():
+        return proof_that_zero(self.algebra, value - form)
+
+    def _later_proof(self, value: Form, form: Form) -> Equal | None:
+        """With facts, and with more names written out."""
+        for algebra in self._later:
             algebra.used.clear()
             try:
-                found = proof_that_zero(algebra, algebra.rebuilt(difference))
+                found = proof_that_zero(algebra, algebra.rebuilt(value - form))
             except NoNormalForm:
                 continue
             if found is not None:
-                break
-        return found
+                return found
+        return None
 
     def _at_points(self, value: SymbolicArray, form: Form) -> Verdict:
-        for number in range(POINTS):
-            point = self.point(number)
-            one, other = (self._value(f, value.shape, point) for f in (value.form, form))
-            found = compared(one, other, point)
-            if not isinstance(found, float):
-                return found
+        try:
+            for number in range(POINTS):
+                point = self.point(number)
+                one, other = (self._value(f, value.shape, point) for f in (value.form, form))
+                found = compared(one, other, point)
+                if not isinstance(found, float):
+                    return found
+        except (SymbackpropError, NotImplementedError) as problem:
+            return Undecided(f"neither proved nor evaluated: {problem}")
         return Equal("numeric", detail=f"< {AGREE:g} at {POINTS} points")
 
     def _value(self, form: Form, shape: tuple[Form, ...], point: Point) -> Array:

@@ -1,0 +1,968 @@
+"""The computation graph of one sample, backpropagation on it, and what follows for training.
+
+Owns: letters for nodes, the order of the steps, and the words. The derivative of each operation is
+SymPy's, the chain rule multiplies them along the graph; every line is compared with a complex step
+through the operations (`desk.chain`), and the parameters' derivatives with the matrix results.
+Refuses: a network that is not given in numbers, or has more than `operators.LARGEST` operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from sympy import Add, Expr, S, Symbol, factor_terms
+
+from symbackprop.document.blocks import (
+    Block,
+    Chain,
+    Check,
+    Display,
+    Heading,
+    Inline,
+    Line,
+    Paragraph,
+    Strong,
+    Table,
+)
+from symbackprop.document.desk import Desk, UncheckedEquation
+from symbackprop.document.formulas import (
+    Derivative,
+    Formula,
+    Grid,
+    Name,
+    Of,
+    Plain,
+    entry,
+    slope,
+    value,
+)
+from symbackprop.document.operators import (
+    LARGEST,
+    Operation,
+    OperationGraph,
+    local_derivative,
+    operations_of,
+)
+from symbackprop.document.plain import (
+    Atom,
+    Negative,
+    Sum,
+    Times,
+    Tree,
+    replaced,
+    show_tree,
+    size,
+    tree_of,
+)
+from symbackprop.document.primer import CHAIN_RULE, TWO_PATHS
+from symbackprop.document.scene import Scene
+from symbackprop.document.structure import layers_of
+from symbackprop.evaluate import Point, evaluate, forward
+from symbackprop.latex import Typesetting
+from symbackprop.network import Equation, Network, Tensor
+from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.terms import Applied, Element, Expression, Index, Partial, Term, product, single
+
+GOAL = "goal"
+EXAMPLE = "example"
+RATE = "rate"
+LONGEST_RESULT = 8
+LONGEST_LINE = 20
+NAMED_BY_FORMULA = 2
+MANY_INPUTS = 1
+
+
+def has_graph(desk_one: Desk) -> bool:
+    """Whether the network of one sample is given in numbers and small enough to draw."""
+    return operations_of(desk_one) is not None
+
+
+def graph(desk_one: Desk, desk_batch: Desk) -> Iterator[Block]:
+    """The graph of one sample, its backward pass step by step, the cost, and the update."""
+    operations = operations_of(desk_one)
+    if operations is None:
+        yield from _no_graph(desk_one)
+        return
+    page = _page(desk_one, operations)
+    yield from _forward(page)
+    yield from _backward(page)
+    yield from _collected(page)
+    if any(tensor.kind == "label" for tensor in desk_one.network.tensors):
+        batch = _batch(page, desk_batch)
+        yield from _cost(page, batch)
+        yield from _update(batch.desk, Element(desk_batch.network.loss))
+    else:
+        yield from _update_of_output(page)
+
+
+def _no_graph(desk: Desk) -> Iterator[Block]:
+    if not desk.own:
+        return
+    yield Heading(2, ("The computation graph",))
+    yield Paragraph(
+        (
+            f"With every product and every sum as a node of its own, this network has more than"
+            f" {LARGEST} nodes, too many to follow one by one. The matrix formulas do the same,"
+            " many nodes at once.",
+        )
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# The desk on which nodes have names
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The graph beside a desk whose network has one further number for each operation, and one
+    for what is differentiated (`GOAL`). `original` is the desk of the network as it was."""
+
+    desk: Desk
+    original: Desk
+    graph: OperationGraph
+    lettered: bool
+
+    @property
+    def setting(self) -> Typesetting:
+        return self.desk.setting
+
+    @property
+    def goal(self) -> Element:
+        return Element(GOAL)
+
+    def plain(self, tree: Tree | Expr, stacked: bool = False) -> Plain:
+        whole = tree_of(tree, self.desk.network) if isinstance(tree, Expr) else tree
+        return Plain(whole, stacked=stacked)
+
+    def maths(self, tree: Tree | Expr) -> Inline:
+        return self.desk.maths(self.plain(tree))
+
+    def chain(self, *sides: Tree | Expr) -> Chain:
+        return self.desk.chain(*map(self.plain, sides))
+
+    def slope(self, quantity: Expr) -> Partial:
+        """d goal / d quantity."""
+        return Partial(self.goal, quantity, total=True)
+
+    def computes(self, operation: Operation) -> Inline:
+        """C = w x, or, where nodes are called by their formulas, just the formula."""
+        if self.lettered:
+            return self.chain(operation.element, self.graph.shown(operation))
+        return self.maths(self.graph.nested(operation.element))
+
+    def named(self, quantity: Expr) -> Inline:
+        """A quantity in a sentence."""
+        if self.lettered or self.graph.operation(quantity) is None:
+            return self.maths(quantity)
+        return self.maths(self.graph.nested(quantity))
+
+
+def _page(desk: Desk, operations: OperationGraph) -> _Page:
+    lettered = len(operations.operations) > NAMED_BY_FORMULA
+    if lettered:
+        letters = _letters(desk, len(operations.operations))
+    else:
+        letters = [
+            rf"\left({show_tree(operations.nested(o.element), desk.setting)}\right)"
+            for o in operations.operations
+        ]
+    nodes = tuple(
+        Tensor(operation.name, (), "intermediate", letter=letter)
+        for operation, letter in zip(operations.operations, letters, strict=True)
+    )
+    goal = Tensor(GOAL, (), "intermediate", letter="L")
+    equations = tuple(
+        Equation(operation.name, (), single(operation.expression))
+        for operation in operations.operations
+    )
+    last = Equation(GOAL, (), single(operations.last.element))
+    extended = _extended(desk, (*nodes, goal), (*equations, last))
+    return _Page(extended, desk, operations, lettered)
+
+
+def _extended(
+    desk: Desk, tensors: tuple[Tensor, ...], equations: tuple[Equation, ...], first: bool = True
+) -> Desk:
+    """The desk with further tensors, computed before the others or (`first` False) after them."""
+    network = _with(desk.network, tensors, equations, first)
+    full = _with(desk.setting.network, tensors, equations, first)
+    return Desk(
+        network,
+        replace(desk.setting, network=full),
+        tuple(_scene(scene, tensors, equations, first) for scene in desk.generic if not first),
+        tuple(_scene(scene, tensors, equations, first) for scene in desk.own),
+    )
+
+
+def _with(
+    network: Network, tensors: tuple[Tensor, ...], equations: tuple[Equation, ...], first: bool
+) -> Network:
+    ordered = (
+        (*equations, *network.equations) if first else (*network.equations, *equations)
+    )
+    return replace(network, tensors=(*network.tensors, *tensors), equations=ordered)
+
+
+def _scene(
+    scene: Scene, tensors: tuple[Tensor, ...], equations: tuple[Equation, ...], first: bool
+) -> Scene:
+    network = _with(scene.network, tensors, equations, first)
+    point = Point(network, scene.point.values, scene.point.sizes, scene.point.arithmetic)
+    for equation in equations:
+        computed = evaluate(equation.rhs, equation.indices, point)
+        point = point.with_values({equation.target: computed})
+    return Scene(network, point)
+
+
+POOLS = ("gpqrstuv", "ACDEGKMPQRSTUV")
+
+
+def _letters(desk: Desk, count: int) -> list[str]:
+    """A letter for each node, in alphabetical order, none that the network uses; numbered letters
+    where the alphabet is too short. Capitals of the network's letters are its matrices."""
+    notation = desk.setting.notation
+    used = {*DEFAULT_SYMBOLS, *(notation.symbol(letter) for letter in DEFAULT_SYMBOLS)}
+    used |= {letter.upper() for letter in used if len(letter) == 1}
+    used |= {str(symbol) for symbol in desk.sizes}
+    for pool in POOLS:
+        free = [letter for letter in pool if letter not in used]
+        if len(free) >= count:
+            return free[:count]
+    stem = next(letter for letter in "vutsrqpg" if letter not in used)
+    return [f"{stem}_{{{number}}}" for number in range(1, count + 1)]
+
+
+# --------------------------------------------------------------------------------------------
+# Forward
+# --------------------------------------------------------------------------------------------
+
+
+def _forward(page: _Page) -> Iterator[Block]:
+    yield Heading(2, ("The computation graph",))
+    yield Paragraph(
+        (
+            "A computer evaluates the network for one sample by one small operation after the"
+            " other: a product of two numbers, a sum of two numbers, a function of one number. Let"
+            " each operation be a node, and let an arrow lead to it from each number that it"
+            " uses. The result is the computation graph. It begins with numbers that are not"
+            " computed but given, its leaves: ",
+            *_leaves(page),
+            ".",
+        )
+    )
+    yield Paragraph(_naming(page))
+    yield _node_table(page)
+    yield from _nested(page)
+    yield from _loss(page)
+
+
+def _leaves(page: _Page) -> Line:
+    inputs, labels = page.graph.leaves("input"), page.graph.leaves("label")
+    parameters = page.graph.leaves("parameter")
+    line: list[Inline] = [f"the input{'s' * (len(inputs) > 1)} ", *_listed(page, inputs)]
+    if labels:
+        line += [f", the target{'s' * (len(labels) > 1)} ", *_listed(page, labels)]
+    line += [f", and the parameter{'s' * (len(parameters) > 1)} ", *_listed(page, parameters)]
+    return tuple(line)
+
+
+def _listed(page: _Page, quantities: Sequence[Expr]) -> Iterator[Inline]:
+    for place, quantity in enumerate(quantities):
+        if place:
+            yield " and " if place == len(quantities) - 1 else ", "
+        yield page.named(quantity)
+
+
+def _naming(page: _Page) -> Line:
+    number = _count(len(page.graph.operations))
+    if not page.lettered:
+        return (
+            f"There {'is one node' if number == 'one' else f'are {number} nodes'}, called by what",
+            " they compute. In the order of computation:",
+        )
+    return (
+        f"There are {number} nodes. Each has a letter of its own and stands for one number; the"
+        " letters follow the order of computation, so each node uses only what stands above it:",
+    )
+
+
+def _node_table(page: _Page) -> Table:
+    also = {node: written for written, node in page.graph.entries.items() if _is_kept(page, written)}
+    rows = tuple(
+        (
+            (page.computes(operation),),
+            (_operator(operation),),
+            tuple(_listed(page, operation.inputs)),
+            _also(page, operation, also.get(operation.element)),
+        )
+        for operation in page.graph.operations
+    )
+    return Table((("node",), ("operator",), ("inputs",), ("elsewhere called",)), rows)
+
+
+def _is_kept(page: _Page, written: Element) -> bool:
+    return written.tensor != page.original.network.loss
+
+
+def _also(page: _Page, operation: Operation, written: Element | None) -> Line:
+    if operation is page.graph.last and page.graph.leaves("label"):
+        return (page.maths(page.goal),)
+    if written is None:
+        return ("",)
+    page.chain(operation.element, written)
+    return (page.maths(written),)
+
+
+def _operator(operation: Operation) -> str:
+    match operation.kind:
+        case "power":
+            return "square" if operation.exponent == 2 else f"power {operation.exponent}"
+        case "negative":
+            return "change of sign"
+        case "function":
+            return FUNCTIONS.get(operation.function, operation.function)
+        case _:
+            return operation.kind
+
+
+FUNCTIONS = {
+    "exp": "exponential function",
+    "log": "logarithm",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+}
+
+
+def _nested(page: _Page) -> Iterator[Block]:
+    """Each output as one formula of inputs and parameters, where a line can hold it."""
+    outputs = _outputs(page)
+    trees = [page.graph.nested(page.graph.entries[output]) for output in outputs]
+    if max(map(_longest, trees)) > LONGEST_LINE:
+        yield Paragraph(
+            (
+                "Put into one another, the nodes make one long formula of inputs and parameters,"
+                " too long for a line. The table is the same formula in pieces that can be read.",
+            )
+        )
+        return
+    parameters = len(page.graph.leaves("parameter"))
+    yield Paragraph(
+        (
+            "Put into one another, the nodes are one formula. The network is a function of its ",
+            f"input{'s' * (len(page.graph.leaves('input')) > 1)} and of its {_count(parameters)}"
+            f" parameter{'s' * (parameters > 1)}:",
+        )
+    )
+    for output, tree in zip(outputs, trees, strict=True):
+        stacked = size(tree) > LONGEST_LINE // 2
+        yield page.desk.display(page.plain(output), page.plain(tree, stacked))
+
+
+def _longest(tree: Tree) -> int:
+    """Letters on the longest line, when a sum is broken at its plus signs."""
+    if not isinstance(tree, Sum):
+        return size(tree)
+    return max(_longest(part) if isinstance(part, Sum) else size(part) for part in tree.parts)
+
+
+def _outputs(page: _Page) -> list[Element]:
+    return [Element("yhat", *place) for place in page.original.places("yhat")]
+
+
+def _loss(page: _Page) -> Iterator[Block]:
+    if not page.graph.leaves("label"):
+        return
+    yield Paragraph(
+        (
+            "The last node compares the output with the target. It is the loss of this one"
+            " sample, ",
+            page.maths(page.goal),
+            ": the smaller it is, the better the network did.",
+        )
+    )
+    yield page.desk.display(page.plain(page.goal), page.plain(_loss_tree(page)))
+
+
+def _loss_tree(page: _Page) -> Tree:
+    """The loss in terms of outputs and targets."""
+    nodes = {page.graph.entries[output]: output for output in _outputs(page)}
+    return replaced(page.graph.nested(page.graph.last.element, frozenset(nodes)), nodes)
+
+
+# --------------------------------------------------------------------------------------------
+# Backward
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Known:
+    """Derivatives found so far, and in which step. A long one is kept by its name."""
+
+    value: dict[Expr, Expr] = field(default_factory=dict)
+    step: dict[Expr, int] = field(default_factory=dict)
+
+
+def _backward(page: _Page) -> Iterator[Block]:
+    goal = page.maths(page.goal)
+    yield Heading(2, ("Backpropagation, node by node",))
+    yield Paragraph(
+        (
+            "Now the question is how ",
+            goal,
+            " changes when one of the numbers in the graph is nudged. The graph is walked from"
+            " the end to the beginning. A number acts on ",
+            goal,
+            " only through the nodes that use it, and their derivatives are known when its turn"
+            f" comes. So each step needs only the chain rule (section “{CHAIN_RULE}”):",
+        )
+    )
+    yield Paragraph(
+        (
+            "derivative of the number = derivative of the next node by the number, times the"
+            " derivative that is known for the next node.",
+        )
+    )
+    known = _Known()
+    for quantity in _order(page.graph):
+        known.step[quantity] = len(known.step) + 1
+        yield from _step(page, quantity, known)
+    yield from _not_needed(page, known)
+
+
+def _order(operations: OperationGraph) -> list[Expr]:
+    """Nodes from the last to the first, each leaf as soon as all that use it are done."""
+    wanted = set(operations.leaves("parameter"))
+    if len(operations.leaves("input")) <= MANY_INPUTS:
+        wanted |= set(operations.leaves("input"))
+    found: list[Expr] = []
+    for operation in reversed(operations.operations):
+        found.append(operation.element)
+        for leaf in reversed(operation.inputs) if operation.kind == "sum" else operation.inputs:
+            done = all(user.element in found for user in operations.uses(leaf))
+            if leaf in wanted and done and leaf not in found:
+                found.append(leaf)
+    return found
+
+
+def _step(page: _Page, quantity: Expr, known: _Known) -> Iterator[Block]:
+    users = page.graph.uses(quantity)
+    if not users:
+        yield from _first_step(page, quantity, known)
+        return
+    yield Paragraph(_introduction(page, quantity, users, known))
+    derived = _derived(page, quantity, users, known)
+    known.value[quantity] = derived.result
+    yield page.desk.display(*map(page.plain, derived.sides), rules=derived.rules)
+    yield from _remark(page, quantity)
+
+
+def _first_step(page: _Page, quantity: Expr, known: _Known) -> Iterator[Block]:
+    known.value[quantity] = S.One
+    yield Paragraph(
+        (
+            *_numbered(1, page, quantity),
+            "This is the last node, and ",
+            page.maths(page.goal),
+            " is nothing else than this node. When it grows by a small amount, ",
+            page.maths(page.goal),
+            " grows by the same amount, because they are equal:",
+        )
+    )
+    yield page.desk.display(page.plain(page.slope(quantity)), page.plain(S.One))
+
+
+def _numbered(number: int, page: _Page, quantity: Expr) -> Line:
+    return Strong(f"Step {number}:"), " ", page.named(quantity), ". "
+
+
+@dataclass(frozen=True)
+class _Derived:
+    sides: tuple[Tree, ...]
+    rules: tuple[str, ...]
+    result: Expr
+
+
+def _derived(
+    page: _Page, quantity: Expr, users: Sequence[Operation], known: _Known
+) -> _Derived:
+    """goal = chain rule = with both derivatives put in = simplified."""
+    raw = [local_derivative(user, quantity) for user in users]
+    local = [_through_value(page, user, found) for user, found in zip(users, raw, strict=True)]
+    names = [page.slope(user.element) for user in users]
+    values = [known.value[user.element] for user in users]
+    result = factor_terms(Add(*(a * b for a, b in zip(local, values, strict=True))))
+    short = size(tree_of(result, page.desk.network)) <= LONGEST_RESULT
+    put_in = values if short else names
+    sides: list[Tree] = [
+        Atom(page.slope(quantity)),
+        _paths(page, [Partial(user.element, quantity) for user in users], names),
+    ]
+    rules = ["chain rule" if len(users) == 1 else f"chain rule, {_count(len(users))} paths"]
+    for shown, rule in ((raw, "put in"), (local, "slope from the value")):
+        sides.append(_paths(page, shown, put_in))
+        rules.append(rule)
+    if short:
+        sides.append(tree_of(result, page.desk.network))
+        rules.append("simplify")
+    kept = _without_repeats(page, sides, rules)
+    return _Derived(*kept, result if short else page.slope(quantity))
+
+
+def _without_repeats(
+    page: _Page, sides: Sequence[Tree], rules: Sequence[str]
+) -> tuple[tuple[Tree, ...], tuple[str, ...]]:
+    """A side that shows the same as the one before is left out, and its rule with it."""
+    kept, named = [sides[0]], []
+    for side, rule in zip(sides[1:], rules, strict=True):
+        if show_tree(side, page.setting) != show_tree(kept[-1], page.setting):
+            kept.append(side)
+            named.append(rule)
+    return tuple(kept), tuple(named)
+
+
+def _paths(page: _Page, local: Sequence[Expr], onward: Sequence[Expr]) -> Tree:
+    """One product for each path, added."""
+    network = page.desk.network
+    products = tuple(
+        Times((tree_of(a, network), tree_of(b, network)), dot=True)
+        for a, b in zip(local, onward, strict=True)
+    )
+    return products[0] if len(products) == 1 else Sum(products)
+
+
+def _through_value(page: _Page, operation: Operation, derivative: Expr) -> Expr:
+    """f' written with the value that the node has already computed, where that is known."""
+    functions = page.desk.network.functions
+    found = {}
+    for applied in derivative.atoms(Applied):
+        if applied.order == 1:
+            written = functions[applied.function].slope(applied.argument, operation.element)
+            found[applied] = applied if written is None else written
+    return derivative.xreplace(found)
+
+
+def _introduction(
+    page: _Page, quantity: Expr, users: Sequence[Operation], known: _Known
+) -> Line:
+    """Where the number goes, and the derivative of each node that it enters."""
+    line: list[Inline] = [*_numbered(known.step[quantity], page, quantity)]
+    if len(users) == 1:
+        line += ["It enters one node, ", page.computes(users[0]), ". "]
+    else:
+        line += [f"It enters {_count(len(users))} nodes, "]
+        for place, user in enumerate(users):
+            line += [" and " * (place == len(users) - 1) or ", " * bool(place)]
+            line += [page.computes(user)]
+        line += [
+            f". It reaches the end along {_count(len(users))} paths, and their effects add"
+            f" (section “{TWO_PATHS}”). "
+        ]
+    said: list[str] = []
+    for user in users:
+        reason = _reason(page, user, quantity)
+        if reason[0] not in said:
+            line += [*reason, " "]
+        said.append(str(reason[0]))
+    return (*line, *_where_known(page, users, known))
+
+
+def _where_known(page: _Page, users: Sequence[Operation], known: _Known) -> Iterator[Inline]:
+    for place, user in enumerate(users):
+        if place:
+            yield " and "
+        yield page.maths(page.slope(user.element))
+        yield f" is known from step {known.step[user.element]}"
+    yield ":"
+
+
+def _reason(page: _Page, operation: Operation, quantity: Expr) -> Line:
+    """The derivative of one operation by one input, in words."""
+    others = [part for part in operation.inputs if part != quantity]
+    match operation.kind:
+        case "sum":
+            return ("A sum grows exactly as much as one of its parts: the factor is 1.",)
+        case "difference" if quantity == operation.inputs[0]:
+            return ("A difference grows exactly as much as its first part: the factor is 1.",)
+        case "difference":
+            return ("What is subtracted makes the result smaller as it grows: the factor is -1.",)
+        case "negative":
+            return ("A change of sign turns every change around: the factor is -1.",)
+        case "product":
+            other = page.named(others[0]) if others else page.named(quantity)
+            return ("In a product, a change of one factor is multiplied by the other, here by ",
+                    other, ".")
+        case "power" if operation.exponent == 2:
+            return ("The derivative of a square is twice the number that is squared.",)
+        case "power":
+            return ("The derivative of a power is the exponent times the next lower power.",)
+        case "quotient" if quantity == operation.inputs[0]:
+            return ("To divide by ", page.named(operation.inputs[1]), " is to multiply by 1 over it.")
+        case "quotient":
+            return (
+                "In a quotient, the derivative by what stands below is minus what stands above,"
+                " over the square of what stands below.",
+            )
+        case "function":
+            return (SLOPES.get(operation.function, "Its derivative is the slope of the function."),)
+        case _:
+            raise AssertionError(operation.kind)
+
+
+SLOPES = {
+    "exp": "The exponential function is its own derivative: its slope is its value.",
+    "log": "The slope of the logarithm is 1 over the number it is taken of.",
+    "sigmoid": "The slope of the sigmoid is its value times 1 minus its value.",
+    "tanh": "The slope of tanh is 1 minus the square of its value.",
+    "relu": "The slope of ReLU is 1 where its input is positive, and 0 elsewhere.",
+    "leaky_relu": "The slope of leaky ReLU is 1 where its input is positive, and 0.01 elsewhere.",
+    "softplus": "The slope of softplus is the sigmoid of its input.",
+}
+
+
+def _remark(page: _Page, quantity: Expr) -> Iterator[Block]:
+    if quantity in page.graph.leaves("input"):
+        yield Paragraph(
+            (
+                "This last derivative is right, but nothing needs it: ",
+                page.named(quantity),
+                " is an input. Nobody changes it in order to change ",
+                page.maths(page.goal),
+                "; it is what it is. Only parameters are changed.",
+            )
+        )
+
+
+def _not_needed(page: _Page, known: _Known) -> Iterator[Block]:
+    left = [leaf for leaf in page.graph.leaves("input", "label") if leaf not in known.step]
+    if not left:
+        return
+    yield Paragraph(
+        (
+            f"No step is needed for {'the number' if len(left) == 1 else 'the numbers'} ",
+            *_listed(page, left),
+            f": {'it is' if len(left) == 1 else 'they are'} given with the sample, and nobody"
+            f" changes {'it' if len(left) == 1 else 'them'}. Only parameters are changed.",
+        )
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# The parameters
+# --------------------------------------------------------------------------------------------
+
+
+def _collected(page: _Page) -> Iterator[Block]:
+    yield Heading(2, ("What the parameters have collected",))
+    known = _Known()
+    rows: list[tuple[Line, ...]] = []
+    for quantity in _order(page.graph):
+        known.step[quantity] = len(known.step) + 1
+        users = page.graph.uses(quantity)
+        if not users:
+            known.value[quantity] = S.One
+            continue
+        derived = _derived(page, quantity, users, known)
+        known.value[quantity] = derived.result
+        if quantity in page.graph.leaves("parameter"):
+            chain = page.chain(derived.sides[0], derived.sides[-1])
+            rows.append(((page.named(quantity),), (chain,), (f"{known.step[quantity]}",)))
+    yield Table((("parameter",), ("derivative",), ("step",)), tuple(rows))
+    yield from _matrices(page)
+
+
+def _matrices(page: _Page) -> Iterator[Block]:
+    """The same derivatives from the matrix formulas."""
+    if _has_error_terms(page):
+        yield Paragraph(
+            (
+                "The backward pass by matrices finds the same numbers, a layer at a time. Its error"
+                " terms are derivatives by nodes of the graph:",
+            )
+        )
+        yield from _error_terms(page)
+        yield Paragraph(("and its formulas agree with the steps, parameter by parameter:",))
+    else:
+        yield Paragraph(("The matrix formulas of the network say the same:",))
+    for parameter in page.original.network.of_kind("parameter"):
+        yield _as_matrix(page, parameter)
+
+
+def _has_error_terms(page: _Page) -> bool:
+    results = [page.original.sweep[p.name].result for p in page.original.network.of_kind("parameter")]
+    return any("delta" in str(result) for result in results)
+
+
+def _error_terms(page: _Page) -> Iterator[Block]:
+    for layer in layers_of(page.original.network):
+        nodes = tuple(
+            page.plain(page.slope(page.graph.entries[Element(layer.total, *place)]))
+            for place in page.original.places(layer.total)
+        )
+        side: Formula = nodes[0] if len(nodes) == 1 else Grid((nodes,))
+        yield page.desk.display(
+            Name(f"delta{layer.number}"),
+            Derivative(page.original.network.loss, layer.total),
+            side,
+        )
+
+
+def _as_matrix(page: _Page, parameter: Tensor) -> Display:
+    derivation = page.original.sweep[parameter.name]
+    places = page.original.places(parameter.name)
+    if len(places) == 1:
+        whole = page.original.at(derivation.result, derivation.indices, places[0])
+        return page.desk.display(
+            page.plain(page.slope(Element(parameter.name, *places[0]))), Of(whole)
+        )
+    rows = sorted({place[:-1] for place in places})
+    grid = Grid(
+        tuple(
+            tuple(
+                page.plain(page.slope(Element(parameter.name, *place)))
+                for place in places
+                if place[:-1] == row
+            )
+            for row in rows
+        )
+    )
+    return page.desk.display(grid, page.original.matrix(derivation))
+
+
+# --------------------------------------------------------------------------------------------
+# From one sample to all
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """The network of many samples, with the loss of each one as a tensor (`EXAMPLE`)."""
+
+    desk: Desk
+    sample: Index
+    scale: Expr
+
+
+def _batch(page: _Page, desk: Desk) -> _Batch:
+    loss = desk.network.equation_of[desk.network.loss].rhs
+    alone = page.original.network.equation_of[page.original.network.loss].rhs
+    scale = loss.terms[0].coefficient / alone.terms[0].coefficient
+    sample = next(i for i in loss.terms[0].bound if i.axis.role == "sample")
+    summands = Expression(
+        tuple(
+            Term(
+                term.coefficient / scale,
+                tuple(index for index in term.bound if index != sample),
+                term.factors,
+            )
+            for term in loss.terms
+        )
+    )
+    tensor = Tensor(EXAMPLE, (sample,), "intermediate", letter=_example_letter(page, desk))
+    rate = Tensor(RATE, (), "input", letter=_rate_letter(desk))
+    equation = Equation(EXAMPLE, (sample,), summands)
+    extended = _extended(_rated(desk, rate), (tensor,), (equation,), first=False)
+    found = _Batch(extended, sample, scale)
+    _same_as_alone(page, found)
+    return found
+
+
+def _example_letter(page: _Page, desk: Desk) -> str:
+    """The letter of one sample's loss, in braces so that it is not made lower case; another one
+    than that of the cost."""
+    cost = desk.setting.notation.symbol("L")
+    letter = page.setting.notation.symbol("L")
+    if letter == cost:
+        letter = "L" if "L" not in _all_symbols(desk) else r"\ell"
+    return letter if len(letter) > 1 else f"{{{letter}}}"
+
+
+def _rate_letter(desk: Desk) -> str:
+    letters = (r"\alpha", r"\eta", r"\varepsilon", r"\lambda", r"\rho")
+    return next(letter for letter in letters if letter not in _all_symbols(desk))
+
+
+def _all_symbols(desk: Desk) -> set[str]:
+    return {desk.setting.notation.symbol(letter) for letter in DEFAULT_SYMBOLS}
+
+
+def _rated(desk: Desk, rate: Tensor) -> Desk:
+    """The desk with the learning rate as one more given number."""
+    extended = _extended(desk, (rate,), (), first=False)
+    scenes = [
+        tuple(replace(s, point=s.point.with_values({RATE: np.asarray(0.1)})) for s in kept)
+        for kept in (extended.generic, extended.own)
+    ]
+    return replace(extended, generic=scenes[0], own=scenes[1])
+
+
+def _same_as_alone(page: _Page, batch: _Batch) -> None:
+    """The loss of each sample is what the network of one sample gives for it.
+
+    Raises: UncheckedEquation where it is not.
+    """
+    (scene,) = batch.desk.own
+    network = page.original.network
+    given = {t.name: scene.values[t.name] for t in network.of_kind("parameter")}
+    sizes = page.original.own[0].point.sizes
+    for place, expected in enumerate(scene.values[EXAMPLE]):
+        row = {t.name: scene.values[t.name][place] for t in network.of_kind("input", "label")}
+        alone = forward(Point(network, {**given, **row}, sizes))
+        if abs(alone.values[network.loss] - expected) > 1e-10 * (1 + abs(expected)):
+            raise UncheckedEquation("the loss of a sample differs from the loss in the batch")
+
+
+def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
+    desk, sample = batch.desk, batch.sample
+    loss = Element(desk.network.loss)
+    one = Element(EXAMPLE, sample)
+    mean = batch.scale != 1
+    count = desk.maths(Of(single(sample.axis.extent)))
+    yield Heading(2, ("From one sample to all",))
+    yield Paragraph(
+        (
+            "So far there was one sample. Now there are ",
+            count,
+            ". Sample number ",
+            desk.maths(Of(single(sample), (sample,))),
+            " has its own inputs, its own output, its own target and its own loss:",
+        )
+    )
+    tree = replaced(_loss_tree(page), _with_sample(page, sample))
+    yield desk.display(Of(single(one), (sample,)), Plain(tree, (sample,)))
+    yield Paragraph(
+        (
+            f"The cost is the {'mean of these losses' if mean else 'sum of these losses'}. It"
+            " depends on the parameters alone, because all samples are given:",
+        )
+    )
+    total = Of(Expression((_summed(batch, one),)))
+    yield desk.display(Of(single(loss)), total)
+    yield Paragraph(
+        (
+            "The derivative of a sum is the sum of the derivatives"
+            + (", and a constant factor stays where it is. " if mean else ". ")
+            + "So the derivative of the cost by a parameter is the "
+            + ("mean" if mean else "sum")
+            + " of what the steps above give for each sample:",
+        )
+    )
+    for parameter in desk.network.of_kind("parameter"):
+        by = Partial(one, parameter.entry, total=True)
+        yield desk.display(
+            slope(loss, parameter.entry),
+            Of(Expression((_summed(batch, by),)), parameter.indices),
+        )
+
+
+def _with_sample(page: _Page, sample: Index) -> dict[Expr, Expr]:
+    """Entries of one sample's outputs and targets as those of sample n."""
+    entries = [*_outputs(page), *page.graph.leaves("label")]
+    return {e: Element(e.tensor, sample, *e.indices) for e in entries}
+
+
+def _summed(batch: _Batch, factor: Expr) -> Term:
+    term = product(batch.scale, (batch.sample,), (factor,))
+    assert term is not None
+    return term
+
+
+# --------------------------------------------------------------------------------------------
+# The update
+# --------------------------------------------------------------------------------------------
+
+
+def _update(desk: Desk, goal: Element) -> Iterator[Block]:
+    rate = desk.maths(entry(RATE))
+    what = desk.maths(Of(single(goal)))
+    yield Heading(2, ("One step downhill",))
+    yield Paragraph(
+        (
+            "A positive derivative says that ",
+            what,
+            " grows when the parameter grows, a negative one that it shrinks. So each parameter is"
+            " moved a little against its derivative. The new value, on the left of the arrow, is"
+            " computed from the old one:",
+        )
+    )
+    for parameter in desk.network.of_kind("parameter"):
+        yield _descent(desk, goal, parameter)
+    yield Paragraph(
+        (
+            "The number ",
+            rate,
+            " is the learning rate: a small positive number, chosen by hand, that says how long"
+            " the step is. All derivatives are computed before any parameter is changed. Then the"
+            " new parameters take the place of the old ones, and everything starts again, as long"
+            " as ",
+            what,
+            " gets smaller. If the step is too long, it can jump past the lowest place; if it is"
+            " very short, learning takes long. Where one arrives depends on where one began: it"
+            " may be a valley that is not the deepest one.",
+        )
+    )
+
+
+def _update_of_output(page: _Page) -> Iterator[Block]:
+    """Where there is no loss, the same step makes the output smaller."""
+    rate = Tensor(RATE, (), "input", letter=_rate_letter(page.original))
+    desk = _rated(page.desk, rate)
+    goal = Element(GOAL)
+    yield Heading(2, ("What the derivatives are for",))
+    yield Paragraph(
+        (
+            "They say how to make ",
+            page.maths(goal),
+            " smaller: move each parameter a little against its derivative. The new value, on"
+            " the left of the arrow, is computed from the old one:",
+        )
+    )
+    for parameter in page.original.network.of_kind("parameter"):
+        yield _descent(desk, goal, parameter)
+    yield Paragraph(
+        (
+            "The number ",
+            desk.maths(entry(RATE)),
+            " is the learning rate, a small positive number that says how long the step is. Here"
+            " one could go on for ever, since nothing keeps the output from falling. A network"
+            " that learns has a loss after its output, which cannot fall below a lowest value; the"
+            " steps back through it, and the update, are the same.",
+        )
+    )
+
+
+def _descent(desk: Desk, goal: Element, parameter: Tensor) -> Display:
+    """w <- w - alpha dJ/dw: a definition, not an equation."""
+    sides = (
+        Plain(Atom(parameter.entry), parameter.indices),
+        Plain(
+            Sum(
+                (
+                    Atom(parameter.entry),
+                    Negative(
+                        Times((Atom(Element(RATE)), Atom(Partial(goal, parameter.entry, total=True))))
+                    ),
+                )
+            ),
+            parameter.indices,
+        ),
+    )
+    for scene in desk.own:
+        old, new = (value(side, scene) for side in sides)
+        if old.shape != new.shape or not np.all(np.isfinite(new)):
+            raise UncheckedEquation(f"the update of {parameter.name} cannot be computed")
+    return Display(Chain(sides, desk.setting, Check("definition"), r"\leftarrow"))
+
+
+def _count(number: int) -> str:
+    words = (
+        "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+        " fifteen sixteen seventeen eighteen nineteen twenty"
+    ).split()
+    return words[number] if number < len(words) else str(number)
+
+
+def _letters_of(mapping: Mapping[Symbol, int]) -> set[str]:
+    return {str(symbol) for symbol in mapping}
