@@ -559,9 +559,9 @@ class Function:
         if wrt is None:
             return tuple(t.name for t in network.of_kind("parameter"))
         names = (wrt,) if isinstance(wrt, str) else tuple(dict.fromkeys(wrt))
-        known = [
-            t.name for t in network.of_kind("parameter", "input", "intermediate")
-        ] + list(network.aliases)
+        known = [t.name for t in network.of_kind("parameter", "input", "intermediate")] + list(
+            network.aliases
+        )
         for name in names:
             if name not in known:
                 raise _unknown("wrt", name, known)

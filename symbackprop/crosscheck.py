@@ -564,7 +564,9 @@ def _row_of_steps(name: str, derivation: Derivation, checks: Sequence[Check]) ->
         return Row(name, "steps replayed", "none", "", "undecided", why)
     kind: Kind = "numeric" if "numeric" in kinds else "exact"
     facts = tuple(dict.fromkeys(fact for made in checks for fact in made.facts))
-    return Row(name, "steps replayed", kind, BOUND if kind == "numeric" else "", "agrees", "", facts)
+    return Row(
+        name, "steps replayed", kind, BOUND if kind == "numeric" else "", "agrees", "", facts
+    )
 
 
 # (b) SymPy, entry by entry

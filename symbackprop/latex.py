@@ -451,7 +451,8 @@ class _MatrixPrinter:
                     f"{self._tight(node.denominator)}"
                 )
             case Power():
-                return f"{self._tight(node.inner)}^{{\\circ {node.exponent}}}"
+                inner = _parenthesised(self.show(node.inner))
+                return f"{inner}^{{\\circ {node.exponent}}}"
             case Scale():
                 return self._scale(node)
             case Sum():

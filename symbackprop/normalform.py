@@ -35,6 +35,7 @@ MOST_TERMS = 4000
 MOST_FACTORED_TERMS = 24
 MOST_ORDERS = 720
 MOST_BITS = 4096
+MOST_WORK = 20_000
 MOST_DEGREE = 8
 INDICATORS = frozenset(("gt", "zero", "delta", "guard"))
 _POINTWISE = frozenset(("exp", "log", "tanh", "poly", "gt"))
@@ -395,6 +396,8 @@ class Algebra:
         self.facts = facts
         self.hyperbolic = hyperbolic
         self.used: set[str] = set()
+        self.locals: dict[str, tuple[tuple[Atom, ...], Form]] = {}
+        self.work = 0
         self._written = {e.target: (e.indices, e.rhs) for e in network.equations}
         self._written.update(definitions or {})
         self._known: dict[str, Form] = {}
@@ -498,6 +501,8 @@ class Algebra:
 
     def element(self, tensor: str, arguments: tuple[Form, ...]) -> Form:
         """An entry, written out where the tensor is not cut and the index stays on its axis."""
+        if tensor in self.locals:
+            return self._local(tensor, arguments)
         plain = atom(Atom("el", tensor, arguments))
         if tensor in self.cut or tensor not in self._written or tensor in self._open:
             return plain
@@ -508,6 +513,19 @@ class Algebra:
         return self.substituted(
             self.definition(tensor), dict(zip(variables, arguments, strict=True))
         )
+
+    def _local(self, name: str, arguments: tuple[Form, ...]) -> Form:
+        variables, form = self.locals[name]
+        if name not in self._known:
+            self._known[name] = self.rebuilt(form)
+        renaming = {v: self.fresh(v) for v in variables}
+        values = dict(zip(renaming.values(), arguments, strict=True))
+        return self.substituted(renamed(self._known[name], renaming), values)
+
+    def _worked(self) -> None:
+        self.work += 1
+        if self.work > MOST_WORK:
+            raise NoNormalForm("more work than the bound of a comparison")
 
     def definition(self, tensor: str) -> Form:
         """The right side of a tensor's equation, under that equation's own indices."""
@@ -692,6 +710,7 @@ class Algebra:
         return self.tanh(form) * self.cosh(form)
 
     def power(self, form: Form, exponent: Fraction) -> Form:
+        self._worked()
         if exponent.denominator == 1 and exponent >= 0:
             result = ONE
             for _ in range(_small(int(exponent))):
@@ -753,6 +772,7 @@ class Algebra:
 
     def _summed_mono(self, mono: Mono, binders: tuple[Atom, ...]) -> Form:
         """Sums that read a bound index join the outer one; deltas are contracted."""
+        self._worked()
         inside = ONE
         opened: list[Atom] = []
         for what, exponent in mono:
@@ -861,6 +881,7 @@ class Algebra:
     def _moved_power(self, what: Atom, exponent: Exponent, values: Mapping[Atom, Form]) -> Form:
         if not what.variables & set(values):
             return _reduced(((what, exponent),))
+        self._worked()
         chosen = {v: f for v, f in values.items() if v in what.variables}
         key = (what.key, tuple(sorted((v.key, f.key) for v, f in chosen.items())))
         if key not in self._moved:
@@ -1122,6 +1143,15 @@ def _solved(difference: Form, name: Atom) -> Form | None:
         return None
     rest = difference - atom(name).scaled(coefficient)
     return None if name in rest.variables else rest.scaled(-1 / coefficient)
+
+
+def has_conditions(part: Any) -> bool:
+    """Whether values of entries decide what is computed, anywhere inside."""
+    if isinstance(part, Form):
+        return any(has_conditions(mono) for mono in part.terms)
+    if isinstance(part, Atom):
+        return part.kind in ("gt", "zero", "max") or any(map(has_conditions, part.data))
+    return isinstance(part, tuple) and any(map(has_conditions, part))
 
 
 def renamed(form: Form, renaming: Mapping[Atom, Atom]) -> Form:

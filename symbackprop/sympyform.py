@@ -36,12 +36,8 @@ def to_sympy(
     return Add(*(_term(term, functions, sizes) for term in whole.terms))
 
 
-def _term(
-    term: Term, functions: Mapping[str, ScalarFunction], sizes: Mapping[Symbol, int]
-) -> Expr:
-    body = Mul(
-        *(_scalar(part, functions, sizes) for part in (term.coefficient, *term.factors))
-    )
+def _term(term: Term, functions: Mapping[str, ScalarFunction], sizes: Mapping[Symbol, int]) -> Expr:
+    body = Mul(*(_scalar(part, functions, sizes) for part in (term.coefficient, *term.factors)))
     if not term.bound:
         return body
     return Sum(body, *(_limits(index, sizes) for index in term.bound[::-1]))

@@ -431,8 +431,8 @@ def _replace(term: Term, replacement: dict[Expr, Expr]) -> Term:
     bound = []
     for index in term.bound:
         target = full.get(index, index)
-        axis = index.axis.substitute(full)
-        if axis != index.axis:
+        axis = target.axis.substitute(full)
+        if axis != target.axis:
             target = Index(target.name, axis)
             full[index] = target
         bound.append(target)

@@ -147,9 +147,7 @@ def problems(seed: int, prove: bool = False) -> Iterator[str]:
 def unproved(derivation: api.Derivation) -> Iterator[str]:
     """Returned values of the emitted module that the tracer could not prove for all sizes."""
     names = ("loss", *(t.name for t in derivation.network.of_kind("parameter")))
-    verdicts = prove_source(
-        derivation.source(), FUNCTION, derivation.network, derivation.sweep
-    )
+    verdicts = prove_source(derivation.source(), FUNCTION, derivation.network, derivation.sweep)
     for name in names:
         verdict = verdicts[name]
         if not isinstance(verdict, Equal) or verdict.method != "proved":

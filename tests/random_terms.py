@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from math import prod
+from typing import Literal
 
 import numpy as np
-from sympy import Expr, Integer, Rational, S, Symbol
+from sympy import Expr, Integer, Rational, S
 
 from symbackprop.evaluate import Point, random_point
 from symbackprop.network import (
@@ -45,6 +47,8 @@ LAYERS = [index(letter, "D", "layer", start=1) for letter in ("l", "l1")]
 RAGGED = [Index(f"q{layer.name}", Axis("q", Element("c", layer))) for layer in LAYERS]
 ORDER = [*SAMPLES, *CLASSES, *PLACES, TAP, OUTPUT, *LAYERS, *RAGGED]
 NUMBERS = {"N": 2, "K": 3, "X": 5, "U": 3, "O": 4, "D": 3, "s": 2, "p": 1}
+LARGEST = 300
+Pool = Literal["any", "pointwise", "summed"]
 SIZES = {size(name): number for name, number in NUMBERS.items()}
 
 
@@ -111,66 +115,105 @@ class Sample:
     free: tuple[Index, ...]
 
 
-def factor(source: random.Random) -> Expr:
-    """One random factor; reads that may leave their tensor are never divided by."""
+def pointwise_factors(source: random.Random) -> tuple[Expr, ...]:
+    """Factors that read entries at n and k only: what cancels, and what has a name."""
+    n = SAMPLES[source.random() < 0.2]
+    k = CLASSES[source.random() < 0.2]
+    z, y, yhat, h = (Element(name, n, k) for name in ("z", "y", "yhat", "h"))
+    s, e = Element("s", n), Applied("exp", 0, z)
+    return (
+        z,
+        y,
+        Element("v", n, k),
+        yhat ** source.choice((1, 2, -1)),
+        s ** source.choice((-2, -1, -1, 1)),
+        e ** source.choice((-1, 1, 1, 2)),
+        e / s,
+        s / e,
+        e**2 / s**2,
+        Applied("sigmoid", source.choice((0, 1, 1)), z),
+        Applied("tanh", 1, z),
+        (1 - h) ** source.choice((1, -1)),
+        h - 1,
+        2 * y - 2 * yhat,
+        h ** source.choice((1, -1)),
+    )
+
+
+def summed_factors(source: random.Random) -> tuple[Expr, ...]:
+    """Factors that meet in sums: matrices, shifted reads, deltas, guards, ragged rows."""
     n, n1 = source.sample(SAMPLES, 2)
     k, k1 = source.sample(CLASSES, 2)
     m, m1 = source.sample(PLACES, 2)
     (layer, l1), stride, shift = source.sample(LAYERS, 2), size("s"), size("p")
     width, other = (Index(f"q{i.name}", Axis("q", Element("c", i))) for i in (layer, l1))
-    z, y, yhat, h = (Element(name, n, k) for name in ("z", "y", "yhat", "h"))
-    choices = (
-        lambda: z,
-        lambda: Element("W", k, k1),
-        lambda: Element("W", k, k),
-        lambda: Element("b", k) ** source.choice((1, 2, -1)),
-        lambda: Element("dz", n, k),
-        lambda: y,
-        lambda: Element("v", n, k),
-        lambda: yhat ** source.choice((1, 2, -1)),
-        lambda: Element("s", n) ** source.choice((-2, -1, -1, 1)),
-        lambda: Applied("exp", 0, z) ** source.choice((-1, 1, 1, 2)),
-        lambda: Applied("sigmoid", source.choice((0, 1, 1)), z),
-        lambda: Applied("sigmoid", 1, Element("z", n + 1, k)),
-        lambda: Applied("tanh", 1, z),
-        lambda: (1 - h) ** source.choice((1, -1)),
-        lambda: h - 1,
-        lambda: 2 * y - 2 * yhat,
-        lambda: h ** source.choice((1, -1)),
-        lambda: Element("x", m),
-        lambda: Element("x", m - 1),
-        lambda: Element("x", stride * OUTPUT + TAP - shift),
-        lambda: Element("w", TAP),
-        lambda: Delta(n, n1),
-        lambda: Delta(k, k1),
-        lambda: Delta(k, k1 + 1),
-        lambda: Delta(m, m1),
-        lambda: Delta(m, stride * OUTPUT + TAP - shift),
-        lambda: Delta(stride * OUTPUT, m),
-        lambda: Delta(m1, 4 - m),
-        lambda: Delta(k, Element("t", n)),
-        lambda: Guard(m + TAP - 1, 0, size("X")),
-        lambda: Guard(m - 1, 0, size("X")),
-        lambda: Guard(k + 1, 0, size("K")),
-        lambda: Element("R", layer, width),
-        lambda: Element("R", l1 + 1, width),
-        lambda: Delta(layer, l1 + 1),
-        lambda: Delta(layer, l1),
-        lambda: Delta(width, other),
+    strided = stride * OUTPUT + TAP - shift
+    return (
+        Element("W", k, k1),
+        Element("W", k, k),
+        Element("b", k) ** source.choice((1, 2, -1)),
+        Element("dz", n, k),
+        Element("y", n, k),
+        Applied("sigmoid", 1, Element("z", n + 1, k)),
+        Applied("sigmoid", 0, Element("z", n + 1, k)),
+        Element("x", m),
+        Element("x", m - 1),
+        Element("x", strided),
+        Element("x", m - 1) * Guard(m - 1, 0, size("X")),
+        Element("x", strided) * Guard(strided, 0, size("X")),
+        Element("w", TAP) * Guard(TAP, 0, size("X")),
+        Element("w", TAP),
+        Delta(n, n1),
+        Delta(k, k1),
+        Delta(k, k1 + 1),
+        Delta(m, m1),
+        Delta(m, strided),
+        Delta(stride * OUTPUT, m),
+        Delta(m1, 4 - m),
+        Delta(k, Element("t", n)),
+        Guard(m + TAP - 1, 0, size("X")),
+        Guard(m - 1, 0, size("X")),
+        Guard(k + 1, 0, size("K")),
+        Element("R", layer, width),
+        Element("R", l1 + 1, width),
+        Delta(layer, l1 + 1),
+        Delta(layer, l1),
+        Delta(width, other),
     )
-    return source.choice(choices)()
 
 
-def random_term(source: random.Random, free: tuple[Index, ...] | None = None) -> Term | None:
+def factor(source: random.Random, pool: Pool) -> Expr:
+    """One random factor; reads that may leave their tensor are never divided by."""
+    lists = {"pointwise": (pointwise_factors,), "summed": (summed_factors,)}
+    made = source.choice(lists.get(pool, (pointwise_factors, summed_factors)))
+    return source.choice(made(source))
+
+
+def random_term(
+    source: random.Random, free: tuple[Index, ...] | None = None, pool: Pool = "any"
+) -> Term | None:
     """A term; where `free` is given all other indices are bound."""
-    factors = [factor(source) for _ in range(source.randint(1, 5))]
-    factors = [f for f in factors if f != 0]
+    factors = [f for f in (factor(source, pool) for _ in range(source.randint(1, 5))) if f != 0]
+    while has_pole(factors) or room(factors) > LARGEST:
+        factors.pop()
     used = with_layers({i for f in factors for i in f.atoms(Index)})
-    loose = free if free is not None else choose_free(source, used)
+    loose = free if free is not None else choose_free(source, used, pool)
     idle = [CLASSES[2]] if source.random() < 0.1 and CLASSES[2] not in used | {*loose} else []
     bound = [i for i in ORDER if i in used and i not in loose] + idle
     scale = Rational(source.choice((1, 1, 2, -1, -3)), source.choice((1, 1, 2)))
     return product(scale / source.choice((S.One, size("N"))), bound, factors)
+
+
+def has_pole(factors: list[Expr]) -> bool:
+    """Whether contraction may move a divisor out of its tensor, where it is 0."""
+    divides = any(f.is_Pow and f.exp.is_negative for f in factors)
+    return divides and any(f.has(Delta) and f.has(Integer) for f in factors)
+
+
+def room(factors: list[Expr]) -> int:
+    """How many places the indices have together."""
+    used = with_layers({i for f in factors for i in f.atoms(Index)})
+    return prod(NUMBERS.get(str(i.axis.extent), NUMBERS["D"]) for i in used)
 
 
 def with_layers(used: set[Index]) -> set[Index]:
@@ -178,26 +221,22 @@ def with_layers(used: set[Index]) -> set[Index]:
     return used | {layer for layer, width in zip(LAYERS, RAGGED, strict=True) if width in used}
 
 
-def choose_free(source: random.Random, used: set[Index]) -> tuple[Index, ...]:
+def choose_free(source: random.Random, used: set[Index], pool: Pool) -> tuple[Index, ...]:
     """Some of the indices; a ragged one only together with its layer."""
-    chosen = [i for i in ORDER if i in used and source.random() < 0.4]
-    kept = [
-        i
-        for i in chosen
-        if i not in RAGGED or LAYERS[RAGGED.index(i)] in chosen
-    ]
+    chosen = [i for i in ORDER if i in used and source.random() < (0.4 if pool == "any" else 0.8)]
+    kept = [i for i in chosen if i not in RAGGED or LAYERS[RAGGED.index(i)] in chosen]
     return tuple(kept)
 
 
-def random_sample(seed: int, terms: int = 1) -> Sample:
+def random_sample(seed: int, terms: int = 1, pool: Pool = "any") -> Sample:
     """A sum of `terms` terms over the same free indices."""
     source = random.Random(seed)
-    first = random_term(source)
+    first = random_term(source, None, pool)
     while first is None:
-        first = random_term(source)
+        first = random_term(source, None, pool)
     present = with_layers(set(free_indices(first)))
     free = tuple(i for i in ORDER if i in present)
-    rest = [random_term(source, free) for _ in range(terms - 1)]
+    rest = [random_term(source, free, pool) for _ in range(terms - 1)]
     return Sample(expression(first, *rest), free)
 
 
@@ -219,7 +258,3 @@ def renamed(term: Term, source: random.Random) -> Term:
     )
     assert changed is not None
     return changed
-
-
-def symbol_sizes() -> dict[Symbol, int]:
-    return dict(SIZES)

@@ -195,7 +195,9 @@ def test_index_expressions_give_the_numbers_of_the_function() -> None:
     n, j = sympy.symbols("n j", integer=True)
     values = {**params, **tape, "delta2": grads["z2"]}
     entry = formula.doit().subs({n: 3, j: 1})
-    numbers = {e: values[str(e.base)][tuple(map(int, e.indices))] for e in entry.atoms(sympy.Indexed)}
+    numbers = {
+        e: values[str(e.base)][tuple(map(int, e.indices))] for e in entry.atoms(sympy.Indexed)
+    }
     assert float(entry.subs(numbers)) == pytest.approx(float(grads["z1"][3, 1]), rel=1e-12)
 
 
@@ -348,7 +350,10 @@ def test_a_loss_without_labels_needs_no_y() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"W2": np.ones((4, 2))}, r"array W2: found shape \(4, 2\), expected shape \(2, 4\); trans"),
+        (
+            {"W2": np.ones((4, 2))},
+            r"array W2: found shape \(4, 2\), expected shape \(2, 4\); trans",
+        ),
         ({"W1": np.ones((3, 2))}, r"array W1: found shape \(3, 2\), expected shape \(2, 2\)"),
         ({"b1": np.ones((1, 2))}, r"array b1: found shape \(1, 2\), .* \(2,\); reshape it"),
         ({"b1": 1.0}, r"array b1: found shape \(\), expected shape \(2,\)"),
@@ -393,7 +398,9 @@ def test_symbolic_sizes_have_to_agree_across_arrays() -> None:
     params = {"W1": np.ones((6, 5)), "b1": np.ones(5), "W2": np.ones((5, 3)), "b2": np.ones(3)}
     x, y = np.ones((4, 6)), np.ones((4, 3))
     assert f(params, x, y)[1]["W1"].shape == (6, 5)
-    with pytest.raises(sbp.ArrayError, match=r"array W2: found shape \(7, 3\).*k = 5 comes from W1"):
+    with pytest.raises(
+        sbp.ArrayError, match=r"array W2: found shape \(7, 3\).*k = 5 comes from W1"
+    ):
         f({**params, "W2": np.ones((7, 3))}, x, y)
     with pytest.raises(sbp.ArrayError, match=r"array x: .* d = 6 comes from W1"):
         f(params, np.ones((4, 7)), y)
@@ -476,7 +483,9 @@ def test_the_function_of_one_sample_takes_vectors() -> None:
     assert y is not None
     total = sum(one(params, x[n], y[n])[1]["W2"] for n in range(len(x)))
     assert close(batch(params, x, y)[1]["W2"], np.asarray(total))
-    with pytest.raises(sbp.ArrayError, match=r"array x: found shape \(3, 2\), expected shape \(2,\)"):
+    with pytest.raises(
+        sbp.ArrayError, match=r"array x: found shape \(3, 2\), expected shape \(2,\)"
+    ):
         one(params, x, y)
 
 

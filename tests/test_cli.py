@@ -175,7 +175,7 @@ def test_the_suffix_of_a_file_chooses_the_format(tmp_path: Path) -> None:
         (["-o", "x.md", "--format", "md,tex"], "expected a directory; write x.md/"),
         (["-o", "no/x.md"], "cannot write no/x.md: there is no directory no"),
         (["-o", "line.toml/x.md"], "line.toml is a file, not a directory"),
-        (["-o", "line.toml/"], "a file of this name stands in the way"),
+        (["-o", "line.toml/"], "line.toml is a file, not a directory"),
         (["-o", ""], "not a path"),
         (["-o", "/dev/null", "--format", "md"], "not an ordinary file"),
     ],

@@ -121,7 +121,9 @@ def test_a_step_with_a_loose_index_does_not_hold() -> None:
 # --- injected faults ---------------------------------------------------------------------------
 
 
-def _changed(whole: Expression, change: Callable[[Term], Iterator[Term | None]]) -> list[Expression]:
+def _changed(
+    whole: Expression, change: Callable[[Term], Iterator[Term | None]]
+) -> list[Expression]:
     return [
         expression(*whole.terms[:place], changed, *whole.terms[place + 1 :])
         for place, term in enumerate(whole.terms)
@@ -373,8 +375,7 @@ def bilinear() -> Network:
     """z[n,k] = sum_ij x[n,i] A[i,j,k] u[n,j], L = sum z^2 / 2."""
     n = Index("n", Axis("n", Symbol("N", integer=True, positive=True), "sample"))
     i, j, k = (
-        Index(name, Axis(name, Symbol(f"d_{name}", integer=True, positive=True)))
-        for name in "ijk"
+        Index(name, Axis(name, Symbol(f"d_{name}", integer=True, positive=True))) for name in "ijk"
     )
     x, u = Tensor("x", (n, i), "input"), Tensor("u", (n, j), "input")
     a = Tensor("A", (i, j, k), "parameter")

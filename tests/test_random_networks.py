@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from symbackprop import api, reference
+from symbackprop.layers.architecture import ACTIVATIONS, LABELS, LOSSES, REDUCTIONS
 from tests import fuzz
 
 NETWORKS = 200
@@ -25,16 +27,16 @@ def test_code_of_random_networks_is_proved_equal_to_its_derivation(seed: int) ->
 
 def test_random_networks_cover_every_word_of_a_network_file() -> None:
     texts = "\n".join(fuzz.spec_text(seed) for seed in range(NETWORKS))
-    words = (*fuzz.ACTIVATIONS, *fuzz.LOSSES, *fuzz.REDUCTIONS, *fuzz.LABELS)
+    words = (*ACTIVATIONS, *LOSSES, *REDUCTIONS, *LABELS)
     assert [word for word in words if f'"{word}"' not in texts] == []
 
 
 def test_a_wrong_gradient_is_reported_with_its_network_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    emitted = fuzz.api.Derivation.source
+    emitted = api.Derivation.source
     monkeypatch.setattr(
-        fuzz.api.Derivation,
+        api.Derivation,
         "source",
         lambda self, wrt=None: emitted(self, wrt).replace("db1 = ", "db1 = 1.001 * "),
     )
@@ -45,5 +47,5 @@ def test_a_wrong_gradient_is_reported_with_its_network_file(
 
 
 def test_a_crash_is_reported_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuzz.reference, "complex_step", lambda *_: 1 / 0)
+    monkeypatch.setattr(reference, "complex_step", lambda *_: 1 / 0)
     assert "ZeroDivisionError" in fuzz.judge(0)[0].reason

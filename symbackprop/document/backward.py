@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sympy import Integer
 
 from symbackprop.derive import Derivation, Step
-from symbackprop.document.blocks import Aside, Block, Display, Heading, Line, Paragraph
+from symbackprop.document.blocks import Aside, Block, Chain, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import (
     Cases,
@@ -411,7 +411,7 @@ def _layer(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     yield from _through_activation(desk, layer)
 
 
-def _equation(desk: Desk, layer: LayerNames) -> object:
+def _equation(desk: Desk, layer: LayerNames) -> Chain:
     return desk.chain(Name(layer.total), desk.forward(layer.total), defines=True)
 
 

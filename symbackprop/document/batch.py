@@ -187,8 +187,9 @@ def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Heading(3, ("The error terms of a batch",))
     yield Paragraph(
         (
-            f"Each sample has an error term of its own, and it fills one {line}. No sample enters the",
-            f" forward pass of another one, so each {line} is what was found before for this sample",
+            f"Each sample has an error term of its own, and it fills one {line}. No sample enters"
+            f" the forward pass of another one, so each {line} is what was found before for this"
+            " sample",
             *(
                 (", apart from the factor ", many.maths(_one_over(SAMPLES)))
                 if is_averaged(many)
@@ -323,8 +324,8 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
     yield many.display(*sides, many.result(layer.bias, shapes=True))
     yield Paragraph(
         (
-            "Beside the weights nothing was needed, because there the matrix product adds; here the",
-            " ones have to be written. In NumPy, with samples as rows, it is ",
+            "Beside the weights nothing was needed, because there the matrix product adds; here"
+            " the ones have to be written. In NumPy, with samples as rows, it is ",
             Code(f"delta{layer.number}.sum(axis=0)"),
             ".",
         )

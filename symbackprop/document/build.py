@@ -10,14 +10,20 @@ from sympy import Symbol
 
 from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
+from symbackprop.document.batch import batch, summary
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
 from symbackprop.document.closing import account, code
+from symbackprop.document.descent import descent
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import show
 from symbackprop.document.forward import forward
+from symbackprop.document.losses import losses
+from symbackprop.document.needs import activation, needs
+from symbackprop.document.numbers import Worked, desk_at, forward_values, worked_point
 from symbackprop.document.overview import overview
 from symbackprop.document.pattern import pattern
 from symbackprop.document.proofs import proven
+from symbackprop.document.samples import samples
 from symbackprop.document.scene import scene_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
@@ -36,13 +42,43 @@ def document_of(
 ) -> Document:
     """The document for one network file; `values` are the file's numbers, `detail` is 'full' or
     'summary' (results and forward pass, without the steps)."""
+    built = build(architecture)
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
-    many = desk_of(build(architecture), notation, architecture.samples)
+    many = desk_of(built, notation, architecture.samples)
     proof = proven(many.sweep, many.setting.sizes)
-    blocks = [*overview(many, proof.checks), *forward(one, many), *backward(one)]
-    blocks += [*pattern(one, notation), *code(many, proof)]
+    blocks = [*overview(many, proof.checks), *forward(one, many)]
+    if detail == "full":
+        blocks += _derivation(one, many, architecture, notation)
+        blocks += _numbers(many, worked_point(architecture, values or {}, built))
+    else:
+        blocks += [*summary(many)]
+    blocks += [*code(many, proof)]
     blocks += [*account(blocks, proof)]
     return Document(f"Backpropagation through {architecture.name}", numbered(blocks))
+
+
+def _derivation(
+    one: Desk, many: Desk, architecture: Architecture, notation: Notation
+) -> Iterator[Block]:
+    """From the loss to every parameter: one sample, a batch, any layer."""
+    yield from backward(one)
+    if len(architecture.layers) > 1:
+        yield from pattern(one, notation)
+    yield from batch(one, many)
+    yield from needs(many)
+    yield from activation(many)
+    yield from losses(many, architecture)
+
+
+def _numbers(many: Desk, worked: Worked | None) -> Iterator[Block]:
+    """The same with numbers, where the file's sizes are numbers."""
+    if worked is None:
+        return
+    at = desk_at(many, worked)
+    if worked.is_written_out:
+        yield from forward_values(at, worked)
+        yield from samples(at)
+    yield from descent(at, worked)
 
 
 def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:

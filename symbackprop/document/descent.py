@@ -272,15 +272,15 @@ def _ending(desk: Desk, run: Run) -> Line:
     loss = desk.name(desk.network.loss)
     if run.settled:
         return (
-            f"After {last.step} steps the gradient is less than a thousandth of what it was at the",
-            " start, and ",
+            f"After {last.step} steps the gradient is less than a thousandth of what it was at"
+            " the start, and ",
             loss,
             " hardly changes any more: the descent has settled. This says that the place is flat,"
             " not that no better one exists elsewhere.",
         )
     return (
-        f"After {last.step} steps the gradient is still more than a thousandth of what it was at the",
-        " start. ",
+        f"After {last.step} steps the gradient is still more than a thousandth of what it was at"
+        " the start. ",
         loss,
         " goes on falling, slowly.",
     )

@@ -406,7 +406,8 @@ class _Shower:
     def _product(self, formula: Product, turned: bool) -> str:
         ordered = formula.parts
         if turned and not formula.entrywise:  # (a B C)^T = a C^T B^T: numbers stay in front
-            ordered = tuple(sorted(ordered[::-1], key=lambda part: not _is_number(part)))
+            matrices = [part for part in ordered if not _is_number(part)]
+            ordered = (*filter(_is_number, ordered), *reversed(matrices))
         sign = r" \circ " if formula.entrywise else r" \, "
         return sign.join(self._factor(part, turned) for part in ordered)
 

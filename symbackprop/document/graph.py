@@ -9,10 +9,10 @@ Refuses: a network that is not given in numbers, or has more than `operators.LAR
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from sympy import Add, Expr, S, Symbol, factor_terms
+from sympy import Add, Expr, S, factor_terms
 
 from symbackprop.document.blocks import (
     Block,
@@ -57,7 +57,7 @@ from symbackprop.document.plain import (
     tree_of,
 )
 from symbackprop.document.primer import CHAIN_RULE, TWO_PATHS
-from symbackprop.document.scene import Scene
+from symbackprop.document.scene import Scene, scene_of
 from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import Point, evaluate, forward
 from symbackprop.latex import Typesetting
@@ -72,6 +72,7 @@ LONGEST_RESULT = 8
 LONGEST_LINE = 20
 NAMED_BY_FORMULA = 2
 MANY_INPUTS = 1
+ROWS_OF_A_PAGE = 30
 
 
 def has_graph(desk_one: Desk) -> bool:
@@ -87,8 +88,9 @@ def graph(desk_one: Desk, desk_batch: Desk) -> Iterator[Block]:
         return
     page = _page(desk_one, operations)
     yield from _forward(page)
-    yield from _backward(page)
-    yield from _collected(page)
+    steps = _steps(page)
+    yield from _backward(page, steps)
+    yield from _collected(page, steps)
     if any(tensor.kind == "label" for tensor in desk_one.network.tensors):
         batch = _batch(page, desk_batch)
         yield from _cost(page, batch)
@@ -189,20 +191,17 @@ def _extended(
     """The desk with further tensors, computed before the others or (`first` False) after them."""
     network = _with(desk.network, tensors, equations, first)
     full = _with(desk.setting.network, tensors, equations, first)
-    return Desk(
-        network,
-        replace(desk.setting, network=full),
-        tuple(_scene(scene, tensors, equations, first) for scene in desk.generic if not first),
-        tuple(_scene(scene, tensors, equations, first) for scene in desk.own),
-    )
+    own = tuple(_scene(scene, tensors, equations, first) for scene in desk.own)
+    if first:  # the operations are those of the network's own sizes
+        return Desk(network, replace(desk.setting, network=full), own, own)
+    generic = tuple(_scene(scene, tensors, equations, first) for scene in desk.generic)
+    return Desk(network, replace(desk.setting, network=full), generic, own)
 
 
 def _with(
     network: Network, tensors: tuple[Tensor, ...], equations: tuple[Equation, ...], first: bool
 ) -> Network:
-    ordered = (
-        (*equations, *network.equations) if first else (*network.equations, *equations)
-    )
+    ordered = (*equations, *network.equations) if first else (*network.equations, *equations)
     return replace(network, tensors=(*network.tensors, *tensors), equations=ordered)
 
 
@@ -253,8 +252,10 @@ def _forward(page: _Page) -> Iterator[Block]:
             ".",
         )
     )
+    yield from _weight_indices(page)
+    yield from _indicators(page)
     yield Paragraph(_naming(page))
-    yield _node_table(page)
+    yield from _node_table(page)
     yield from _nested(page)
     yield from _loss(page)
 
@@ -267,6 +268,35 @@ def _leaves(page: _Page) -> Line:
         line += [f", the target{'s' * (len(labels) > 1)} ", *_listed(page, labels)]
     line += [f", and the parameter{'s' * (len(parameters) > 1)} ", *_listed(page, parameters)]
     return tuple(line)
+
+
+def _weight_indices(page: _Page) -> Iterator[Block]:
+    """What the two numbers at a weight say, on the weight where they differ."""
+    weights = [leaf for leaf in page.graph.leaves("parameter") if len(leaf.indices) == 2]
+    weight = next((w for w in weights if len(set(w.indices)) == 2), None)
+    if weight is None:
+        return
+    source, target = (int(place) + 1 for place in weight.indices)
+    layer = page.desk.tensor(weight.tensor).layer or 1
+    before = "the input" if layer == 1 else f"layer {layer - 1}"
+    yield Paragraph(
+        (
+            "The numbers at a weight say what it connects: ",
+            page.maths(weight),
+            f" leads from entry {source} of {before} to unit {target} of layer {layer}.",
+        )
+    )
+
+
+def _indicators(page: _Page) -> Iterator[Block]:
+    for indicator in page.graph.indicators[:1]:
+        yield Paragraph(
+            (
+                "The target is the number of a class, counted from 0. The indicator ",
+                page.maths(indicator),
+                " is 1 when the target is this class, and 0 otherwise.",
+            )
+        )
 
 
 def _listed(page: _Page, quantities: Sequence[Expr]) -> Iterator[Inline]:
@@ -283,14 +313,18 @@ def _naming(page: _Page) -> Line:
             f"There {'is one node' if number == 'one' else f'are {number} nodes'}, called by what",
             " they compute. In the order of computation:",
         )
+    numbered = "_" in page.desk.tensor(page.graph.last.name).letter
     return (
-        f"There are {number} nodes. Each has a letter of its own and stands for one number; the"
-        " letters follow the order of computation, so each node uses only what stands above it:",
+        f"There are {number} nodes. Each has a {'name' if numbered else 'letter'} of its own and"
+        f" stands for one number; the {'names' if numbered else 'letters'} follow the order of"
+        " computation, so each node uses only what stands above it:",
     )
 
 
-def _node_table(page: _Page) -> Table:
-    also = {node: written for written, node in page.graph.entries.items() if _is_kept(page, written)}
+def _node_table(page: _Page) -> Iterator[Table]:
+    also = {
+        node: written for written, node in page.graph.entries.items() if _is_kept(page, written)
+    }
     rows = tuple(
         (
             (page.computes(operation),),
@@ -300,11 +334,13 @@ def _node_table(page: _Page) -> Table:
         )
         for operation in page.graph.operations
     )
-    return Table((("node",), ("operator",), ("inputs",), ("elsewhere called",)), rows)
+    header: tuple[Line, ...] = (("node",), ("operator",), ("inputs",), ("elsewhere called",))
+    for start in range(0, len(rows), ROWS_OF_A_PAGE):
+        yield Table(header, rows[start : start + ROWS_OF_A_PAGE])
 
 
 def _is_kept(page: _Page, written: Element) -> bool:
-    return written.tensor != page.original.network.loss
+    return page.original.tensor(written.tensor).kind == "intermediate"
 
 
 def _also(page: _Page, operation: Operation, written: Element | None) -> Line:
@@ -377,8 +413,8 @@ def _loss(page: _Page) -> Iterator[Block]:
         return
     yield Paragraph(
         (
-            "The last node compares the output with the target. It is the loss of this one"
-            " sample, ",
+            "At the end the output is compared with the target. The last node is the loss of this"
+            " one sample, ",
             page.maths(page.goal),
             ": the smaller it is, the better the network did.",
         )
@@ -397,15 +433,31 @@ def _loss_tree(page: _Page) -> Tree:
 # --------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Known:
-    """Derivatives found so far, and in which step. A long one is kept by its name."""
+@dataclass(frozen=True)
+class _Step:
+    """The derivative of one quantity: the sides of its line, the rule that leads to each, and the
+    result, or its name where that is shorter."""
 
-    value: dict[Expr, Expr] = field(default_factory=dict)
-    step: dict[Expr, int] = field(default_factory=dict)
+    number: int
+    quantity: Expr
+    users: tuple[Operation, ...]
+    sides: tuple[Tree, ...]
+    rules: tuple[str, ...]
+    result: Expr
 
 
-def _backward(page: _Page) -> Iterator[Block]:
+Steps = Mapping[Expr, _Step]
+
+
+def _steps(page: _Page) -> Steps:
+    """All steps in order."""
+    found: dict[Expr, _Step] = {}
+    for number, quantity in enumerate(_order(page.graph), start=1):
+        found[quantity] = _step(page, number, quantity, found)
+    return found
+
+
+def _backward(page: _Page, steps: Steps) -> Iterator[Block]:
     goal = page.maths(page.goal)
     yield Heading(2, ("Backpropagation, node by node",))
     yield Paragraph(
@@ -416,20 +468,25 @@ def _backward(page: _Page) -> Iterator[Block]:
             " the end to the beginning. A number acts on ",
             goal,
             " only through the nodes that use it, and their derivatives are known when its turn"
-            f" comes. So each step needs only the chain rule (section “{CHAIN_RULE}”):",
+            " comes. Since ",
+            goal,
+            " depends on many numbers, its derivatives are written with the round letter d: ",
+            page.maths(page.slope(page.graph.last.element)),
+            " is the derivative by the last node.",
         )
     )
     yield Paragraph(
         (
-            "derivative of the number = derivative of the next node by the number, times the"
-            " derivative that is known for the next node.",
+            f"Each step needs only the chain rule (section “{CHAIN_RULE}”). In words: take the"
+            " derivative of the next node by this number, and multiply it by the derivative that"
+            " is already known for the next node.",
         )
     )
-    known = _Known()
-    for quantity in _order(page.graph):
-        known.step[quantity] = len(known.step) + 1
-        yield from _step(page, quantity, known)
-    yield from _not_needed(page, known)
+    for step in steps.values():
+        yield Paragraph(_introduction(page, step, steps))
+        yield page.desk.display(*map(page.plain, step.sides), rules=step.rules)
+        yield from _remark(page, step.quantity)
+    yield from _not_needed(page, steps)
 
 
 def _order(operations: OperationGraph) -> list[Expr]:
@@ -447,80 +504,64 @@ def _order(operations: OperationGraph) -> list[Expr]:
     return found
 
 
-def _step(page: _Page, quantity: Expr, known: _Known) -> Iterator[Block]:
+def _step(page: _Page, number: int, quantity: Expr, known: Steps) -> _Step:
+    """goal = chain rule = with both derivatives put in = simplified."""
     users = page.graph.uses(quantity)
     if not users:
-        yield from _first_step(page, quantity, known)
-        return
-    yield Paragraph(_introduction(page, quantity, users, known))
-    derived = _derived(page, quantity, users, known)
-    known.value[quantity] = derived.result
-    yield page.desk.display(*map(page.plain, derived.sides), rules=derived.rules)
-    yield from _remark(page, quantity)
-
-
-def _first_step(page: _Page, quantity: Expr, known: _Known) -> Iterator[Block]:
-    known.value[quantity] = S.One
-    yield Paragraph(
-        (
-            *_numbered(1, page, quantity),
-            "This is the last node, and ",
-            page.maths(page.goal),
-            " is nothing else than this node. When it grows by a small amount, ",
-            page.maths(page.goal),
-            " grows by the same amount, because they are equal:",
-        )
-    )
-    yield page.desk.display(page.plain(page.slope(quantity)), page.plain(S.One))
-
-
-def _numbered(number: int, page: _Page, quantity: Expr) -> Line:
-    return Strong(f"Step {number}:"), " ", page.named(quantity), ". "
-
-
-@dataclass(frozen=True)
-class _Derived:
-    sides: tuple[Tree, ...]
-    rules: tuple[str, ...]
-    result: Expr
-
-
-def _derived(
-    page: _Page, quantity: Expr, users: Sequence[Operation], known: _Known
-) -> _Derived:
-    """goal = chain rule = with both derivatives put in = simplified."""
+        sides = (Atom(page.slope(quantity)), tree_of(S.One, page.desk.network))
+        return _Step(number, quantity, users, sides, (), S.One)
     raw = [local_derivative(user, quantity) for user in users]
     local = [_through_value(page, user, found) for user, found in zip(users, raw, strict=True)]
     names = [page.slope(user.element) for user in users]
-    values = [known.value[user.element] for user in users]
+    values = [known[user.element].result for user in users]
     result = factor_terms(Add(*(a * b for a, b in zip(local, values, strict=True))))
-    short = size(tree_of(result, page.desk.network)) <= LONGEST_RESULT
-    put_in = values if short else names
-    sides: list[Tree] = [
-        Atom(page.slope(quantity)),
-        _paths(page, [Partial(user.element, quantity) for user in users], names),
+    short = _is_short(page, result)
+    onward = values if short else names
+    partials = [Partial(user.element, quantity) for user in users]
+    lines: list[tuple[Tree, str]] = [
+        (_paths(page, partials, names), _chain_rule(users)),
+        (_paths(page, raw, onward), "insert what is known"),
+        (_paths(page, local, onward), "slope from the value"),
     ]
-    rules = ["chain rule" if len(users) == 1 else f"chain rule, {_count(len(users))} paths"]
-    for shown, rule in ((raw, "put in"), (local, "slope from the value")):
-        sides.append(_paths(page, shown, put_in))
-        rules.append(rule)
+    if any(_is_elementary(page, derivative) for derivative in raw):
+        lines[1:3] = [(lines[2][0], lines[1][1])]
     if short:
-        sides.append(tree_of(result, page.desk.network))
-        rules.append("simplify")
-    kept = _without_repeats(page, sides, rules)
-    return _Derived(*kept, result if short else page.slope(quantity))
+        lines.append((tree_of(result, page.desk.network), "simplify"))
+    kept = _without_repeats(page, Atom(page.slope(quantity)), lines)
+    return _Step(number, quantity, users, *kept, result if short else page.slope(quantity))
+
+
+def _is_short(page: _Page, result: Expr) -> bool:
+    """Whether a result is written out from here on. A sum with a derivative among its addends
+    keeps its name: written out it would only be longer."""
+    unfinished = any(part.has(Partial) for part in result.atoms(Add))
+    return not unfinished and size(tree_of(result, page.desk.network)) <= LONGEST_RESULT
+
+
+def _is_elementary(page: _Page, derivative: Expr) -> bool:
+    """Whether f' is written out at once (exp, log) and has no sign of its own."""
+    functions = page.desk.network.functions
+    return any(functions[applied.function].elementary for applied in derivative.atoms(Applied))
+
+
+def _chain_rule(users: Sequence[Operation]) -> str:
+    return "chain rule" if len(users) == 1 else f"chain rule, {_count(len(users))} paths"
 
 
 def _without_repeats(
-    page: _Page, sides: Sequence[Tree], rules: Sequence[str]
+    page: _Page, first: Tree, lines: Sequence[tuple[Tree, str]]
 ) -> tuple[tuple[Tree, ...], tuple[str, ...]]:
     """A side that shows the same as the one before is left out, and its rule with it."""
-    kept, named = [sides[0]], []
-    for side, rule in zip(sides[1:], rules, strict=True):
-        if show_tree(side, page.setting) != show_tree(kept[-1], page.setting):
-            kept.append(side)
-            named.append(rule)
-    return tuple(kept), tuple(named)
+
+    def shown(side: Tree) -> str:
+        return show_tree(side, page.setting).replace(r"\cdot ", "")
+
+    sides, rules = [first], []
+    for side, rule in lines:
+        if shown(side) != shown(sides[-1]):
+            sides.append(side)
+            rules.append(rule)
+    return tuple(sides), tuple(rules)
 
 
 def _paths(page: _Page, local: Sequence[Expr], onward: Sequence[Expr]) -> Tree:
@@ -544,62 +585,97 @@ def _through_value(page: _Page, operation: Operation, derivative: Expr) -> Expr:
     return derivative.xreplace(found)
 
 
-def _introduction(
-    page: _Page, quantity: Expr, users: Sequence[Operation], known: _Known
-) -> Line:
+def _introduction(page: _Page, step: _Step, steps: Steps) -> Line:
     """Where the number goes, and the derivative of each node that it enters."""
-    line: list[Inline] = [*_numbered(known.step[quantity], page, quantity)]
+    start: Line = (Strong(f"Step {step.number}:"), " ", page.named(step.quantity), ". ")
+    if not step.users:
+        return (*start, *_because_equal(page))
+    return (
+        *start,
+        *_entered(page, step.users),
+        *_reasons(page, step),
+        *_where_known(page, step.users, steps),
+    )
+
+
+def _because_equal(page: _Page) -> Line:
+    goal = page.maths(page.goal)
+    return (
+        "This is the last node, and ",
+        goal,
+        " is nothing else than this node. When it grows by a small amount, ",
+        goal,
+        " grows by the same amount, because they are equal:",
+    )
+
+
+def _entered(page: _Page, users: Sequence[Operation]) -> Iterator[Inline]:
     if len(users) == 1:
-        line += ["It enters one node, ", page.computes(users[0]), ". "]
-    else:
-        line += [f"It enters {_count(len(users))} nodes, "]
-        for place, user in enumerate(users):
-            line += [" and " * (place == len(users) - 1) or ", " * bool(place)]
-            line += [page.computes(user)]
-        line += [
-            f". It reaches the end along {_count(len(users))} paths, and their effects add"
-            f" (section “{TWO_PATHS}”). "
-        ]
-    said: list[str] = []
-    for user in users:
-        reason = _reason(page, user, quantity)
-        if reason[0] not in said:
-            line += [*reason, " "]
-        said.append(str(reason[0]))
-    return (*line, *_where_known(page, users, known))
+        yield from ("It enters one node, ", page.computes(users[0]), ". ")
+        return
+    number = _count(len(users))
+    yield f"It enters {number} nodes, "
+    for place, user in enumerate(users):
+        if place:
+            yield " and " if place == len(users) - 1 else ", "
+        yield page.computes(user)
+    yield f". It reaches the end along {number} paths, and their effects add"
+    yield f" (section “{TWO_PATHS}”). "
 
 
-def _where_known(page: _Page, users: Sequence[Operation], known: _Known) -> Iterator[Inline]:
+def _reasons(page: _Page, step: _Step) -> Iterator[Inline]:
+    """One sentence for each kind of operation that the number enters."""
+    products = [user for user in step.users if user.kind == "product"]
+    if products:
+        yield "In a product, a change of one factor is multiplied by the other, here by "
+        for place, user in enumerate(products):
+            if place:
+                yield " and by "
+            others = [part for part in user.inputs if part != step.quantity]
+            yield page.named(others[0] if others else step.quantity)
+        yield ". "
+    said: list[Inline] = []
+    for user in step.users:
+        if user.kind == "product":
+            continue
+        sentence = _reason(page, user, step.quantity)
+        if sentence[0] not in said:
+            yield from (*sentence, " ")
+        said.append(sentence[0])
+
+
+def _where_known(page: _Page, users: Sequence[Operation], steps: Steps) -> Iterator[Inline]:
     for place, user in enumerate(users):
         if place:
             yield " and "
         yield page.maths(page.slope(user.element))
-        yield f" is known from step {known.step[user.element]}"
+        yield f" is known from step {steps[user.element].number}"
     yield ":"
 
 
 def _reason(page: _Page, operation: Operation, quantity: Expr) -> Line:
     """The derivative of one operation by one input, in words."""
-    others = [part for part in operation.inputs if part != quantity]
     match operation.kind:
         case "sum":
             return ("A sum grows exactly as much as one of its parts: the factor is 1.",)
         case "difference" if quantity == operation.inputs[0]:
             return ("A difference grows exactly as much as its first part: the factor is 1.",)
         case "difference":
-            return ("What is subtracted makes the result smaller as it grows: the factor is -1.",)
+            return (
+                "What is subtracted makes the result smaller as it grows: the factor is minus 1.",
+            )
         case "negative":
-            return ("A change of sign turns every change around: the factor is -1.",)
-        case "product":
-            other = page.named(others[0]) if others else page.named(quantity)
-            return ("In a product, a change of one factor is multiplied by the other, here by ",
-                    other, ".")
+            return ("A change of sign turns every change around: the factor is minus 1.",)
         case "power" if operation.exponent == 2:
             return ("The derivative of a square is twice the number that is squared.",)
         case "power":
             return ("The derivative of a power is the exponent times the next lower power.",)
         case "quotient" if quantity == operation.inputs[0]:
-            return ("To divide by ", page.named(operation.inputs[1]), " is to multiply by 1 over it.")
+            return (
+                "To divide by ",
+                page.named(operation.inputs[1]),
+                " is to multiply by 1 over it.",
+            )
         case "quotient":
             return (
                 "In a quotient, the derivative by what stands below is minus what stands above,"
@@ -635,8 +711,8 @@ def _remark(page: _Page, quantity: Expr) -> Iterator[Block]:
         )
 
 
-def _not_needed(page: _Page, known: _Known) -> Iterator[Block]:
-    left = [leaf for leaf in page.graph.leaves("input", "label") if leaf not in known.step]
+def _not_needed(page: _Page, steps: Steps) -> Iterator[Block]:
+    left = [leaf for leaf in page.graph.leaves("input", "label") if leaf not in steps]
     if not left:
         return
     yield Paragraph(
@@ -644,7 +720,7 @@ def _not_needed(page: _Page, known: _Known) -> Iterator[Block]:
             f"No step is needed for {'the number' if len(left) == 1 else 'the numbers'} ",
             *_listed(page, left),
             f": {'it is' if len(left) == 1 else 'they are'} given with the sample, and nobody"
-            f" changes {'it' if len(left) == 1 else 'them'}. Only parameters are changed.",
+            f" changes {'it' if len(left) == 1 else 'them'}.",
         )
     )
 
@@ -654,22 +730,17 @@ def _not_needed(page: _Page, known: _Known) -> Iterator[Block]:
 # --------------------------------------------------------------------------------------------
 
 
-def _collected(page: _Page) -> Iterator[Block]:
+def _collected(page: _Page, steps: Steps) -> Iterator[Block]:
     yield Heading(2, ("What the parameters have collected",))
-    known = _Known()
-    rows: list[tuple[Line, ...]] = []
-    for quantity in _order(page.graph):
-        known.step[quantity] = len(known.step) + 1
-        users = page.graph.uses(quantity)
-        if not users:
-            known.value[quantity] = S.One
-            continue
-        derived = _derived(page, quantity, users, known)
-        known.value[quantity] = derived.result
-        if quantity in page.graph.leaves("parameter"):
-            chain = page.chain(derived.sides[0], derived.sides[-1])
-            rows.append(((page.named(quantity),), (chain,), (f"{known.step[quantity]}",)))
-    yield Table((("parameter",), ("derivative",), ("step",)), tuple(rows))
+    rows = tuple(
+        (
+            (page.maths(parameter),),
+            (page.chain(steps[parameter].sides[0], steps[parameter].sides[-1]),),
+            (f"{steps[parameter].number}",),
+        )
+        for parameter in page.graph.leaves("parameter")
+    )
+    yield Table((("parameter",), ("derivative",), ("step",)), rows)
     yield from _matrices(page)
 
 
@@ -691,7 +762,9 @@ def _matrices(page: _Page) -> Iterator[Block]:
 
 
 def _has_error_terms(page: _Page) -> bool:
-    results = [page.original.sweep[p.name].result for p in page.original.network.of_kind("parameter")]
+    results = [
+        page.original.sweep[p.name].result for p in page.original.network.of_kind("parameter")
+    ]
     return any("delta" in str(result) for result in results)
 
 
@@ -763,6 +836,9 @@ def _batch(page: _Page, desk: Desk) -> _Batch:
     tensor = Tensor(EXAMPLE, (sample,), "intermediate", letter=_example_letter(page, desk))
     rate = Tensor(RATE, (), "input", letter=_rate_letter(desk))
     equation = Equation(EXAMPLE, (sample,), summands)
+    if not desk.own:  # more samples than are written out: three will do to check on
+        sizes = {**page.original.sizes, sample.axis.extent: 3}
+        desk = replace(desk, own=(scene_of(desk.network, sizes, seed=2),))
     extended = _extended(_rated(desk, rate), (tensor,), (equation,), first=False)
     found = _Batch(extended, sample, scale)
     _same_as_alone(page, found)
@@ -846,7 +922,9 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
             + (", and a constant factor stays where it is. " if mean else ". ")
             + "So the derivative of the cost by a parameter is the "
             + ("mean" if mean else "sum")
-            + " of what the steps above give for each sample:",
+            + " of what the steps above give for each sample"
+            + _any_unit(page)
+            + ":",
         )
     )
     for parameter in desk.network.of_kind("parameter"):
@@ -855,6 +933,18 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
             slope(loss, parameter.entry),
             Of(Expression((_summed(batch, by),)), parameter.indices),
         )
+
+
+def _any_unit(page: _Page) -> str:
+    if (
+        max(len(page.original.places(p.name)) for p in page.original.network.of_kind("parameter"))
+        == 1
+    ):
+        return ""
+    return (
+        " (letters below a parameter stand for the numbers of any units, so that one line speaks"
+        " for all of them)"
+    )
 
 
 def _with_sample(page: _Page, sample: Index) -> dict[Expr, Expr]:
@@ -942,7 +1032,9 @@ def _descent(desk: Desk, goal: Element, parameter: Tensor) -> Display:
                 (
                     Atom(parameter.entry),
                     Negative(
-                        Times((Atom(Element(RATE)), Atom(Partial(goal, parameter.entry, total=True))))
+                        Times(
+                            (Atom(Element(RATE)), Atom(Partial(goal, parameter.entry, total=True)))
+                        )
                     ),
                 )
             ),
@@ -962,7 +1054,3 @@ def _count(number: int) -> str:
         " fifteen sixteen seventeen eighteen nineteen twenty"
     ).split()
     return words[number] if number < len(words) else str(number)
-
-
-def _letters_of(mapping: Mapping[Symbol, int]) -> set[str]:
-    return {str(symbol) for symbol in mapping}

@@ -129,11 +129,11 @@ def _cell(desk: Desk, names: Sequence[str]) -> Line:
 def _lesson(desk: Desk) -> Line:
     """Why input data alone do not determine a gradient."""
     start = (
-        "A dash means that nothing is read directly, not that there is no influence: the kept values"
-        " were themselves computed from the input and the parameters. One sometimes reads that a"
-        " gradient depends on the input data only. That is too short. With the same input, other"
-        " parameters give other gradients, since they change the kept values, and those of later"
-        " layers enter once more where the error terms pass through them on the way back"
+        "A dash means that nothing is read directly, not that there is no influence: the kept"
+        " values were themselves computed from the input and the parameters. One sometimes reads"
+        " that a gradient depends on the input data only. That is too short. With the same input,"
+        " other parameters give other gradients, since they change the kept values. The parameters"
+        " of later layers enter once more, where the error terms pass through them on the way back"
     )
     if desk.network.of_kind("label"):
         return (
@@ -195,8 +195,8 @@ def _opening(desk: Desk, functions: Sequence[str], deep: bool) -> Line:
         return (f"Here are the gradients of the weights, {named}.{last_line}",)
     return (
         "The backward pass knows of an activation nothing but its derivative. Write f for the"
-        f" {_called(functions[0])}. The gradients of the weights, {named}, then stand as they are for"
-        " any differentiable function f that works entry by entry.",
+        f" {_called(functions[0])}. The gradients of the weights, {named}, then stand as they are"
+        " for any differentiable function f that works entry by entry.",
         *_output_keeps(desk, functions[0]),
         last_line,
     )
@@ -226,8 +226,8 @@ def _closing(desk: Desk, functions: Sequence[str]) -> Line:
     through = [function for function in functions if _is_through_output(desk, function)]
     if len(through) == len(functions):
         return (
-            "Written through the outputs, the gradients need no new function: whatever stands in the"
-            " last lines has been computed on the way forward.",
+            "Written through the outputs, the gradients need no new function: whatever stands in"
+            " the last lines has been computed on the way forward.",
         )
     rest = " and of the ".join(_called(f) for f in functions if f not in through)
     return (f"The slope of the {rest} is taken at the sums that the forward pass has kept.",)

@@ -8,7 +8,6 @@ is None and the sections with numbers are left out.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Symbol
 
-from symbackprop.document.blocks import Block, Chain, Check, Display, Heading, Line, Paragraph
+from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Formula, Grid, Name, Number, Of, Total, value
+from symbackprop.document.formulas import Formula, Grid, Name, Number, Of, value
 from symbackprop.document.scene import with_derivatives
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.evaluate import Point, forward
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import SAMPLES, Built
 from symbackprop.network import Tensor
-from symbackprop.terms import expression, single
+from symbackprop.terms import single
 
 Array = npt.NDArray[Any]
 
@@ -284,7 +283,7 @@ def _extent_words(desk: Desk, extent: Expr) -> str:
 
 
 def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
-    """The numbers that are given, then every value of the forward pass; `desk` is at the numbers."""
+    """The numbers that are given, then every forward value; `desk` is at the worked numbers."""
     yield Heading(2, ("A worked example in numbers",))
     yield Paragraph(
         (

@@ -115,9 +115,16 @@ class OperationGraph:
         """The operations that a quantity enters."""
         return tuple(o for o in self.operations if quantity in o.inputs)
 
+    @property
+    def indicators(self) -> tuple[Delta, ...]:
+        """Indicators of a class, for targets that are whole numbers."""
+        found = {i for o in self.operations for i in o.inputs if isinstance(i, Delta)}
+        return tuple(sorted(found, key=text))
+
     def leaves(self, *kinds: str) -> tuple[Element, ...]:
         """Entries of given tensors that some operation reads, in the order of the network."""
         read = {i for o in self.operations for i in o.inputs if isinstance(i, Element)}
+        read |= {element for delta in self.indicators for element in delta.atoms(Element)}
         known = {e: t.kind for e in read if (t := self.network.by_name.get(e.tensor)) is not None}
         order = {tensor.name: place for place, tensor in enumerate(self.network.tensors)}
         found = [entry for entry in read if known.get(entry) in kinds]

@@ -8,6 +8,7 @@ expressions that SymPy has simplified.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -225,7 +226,9 @@ def tree_of(whole: Expr, network: Network) -> Tree:
     if whole.is_Rational:
         return _rational(whole)
     if whole.is_Add:
-        ordered = sorted(whole.args, key=lambda part: (part.could_extract_minus_sign(), text(part)))
+        ordered = sorted(
+            whole.args, key=lambda part: (part.could_extract_minus_sign(), _numbered_text(part))
+        )
         return Sum(tuple(tree_of(part, network) for part in ordered))
     if whole.could_extract_minus_sign() and whole.is_Mul:
         return Negative(tree_of(-whole, network))
@@ -261,11 +264,16 @@ def _factor_order(factor: Expr, network: Network) -> tuple[int, str]:
     match base:
         case Element():
             is_parameter = network.by_name[base.tensor].kind == "parameter"
-            return (2 if is_parameter else 1), text(factor)
+            return (2 if is_parameter else 1), _numbered_text(factor)
         case Partial():
-            return 4, text(factor)
+            return 4, _numbered_text(factor)
         case _:
-            return (0 if base.is_Number else 3), text(factor)
+            return (0 if base.is_Number else 3), _numbered_text(factor)
+
+
+def _numbered_text(factor: Expr) -> str:
+    """Content as text that sorts node9 before node10."""
+    return re.sub(r"\d+", lambda number: number.group().zfill(6), text(factor))
 
 
 def size(tree: Tree) -> int:
@@ -338,10 +346,7 @@ def show_tree(tree: Tree, setting: Typesetting) -> str:
         case Sum():
             return " ".join(signed_parts(tree, setting))
         case Times():
-            sign = r" \cdot " if tree.dot else " "
-            return sign.join(
-                _factor(part, setting, first=place == 0) for place, part in enumerate(tree.parts)
-            )
+            return _product(tree, setting, leading=True)
         case Over():
             return rf"\frac{{{show_tree(tree.above, setting)}}}{{{show_tree(tree.below, setting)}}}"
         case Power():
@@ -359,16 +364,31 @@ def show_tree(tree: Tree, setting: Typesetting) -> str:
             assert_never(tree)
 
 
+def _product(tree: Times, setting: Typesetting, leading: bool) -> str:
+    """`leading`: nothing stands before it, so that a minus sign needs no parentheses."""
+    sign = r" \cdot " if tree.dot else " "
+    return sign.join(
+        _factor(part, setting, first=leading and place == 0)
+        for place, part in enumerate(tree.parts)
+    )
+
+
 def signed_parts(tree: Sum, setting: Typesetting) -> list[str]:
     """The addends with their signs, nested sums unfolded."""
     shown: list[str] = []
     for part in _unfolded(tree):
         negative = isinstance(part, Negative)
         inner = part.inner if isinstance(part, Negative) else part
-        body = _factor(inner, setting, first=True) if negative else show_tree(inner, setting)
+        body = _addend(inner, setting, bool(shown) or negative)
         sign = "-" if negative else "+"
         shown.append(f"{sign} {body}" if shown else ("-" if negative else "") + body)
     return shown
+
+
+def _addend(part: Tree, setting: Typesetting, after_sign: bool) -> str:
+    if isinstance(part, Times):
+        return _product(part, setting, leading=not after_sign)
+    return _factor(part, setting, first=not after_sign)
 
 
 def _unfolded(tree: Sum) -> list[Tree]:

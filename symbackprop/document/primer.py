@@ -405,8 +405,8 @@ def _two_paths() -> Iterator[Block]:
 def _tried() -> Iterator[object]:
     """On which functions the general rules were computed."""
     yield "Both sides of every line above were computed in exact fractions; where the sign is wavy,"
-    yield " the difference of the sides over the nudge was computed to vanish in the limit. The lines"
-    yield " about any functions were computed for two choices each: the definition for "
+    yield " the difference of the sides over the nudge was computed to vanish in the limit. The"
+    yield " lines about any functions were computed for two choices each: the definition for "
     yield from _choices(ANY)
     yield "; the chain rule for "
     yield from _choices(ANY_NESTED)

@@ -155,7 +155,7 @@ def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Heading(3, ("The bias ", desk.name(layer.bias)))
     yield Paragraph(
         (
-            "The bias is added with factor 1, so a sample contributes its error term as it stands, ",
+            "The bias is added with factor 1, so a sample contributes its error term as it is, ",
             _error_row(desk),
             f" of the matrix above, of the shape of the bias, {size_words(desk, layer.bias)}.",
         )

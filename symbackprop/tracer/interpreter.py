@@ -154,6 +154,7 @@ class Interpreter:
     def _block(self, body: Sequence[ast.stmt], scope: dict[str, Any]) -> None:
         for statement in body:
             self._tick(statement)
+            self.algebra.work = 0
             try:
                 self._statement(statement, scope)
             except TraceError as fault:
@@ -315,6 +316,8 @@ class Interpreter:
         self._tick(node)
         try:
             return self._value(node, scope)
+        except NoNormalForm as problem:
+            raise TraceError(str(problem), node.lineno) from None
         except TraceError as fault:
             if fault.line is None:
                 raise type(fault)(fault.reason, node.lineno) from None

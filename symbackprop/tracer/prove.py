@@ -28,7 +28,7 @@ from symbackprop.equality import (
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Array, Point
 from symbackprop.network import CountsClasses, Network, Tensor
-from symbackprop.normalform import Algebra, Form, NoNormalForm, renamed
+from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, has_conditions, renamed
 from symbackprop.terms import Expression, Index, elements_in
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
 from symbackprop.tracer.formvalue import value_of
@@ -43,6 +43,8 @@ from symbackprop.tracer.interpreter import (
 from symbackprop.verdict import Equal, Undecided, Unequal, Verdict, Witness
 
 POINTS = 2
+MORE_POINTS = 16
+LONGEST = 16
 
 
 class Derived(Protocol):
@@ -137,6 +139,8 @@ class _Proof:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     _points: dict[int, Point] = field(default_factory=dict)
     _last_lines: dict[str, int] = field(default_factory=dict)
+    _values: dict[int, dict[str, Array]] = field(default_factory=dict)
+    _locals: dict[str, tuple[tuple[Atom, ...], Form]] = field(default_factory=dict)
     _assumed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -156,6 +160,8 @@ class _Proof:
         self.algebra = Algebra(self.extended, self.cut, self.definitions)
         self._recognised = dict(self._namable())
         self._later = list(attempts(self.extended, self.definitions, True))
+        for algebra in self._later:
+            algebra.locals = self._locals
 
     def point(self, number: int) -> Point:
         if number not in self._points:
@@ -192,7 +198,19 @@ class _Proof:
 
     def recognised(self, array: SymbolicArray) -> SymbolicArray:
         name = self._recognised.get((shown(array.shape), array.form.key))
-        return array if name is None else self._element(name, array.shape)
+        if name is not None:
+            return self._element(name, array.shape)
+        return self._opaque(array) if len(array.form.terms) > LONGEST else array
+
+    def _opaque(self, array: SymbolicArray) -> SymbolicArray:
+        """A long value, or a wrong one, under a name of its own, so that what is computed from it
+        stays short. Proofs that need its inside write it out again."""
+        key = (shown(array.shape), array.form.key)
+        if key not in self._recognised:
+            name = f"%{len(self._locals)}"
+            self._locals[name] = (array.axis_variables, array.form)
+            self._recognised[key] = name
+        return self._element(self._recognised[key], array.shape)
 
     def _element(self, name: str, shape: tuple[Form, ...]) -> SymbolicArray:
         return element_array(self.algebra, name, shape, False)
@@ -239,6 +257,8 @@ class _Proof:
         if isinstance(verdict, Equal) and verdict.method == "proved" and tensor in self.cut:
             self._assumed.update(verdict.facts)  # what reads this name rests on them too
             return self._element(tensor, value.shape)
+        if isinstance(verdict, Unequal) and value.ndim and _is_worth_a_name(value.form):
+            return self._opaque(value)
         return value
 
     def _tensor_of(self, name: str) -> str | None:
@@ -283,23 +303,30 @@ class _Proof:
         if tensor in self.cut and value.form == self._element(tensor, shape).form:
             return Equal("proved", tuple(sorted(self._assumed)), "normal form")
         proof = self._first_proof(value.form, form)
-        seen = self._at_points(value, form) if proof is None else None
+        seen = self._at_points(value, form, range(POINTS)) if proof is None else None
         if isinstance(seen, Unequal):
             return seen  # a witness ends the search for a proof
         proof = proof or self._later_proof(value.form, form)
         if proof is not None:
             return replace(proof, facts=tuple(sorted({*proof.facts, *self._assumed})))
         assert seen is not None
-        return seen
+        if isinstance(seen, Undecided):
+            return seen
+        return self._at_points(value, form, range(POINTS, POINTS + MORE_POINTS))
 
     def _first_proof(self, value: Form, form: Form) -> Equal | None:
         self.algebra.used.clear()
-        return proof_that_zero(self.algebra, value - form)
+        self.algebra.work = 0
+        try:
+            return proof_that_zero(self.algebra, value - form)
+        except NoNormalForm:
+            return None
 
     def _later_proof(self, value: Form, form: Form) -> Equal | None:
         """With facts, and with more names written out."""
         for algebra in self._later:
             algebra.used.clear()
+            algebra.work = 0
             try:
                 found = proof_that_zero(algebra, algebra.rebuilt(value - form))
             except NoNormalForm:
@@ -308,26 +335,34 @@ class _Proof:
                 return found
         return None
 
-    def _at_points(self, value: SymbolicArray, form: Form) -> Verdict:
+    def _at_points(self, value: SymbolicArray, form: Form, numbers: range) -> Verdict:
         try:
-            for number in range(POINTS):
-                point = self.point(number)
-                one, other = (self._value(f, value.shape, point) for f in (value.form, form))
-                found = compared(one, other, point)
+            for number in numbers:
+                one, other = (self._value(f, value.shape, number) for f in (value.form, form))
+                found = compared(one, other, self.point(number))
                 if not isinstance(found, float):
                     return found
         except (SymbackpropError, NotImplementedError) as problem:
             return Undecided(f"neither proved nor evaluated: {problem}")
-        return Equal("numeric", detail=f"< {AGREE:g} at {POINTS} points")
+        if has_conditions(value.form - form):
+            return Undecided(
+                f"agrees at {numbers.stop} points, but a condition may hold at none of them"
+            )
+        return Equal("numeric", detail=f"< {AGREE:g} at {numbers.stop} points")
 
-    def _value(self, form: Form, shape: tuple[Form, ...], point: Point) -> Array:
+    def _value(self, form: Form, shape: tuple[Form, ...], number: int) -> Array:
+        point = self.point(number)
+        sizes = sizes_of(point)
+        values = self._values.setdefault(number, dict(point.values))
+        for name, (variables, inside) in self._locals.items():
+            if name not in values:
+                values[name] = value_of(inside, variables, values, sizes)
         axes = [place(i, extent) for i, extent in enumerate(shape)]
-        sizes = {symbol.name: size for symbol, size in point.sizes.items()}
-        return value_of(form, axes, point.values, sizes)
+        return value_of(form, axes, values, sizes)
 
     def _shapes(self, tensor: str, found: tuple[Form, ...], wanted: tuple[Form, ...]) -> Unequal:
         point = self.point(0)
-        sizes = {symbol.name: size for symbol, size in point.sizes.items()}
+        sizes = sizes_of(point)
         sides = [
             tuple(int(value_of(extent, [], {}, sizes)) for extent in shape)
             for shape in (found, wanted)
