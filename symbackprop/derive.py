@@ -105,28 +105,13 @@ class Sweep:
 
 
 def adjoint_name(network: Network, name: str) -> str:
-    """`delta3` for what layer 3 adds up (z3, or yhat where it has no activation), else `dh2`."""
-    layer = network.by_name[name].layer
-    if layer is not None and network.resolve(f"z{layer}") == name:
-        return f"delta{layer}"
-    return f"d{name}"
+    """`delta3` for what layer 3 adds up (z3, or yhat without activation), else `dh2`."""
+    return network.adjoint_name(name)
 
 
 def with_adjoints(network: Network) -> Network:
     """The network with a tensor beside each one that has an adjoint, of the same shape."""
-    adjoints = tuple(
-        Tensor(adjoint_name(network, t.name), t.indices, "adjoint", (), t.letter, t.layer)
-        for t in network.tensors
-        if t.kind not in ("label", "loss")
-    )
-    return Network(
-        network.name,
-        (*network.tensors, *adjoints),
-        network.equations,
-        network.loss,
-        network.aliases,
-        network.functions,
-    )
+    return network.with_adjoints
 
 
 # --------------------------------------------------------------------------------------------
@@ -154,9 +139,9 @@ def jacobian(network: Network, of: str, wrt: str) -> Derivation:
     """
     root, leaf = network.tensor(of), network.tensor(wrt)
     above = leads_to(network, root.name)
-    between = {name for name in above if leaf.name in leads_to(network, name)}
+    between = above & _follows_from(network, leaf.name)
     computed = [name for name in sorted(between) if name in network.equation_of]
-    if any(_in_a_circle(network, name) for name in computed):
+    if network.is_recurrent and any(_in_a_circle(network, name) for name in computed):
         raise UnsupportedError(
             f"{of} depends on {wrt} through a recurrence: its Jacobian is a product over steps, "
             "which has no closed form here; ask for the adjoints instead"
@@ -220,6 +205,17 @@ def leads_to(network: Network, goal: str) -> frozenset[str]:
         new = reads(equation) - found if equation is not None else frozenset()
         found |= new
         waiting.extend(new)
+    return frozenset(found)
+
+
+def _follows_from(network: Network, start: str) -> frozenset[str]:
+    """Tensors that depend on `start` through any path, and `start` itself."""
+    found = {start}
+    waiting = [start]
+    while waiting:
+        new = {equation.target for equation in network.readers[waiting.pop()]} - found
+        found |= new
+        waiting.extend(sorted(new))
     return frozenset(found)
 
 

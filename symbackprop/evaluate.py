@@ -23,7 +23,7 @@ import numpy.typing as npt
 from sympy import Expr, Piecewise, Symbol, exp, log, tanh
 from sympy.core.relational import Relational
 
-from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor, reads
+from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
 from symbackprop.scalars import H, ScalarFunction, Z
 from symbackprop.terms import (
     Applied,
@@ -337,32 +337,34 @@ def jacobian(point: Point, of: str, wrt: str, total: bool) -> Array:
 
 
 def _moved(point: Point, of: str, wrt: str, moved: Array, total: bool) -> Array:
-    """`of` when something is added to `wrt`, for many versions at once; in a recurrence the later entries of `wrt` follow."""
+    """`of` when something is added to `wrt`, for many versions at once; in a recurrence the later
+    entries of `wrt` follow."""
     if not total:
         if of == wrt:
             return moved
         return _assigned(point.network.equation_of[of], point.with_values({wrt: moved}))
+    if point.network.is_recurrent:
+        return _moved_in_circles(point, of, wrt, moved)
+    values, changed = dict(point.values), {wrt}
+    values[wrt] = moved
+    for equation in point.network.equations:
+        if of in changed:
+            break
+        if equation.reads & changed:
+            values[equation.target] = _assigned(equation, replace(point, values=values))
+            changed.add(equation.target)
+    return values[of]
+
+
+def _moved_in_circles(point: Point, of: str, wrt: str, moved: Array) -> Array:
     added = moved - point.values[wrt]
     current = point.with_values({wrt: moved})
     for _ in range(_rounds(point)):
-        for equation in _from(point.network, wrt):
+        for equation in point.network.equations:
             value = _assigned(equation, current)
             value = value + added if equation.target == wrt else value
             current = current.with_values({equation.target: value})
     return current.values[of]
-
-
-def _from(network: Network, name: str) -> tuple[Equation, ...]:
-    """The equations that may change with a tensor: in a recurrence all of them."""
-    targets = [equation.target for equation in network.equations]
-    circular = any(
-        read in targets[place:]
-        for place, equation in enumerate(network.equations)
-        for read in sorted(reads(equation))
-    )
-    if circular or name not in targets:
-        return network.equations
-    return network.equations[targets.index(name) + 1 :]
 
 
 def generic_sizes(network: Network) -> dict[Symbol, int]:

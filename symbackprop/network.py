@@ -9,7 +9,7 @@ index, which is a recurrence).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -95,6 +95,16 @@ class Equation:
     def entry(self) -> Element:
         return Element(self.target, *self.indices)
 
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Names of the tensors on the right side (labels inside a delta too)."""
+        return frozenset(element.tensor for element in _all_elements(self.rhs))
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it runs over layers or time steps, and so may read what comes later."""
+        return any(index.axis.role in ("layer", "time") for index in self.indices)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -151,6 +161,27 @@ class Network:
                     found.setdefault(key, []).append(equation)
         return found
 
+    @cached_property
+    def is_recurrent(self) -> bool:
+        return any(equation.is_recurrent for equation in self.equations)
+
+    def adjoint_name(self, name: str) -> str:
+        """`delta3` for what layer 3 adds up (z3, or yhat without activation), else `dh2`."""
+        layer = self.by_name[name].layer
+        if layer is not None and self.resolve(f"z{layer}") == name:
+            return f"delta{layer}"
+        return f"d{name}"
+
+    @cached_property
+    def with_adjoints(self) -> Network:
+        """The network with a tensor beside each one that has an adjoint, of the same shape."""
+        adjoints = tuple(
+            Tensor(self.adjoint_name(t.name), t.indices, "adjoint", (), t.letter, t.layer)
+            for t in self.tensors
+            if t.kind not in ("label", "loss", "adjoint")
+        )
+        return replace(self, tensors=(*self.tensors, *adjoints))
+
     def resolve(self, name: str) -> str:
         """The tensor's own name, for a name or an alias."""
         return self.aliases.get(name, name)
@@ -169,7 +200,7 @@ def tensors_in(factor: Expr) -> frozenset[str]:
 
 def reads(equation: Equation) -> frozenset[str]:
     """Names of the tensors that an equation reads as values (labels inside a delta too)."""
-    return frozenset(element.tensor for element in _all_elements(equation.rhs))
+    return equation.reads
 
 
 def _all_elements(rhs: Expression) -> Iterator[Element]:

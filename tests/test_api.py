@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,6 @@ def test_importing_the_package_reads_neither_sympy_nor_numpy() -> None:
 
 
 def test_functions_are_not_hidden_by_the_modules_of_their_name() -> None:
-    import symbackprop.derive
-    import symbackprop.render
     from symbackprop.derive import sweep
 
     assert callable(sbp.derive)
@@ -223,7 +222,7 @@ def test_steps_lead_from_the_goal_to_the_result(four: sbp.Derivation) -> None:
         "chain rule", "differentiate each equation", "contract the deltas",
     ]  # fmt: skip
     assert str(steps[0].before) == r"\frac{\partial H}{\partial w_{ki}^{3}}"
-    assert all(a.after == b.before for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a.after == b.before for a, b in pairwise(steps))
     assert steps[-1].after.latex == r"\sum_{n=1}^{N} h_{nk}^{2} \delta_{ni}^{3}"
     assert steps[-1].after.index == four.gradients["W3"].index
     assert "z3" in steps[0].reason

@@ -5,17 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from sympy import Symbol
 
+from symbackprop.concrete import explicit
 from symbackprop.crosscheck import (
     Case,
     Check,
     Replayer,
     Report,
     Row,
+    _chained,
+    _close_exactly,
+    _composed,
     backward_network,
     check,
     close,
@@ -350,7 +355,7 @@ def test_the_explicit_network_has_unequal_sizes_none_of_them_one() -> None:
         sizes = list(small_sizes(swept(name).network).values())
         assert 1 not in sizes
         assert sizes[0] not in sizes[1:]
-        assert all(a != b for a, b in zip(sizes[1:], sizes[2:], strict=False))
+        assert all(a != b for a, b in pairwise(sizes[1:]))
 
 
 def test_sizes_beyond_the_laptop_are_replaced_by_generic_ones() -> None:
@@ -366,6 +371,24 @@ def test_symbolic_sizes_are_checked_at_generic_ones() -> None:
     report = check(sweep(built.network), symbolic, built.sizes)
     assert report.ok
     assert "at N = 3, d = 2, k = 5" in str(report)
+
+
+def test_a_long_network_is_differentiated_equation_by_equation_with_the_same_result() -> None:
+    built = build(MIXED)
+    case = Case(sweep(built.network), MIXED, built.sizes)
+    plain = explicit(built.network, small_sizes(built.network))
+    values = plain.values(1)
+    whole, chained = _composed(case, plain, values), _chained(plain, values)
+    assert all(_close_exactly(chained[name], whole[name]) for name in case.quantities)
+
+
+def test_the_cost_of_a_check_does_not_explode_with_depth() -> None:
+    layers = tuple(Layer(2 + number % 3, "tanh") for number in range(12))
+    deep = Architecture("deep", 3, layers, "squared_error")
+    built = build(deep)
+    report = check(sweep(built.network), deep, built.sizes)
+    assert report.ok
+    assert "differentiated equation by equation" in str(report)
 
 
 # --- hand-written networks ---------------------------------------------------------------------

@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Integer, Rational, S
 
@@ -282,10 +282,24 @@ def test_canonical_form_keeps_the_value_exactly(seed: int, pool: Pool) -> None:
     assert np.array_equal(before, after)
 
 
+def has_uneven_delta(whole: Expression) -> bool:
+    """A delta between places that are no two indices of one range."""
+    deltas = {d for t in whole.terms for f in t.factors for d in f.atoms(Delta)}
+    return any(
+        not all(isinstance(side, Index) for side in delta.args)
+        or not delta.args[0].axis.same_range(delta.args[1].axis)
+        for delta in deltas
+        if not any(isinstance(side, Element) for side in delta.args)
+    )
+
+
 @given(SEEDS, POOLS)
 @RANDOM
 def test_canonical_form_ignores_names_and_order(seed: int, pool: Pool) -> None:
+    """Except that a delta of two ranges may be solved for either index; equality then goes on
+    to its next stage."""
     sample, source = random_sample(seed, 3, pool), random.Random(seed)
+    assume(not has_uneven_delta(sample.whole))
     other = [renamed(piece, source) for piece in sample.whole.terms]
     shuffled = expression(*source.sample(other, len(other)))
     assert canonical(shuffled) == canonical(sample.whole)

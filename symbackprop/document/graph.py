@@ -175,7 +175,8 @@ def _page(desk: Desk, operations: OperationGraph) -> _Page:
         Tensor(operation.name, (), "intermediate", letter=letter)
         for operation, letter in zip(operations.operations, letters, strict=True)
     )
-    goal = Tensor(GOAL, (), "intermediate", letter="L")
+    is_output = not operations.leaves("label") and len(desk.places("yhat")) == 1
+    goal = Tensor(GOAL, (), "intermediate", letter="yhat" if is_output else "L")
     equations = tuple(
         Equation(operation.name, (), single(operation.expression))
         for operation in operations.operations
@@ -823,6 +824,8 @@ def _batch(page: _Page, desk: Desk) -> _Batch:
     alone = page.original.network.equation_of[page.original.network.loss].rhs
     scale = loss.terms[0].coefficient / alone.terms[0].coefficient
     sample = next(i for i in loss.terms[0].bound if i.axis.role == "sample")
+    if scale not in (1, 1 / sample.axis.extent):
+        raise UncheckedEquation("the cost is neither the sum nor the mean of losses of one sample")
     summands = Expression(
         tuple(
             Term(

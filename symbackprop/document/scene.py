@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Symbol
 
-from symbackprop.derive import with_adjoints
 from symbackprop.evaluate import Point, jacobian, random_point
 from symbackprop.network import Network
 
 Array = npt.NDArray[Any]
+DEEP = 20
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,27 @@ def scene_of(network: Network, sizes: Mapping[Symbol, int], seed: int) -> Scene:
 
 def with_derivatives(network: Network, point: Point) -> Scene:
     """The point, and beside every tensor the derivative of the loss by it."""
-    extended = with_adjoints(network)
-    taken = {
-        adjoint.name: jacobian(point, network.loss, _owner(adjoint.name, network), total=True)
-        for adjoint in extended.of_kind("adjoint")
-    }
-    full = Point(extended, {**point.values, **taken}, point.sizes, point.arithmetic)
-    known = {
-        (network.loss, _owner(name, network)): np.asarray(array) for name, array in taken.items()
-    }
-    return Scene(extended, full, known)
+    extended = network.with_adjoints
+    names = [t.name for t in network.tensors if t.kind not in ("label", "loss")]
+    if len(network.equations) > DEEP:
+        taken = _accumulated(network, point)
+    else:
+        taken = {name: jacobian(point, network.loss, name, total=True) for name in names}
+    named = {network.adjoint_name(name): taken[name] for name in names}
+    full = Point(extended, {**point.values, **named}, point.sizes, point.arithmetic)
+    return Scene(extended, full, {(network.loss, name): taken[name] for name in names})
 
 
-def _owner(adjoint: str, network: Network) -> str:
-    from symbackprop.derive import adjoint_name
-
-    return next(
-        tensor.name
-        for tensor in network.tensors
-        if tensor.kind not in ("label", "loss") and adjoint_name(network, tensor.name) == adjoint
-    )
+def _accumulated(network: Network, point: Point) -> dict[str, Array]:
+    """The same for a deep network, where a complex step of the whole network for every tensor
+    would cost the square of the depth: the chain rule on numbers, with a complex step of one
+    equation at a time."""
+    taken = {t.name: np.zeros(np.shape(point.values[t.name])) for t in network.tensors}
+    taken[network.loss] = np.ones(())
+    for equation in reversed(network.equations):
+        above = taken[equation.target]
+        for name in sorted(equation.reads):
+            if network.by_name[name].kind != "label":
+                local = jacobian(point, equation.target, name, total=False)
+                taken[name] = taken[name] + np.tensordot(above, local, axes=above.ndim)
+    return taken
