@@ -17,11 +17,14 @@ from symbackprop.document.descent import descent
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import show
 from symbackprop.document.forward import forward
+from symbackprop.document.graph import graph
 from symbackprop.document.losses import losses
 from symbackprop.document.needs import activation, needs
 from symbackprop.document.numbers import Worked, desk_at, forward_values, worked_point
+from symbackprop.document.operators import operations_of
 from symbackprop.document.overview import overview
 from symbackprop.document.pattern import pattern
+from symbackprop.document.primer import primer
 from symbackprop.document.proofs import proven
 from symbackprop.document.samples import samples
 from symbackprop.document.scene import scene_of
@@ -32,6 +35,7 @@ from symbackprop.layers.multilayer import SAMPLES, Built, build
 from symbackprop.notation import Notation
 
 WRITTEN_OUT = 5
+FOLLOWED = 16
 
 
 def document_of(
@@ -61,13 +65,30 @@ def _derivation(
     one: Desk, many: Desk, architecture: Architecture, notation: Notation
 ) -> Iterator[Block]:
     """From the loss to every parameter: one sample, a batch, any layer."""
-    yield from backward(one)
+    if is_small(one):
+        yield from primer()
+        yield from graph(one, many)
+    if not is_scalar(one):
+        yield from backward(one)
     if len(architecture.layers) > 1:
         yield from pattern(one, notation)
     yield from batch(one, many)
     yield from needs(many)
     yield from activation(many)
     yield from losses(many, architecture)
+
+
+def is_small(desk: Desk) -> bool:
+    """Whether every operation can be followed one by one, for a reader who starts here."""
+    operations = operations_of(desk)
+    return operations is not None and len(operations.operations) <= FOLLOWED
+
+
+def is_scalar(desk: Desk) -> bool:
+    """Whether every quantity is one number, so that there is no matrix to speak of."""
+    return bool(desk.own) and all(
+        scene_value.size == 1 for scene_value in desk.own[0].values.values()
+    )
 
 
 def _numbers(many: Desk, worked: Worked | None) -> Iterator[Block]:

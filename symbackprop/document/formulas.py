@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from sympy import sympify
 
+from symbackprop import reference
 from symbackprop.depth import Statement
 from symbackprop.document.plain import (
     Lesson,
@@ -32,7 +33,6 @@ from symbackprop.document.plain import (
     signed_parts,
 )
 from symbackprop.document.scene import Scene
-from symbackprop import reference
 from symbackprop.evaluate import evaluate, explicit_value
 from symbackprop.latex import Typesetting
 from symbackprop.matrixform import matrix_form
@@ -161,7 +161,18 @@ class Plain:
 
 
 Formula = (
-    Of | Name | Derivative | Operator | Grid | Product | Total | Number | Cases | Stated | Scalar | Plain
+    Of
+    | Name
+    | Derivative
+    | Operator
+    | Grid
+    | Product
+    | Total
+    | Number
+    | Cases
+    | Stated
+    | Scalar
+    | Plain
 )
 
 
@@ -214,7 +225,10 @@ def value(formula: Formula, scene: Scene) -> Array:
             return _operated(formula, scene)
         case Grid():
             return np.array(
-                [[np.asarray(value(cell, scene)).reshape(()) for cell in row] for row in formula.rows]
+                [
+                    [np.asarray(value(cell, scene)).reshape(()) for cell in row]
+                    for row in formula.rows
+                ]
             )
         case Product():
             return _multiplied([value(part, scene) for part in formula.parts], formula.entrywise)
@@ -258,7 +272,9 @@ def _operated(formula: Operator, scene: Scene) -> Array:
     moved = np.asarray(scene.values[formula.entry.tensor], dtype=complex)
     moved = moved.copy()
     moved[places] += 1j * step
-    return np.asarray(value(formula.inner, scene.with_value(formula.entry.tensor, moved)).imag / step)
+    return np.asarray(
+        value(formula.inner, scene.with_value(formula.entry.tensor, moved)).imag / step
+    )
 
 
 def _multiplied(parts: list[Array], entrywise: bool) -> Array:
@@ -427,7 +443,6 @@ class _Shower:
             f"{different} & \\text{{if }} {first} \\ne {second}\n"
             "\\end{cases}"
         )
-
 
     def _plain(self, formula: Plain) -> str:
         if not formula.stacked or not isinstance(formula.tree, Sum):

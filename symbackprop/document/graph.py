@@ -279,12 +279,12 @@ def _weight_indices(page: _Page) -> Iterator[Block]:
         return
     source, target = (int(place) + 1 for place in weight.indices)
     layer = page.desk.tensor(weight.tensor).layer or 1
-    before = "the input" if layer == 1 else f"layer {layer - 1}"
+    before = f"entry {source} of the input" if layer == 1 else f"unit {source} of layer {layer - 1}"
     yield Paragraph(
         (
             "The numbers at a weight say what it connects: ",
             page.maths(weight),
-            f" leads from entry {source} of {before} to unit {target} of layer {layer}.",
+            f" leads from {before} to unit {target} of layer {layer}.",
         )
     )
 
