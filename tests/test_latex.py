@@ -221,7 +221,7 @@ SMALL = Typesetting(perceptron(("tanh", "softmax")))
         (2 * size("N"), "2 N"),
         (size("N") + 1, "N + 1"),
         (size("d2"), "d_{2}"),
-        (Index("k1", k.axis) - 1, "k' - 1"),
+        (Index("k1", k.axis) - 1, "r - 1"),
         (2 * k + j - 3, "2 k + j - 3"),
     ],
 )

@@ -50,7 +50,7 @@ def document_of(
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(built, notation, architecture.samples)
     proof = proven(many.sweep, many.setting.sizes)
-    blocks = [*overview(many, proof.checks), *forward(one, many)]
+    blocks = [*overview(many, proof.checks, is_small(one)), *forward(one, many)]
     if detail == "full":
         blocks += _derivation(one, many, architecture, notation)
         blocks += _numbers(many, worked_point(architecture, values or {}, built))

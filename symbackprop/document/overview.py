@@ -20,9 +20,19 @@ WORDS = {
 }
 
 
-def overview(many: Desk, proofs: Mapping[str, Check]) -> Iterator[Block]:
-    """The table of results for a batch. `proofs` says of each line of code what was shown."""
+def overview(many: Desk, proofs: Mapping[str, Check], primed: bool) -> Iterator[Block]:
+    """The table of results for a batch. `proofs` says of each line of code what was shown;
+    `primed` tells that the document explains derivatives from the start."""
     yield Heading(2, ("Results first",))
+    if primed:
+        yield Paragraph(
+            (
+                "This table collects what the document derives; nobody needs to understand it yet."
+                " Whoever is new to derivatives or to networks reads the next section for the"
+                " letters, then starts with the section on calculus, where everything is explained"
+                " from the beginning.",
+            )
+        )
     yield Paragraph(
         (
             "For a batch, with one error term for each layer, every gradient is one product or one"
