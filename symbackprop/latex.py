@@ -12,7 +12,7 @@ network with one layer, which needs no layer marks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sympy import Expr, Integer, Piecewise, Symbol, exp, fraction, log, tanh
@@ -120,7 +120,8 @@ class Typesetting:
         return record.name.removeprefix("d")
 
     def _split(self, record: Tensor, element: Element) -> tuple[list[Expr], list[Expr]]:
-        labels, places = [], []
+        labels: list[Expr] = []
+        places: list[Expr] = []
         for axis, written in zip(record.axes, element.indices, strict=True):
             counted = written + 1 if written.is_Integer and axis.start == 0 else written
             (labels if axis.role == "layer" else places).append(counted)
@@ -139,7 +140,7 @@ class Typesetting:
     def _layer_mark(self, record: Tensor, labels: Sequence[Expr]) -> str | None:
         if labels:
             return self.notation.mark(",".join(self.scalar(label) for label in labels))
-        if record.layer is None or record.letter in ("yhat",) and not self._is_delta(record):
+        if record.layer is None or (record.letter in ("yhat",) and not self._is_delta(record)):
             return None
         if self.depth <= 1:
             return None
@@ -206,7 +207,11 @@ class Typesetting:
 
     def size_text(self, extent: Expr) -> str:
         """A size in words: the number where it is known, else its letter."""
-        return str(extent.subs(self.sizes)) if extent != Symbol("N", integer=True, positive=True) else self.notation.symbol("N")
+        return (
+            str(extent.subs(self.sizes))
+            if extent != Symbol("N", integer=True, positive=True)
+            else self.notation.symbol("N")
+        )
 
     def _fraction(self, expr: Expr) -> str:
         expr = expr.subs(self.sizes) if self.sizes else expr
@@ -218,7 +223,11 @@ class Typesetting:
     def _product(self, expr: Expr) -> str:
         if expr.is_Mul:
             parts = [self.scalar(part) for part in sorted(expr.args, key=_size_order)]
-            return r" \cdot ".join(parts) if any(p[0].isdigit() for p in parts[1:]) else " ".join(parts)
+            return (
+                r" \cdot ".join(parts)
+                if any(p[0].isdigit() for p in parts[1:])
+                else " ".join(parts)
+            )
         if expr.is_Pow and expr.exp.is_Integer and expr.exp > 0:
             return f"{self.scalar(expr.base)}^{{{expr.exp}}}"
         if expr.is_Pow:
@@ -227,7 +236,9 @@ class Typesetting:
 
     def _indices(self, places: Sequence[Expr]) -> str:
         written = [self.scalar(place) for place in places]
-        return ("" if all(len(w.rstrip("'")) == 1 and w[0].isalpha() for w in written) else ",").join(written)
+        return (
+            "" if all(len(w.rstrip("'")) == 1 and w[0].isalpha() for w in written) else ","
+        ).join(written)
 
     # Index form ------------------------------------------------------------------------------
 
@@ -312,12 +323,16 @@ class Typesetting:
                     self.pointwise(factor.argument)
                 )
             case Delta():
-                left, right = sorted(factor.args, key=lambda side: (isinstance(side, Element), text(side)))
+                left, right = sorted(
+                    factor.args, key=lambda side: (isinstance(side, Element), text(side))
+                )
                 return rf"\mathbf{{1}}_{{\lbrace {self.scalar(left)}={self.scalar(right)}\rbrace}}"
             case Guard():
                 argument, start, extent = factor.args
                 low, high = self.scalar(start), self.scalar(start + extent - 1)
-                return rf"\mathbf{{1}}_{{\lbrace {low} \le {self.scalar(argument)} \le {high}\rbrace}}"
+                return (
+                    rf"\mathbf{{1}}_{{\lbrace {low} \le {self.scalar(argument)} \le {high}\rbrace}}"
+                )
             case Partial():
                 shown = self.partial(self.factor(factor.args[0]), self.factor(factor.args[1]))
                 held = self._held(factor)
@@ -351,7 +366,9 @@ class Typesetting:
         """A scalar expression in elements, as it stands inside parentheses."""
         if expr.is_Add:
             parts = sorted(expr.args, key=lambda p: (p.could_extract_minus_sign(), text(p)))
-            return _signed([(p.could_extract_minus_sign(), self.pointwise(_positive(p))) for p in parts])
+            return _signed(
+                [(p.could_extract_minus_sign(), self.pointwise(_positive(p))) for p in parts]
+            )
         if expr.is_Mul:
             number, rest = expr.as_coeff_Mul()
             body = self._factors(rest.args if rest.is_Mul else (rest,), alone=False)
@@ -387,7 +404,9 @@ class Typesetting:
             return rf"\frac{{{self.explicit(above)}}}{{{self.explicit(below)}}}"
         if expr.is_Mul:
             sign = "-" if expr.could_extract_minus_sign() else ""
-            return sign + " ".join(self.explicit(part) for part in _positive(expr).as_ordered_factors())
+            return sign + " ".join(
+                self.explicit(part) for part in _positive(expr).as_ordered_factors()
+            )
         if expr.is_Pow:
             return rf"\left({self.explicit(expr.base)}\right)^{{{expr.exp}}}"
         return str(expr)
@@ -517,10 +536,10 @@ def _positive(expr: Expr) -> Expr:
     return -expr if expr.could_extract_minus_sign() else expr
 
 
-def _signed(parts: Sequence[tuple[bool, str]] | object) -> str:
+def _signed(parts: Iterable[tuple[bool, str]]) -> str:
     """Join signed addends: a - b + c."""
     result = ""
-    for negative, shown in parts:  # type: ignore[attr-defined]
+    for negative, shown in parts:
         if not result:
             result = f"-{shown}" if negative else shown
         else:
@@ -562,5 +581,3 @@ def _upper(letter: str) -> str:
         return letter.upper()
     match = re.fullmatch(r"(\\[a-z]+\{)([a-z])(\})", letter)
     return letter if match is None else match.group(1) + match.group(2).upper() + match.group(3)
-
-

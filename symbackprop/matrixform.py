@@ -307,7 +307,8 @@ class _Reader:
 
     def element(self, element: Element, row: Index | None, col: Index | None) -> Node | None:
         tensor = self.network.by_name[element.tensor]
-        labels, places = [], []
+        labels: list[Expr] = []
+        places: list[Expr] = []
         for axis, written in zip(tensor.axes, element.indices, strict=True):
             (labels if axis.role == "layer" else places).append(written)
         if any(not isinstance(place, Index) for place in places):
@@ -342,7 +343,9 @@ def tensor_is_column(index: Index) -> bool:
 
 def _reading_order(factor: Expr) -> list[Index]:
     if isinstance(factor, Element):
-        return [index for written in factor.indices for index in sorted(indices_in(written), key=text)]
+        return [
+            index for written in factor.indices for index in sorted(indices_in(written), key=text)
+        ]
     if isinstance(factor, Delta):
         return sorted(indices_in(factor), key=text)
     found: list[Index] = []
@@ -378,9 +381,7 @@ class _Graph:
     numbers: list[Node]
 
     @classmethod
-    def of(
-        cls, term: Term, reader: _Reader, row: Index | None, col: Index | None
-    ) -> _Graph | None:
+    def of(cls, term: Term, reader: _Reader, row: Index | None, col: Index | None) -> _Graph | None:
         graph = cls(row, col, [], [], [])
         for factor in term.factors:
             node = reader.factor(factor)
@@ -454,18 +455,14 @@ class _Graph:
         number = hadamard(self.numbers)
         return _spread(number, row, col) if body is None else _times_number(number, body)
 
-    def _on_diagonal(
-        self, unit: Node, matrices: list[Node], vectors: list[Node]
-    ) -> Node | None:
+    def _on_diagonal(self, unit: Node, matrices: list[Node], vectors: list[Node]) -> Node | None:
         if matrices or self.numbers:
             return None
         if not vectors:
             return Identity(self.row, self.col)
         return Diag(self.row, self.col, hadamard([_relabelled(v, self.col) for v in vectors]))
 
-    def _body(
-        self, matrices: list[Node], on_row: list[Node], on_col: list[Node]
-    ) -> Node | None:
+    def _body(self, matrices: list[Node], on_row: list[Node], on_col: list[Node]) -> Node | None:
         row, col = self.row, self.col
         if row is None or col is None:
             lone = on_row + on_col

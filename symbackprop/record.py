@@ -94,9 +94,8 @@ def _once(adjoints: Mapping[str, Gradient]) -> list[Gradient]:
 def _jacobians(derivation: Derivation) -> list[Gradient]:
     """Each computed tensor by each tensor that its equation reads, sums of a softmax apart."""
     network = derivation.network
-    kinds = ("intermediate",)
     found = []
-    for tensor in network.of_kind(*kinds):
+    for tensor in network.of_kind("intermediate"):
         for other in network.of_kind("input", "parameter", "intermediate"):
             if _reads_directly(derivation, tensor.name, other.name):
                 try:

@@ -227,7 +227,9 @@ def _width(latex: str) -> int:
     line counts."""
     outside = latex
     total = 0
-    for grid in re.findall(r"\\begin\{(?:bmatrix|cases)\}.*?\\end\{(?:bmatrix|cases)\}", latex, re.S):
+    for grid in re.findall(
+        r"\\begin\{(?:bmatrix|cases)\}.*?\\end\{(?:bmatrix|cases)\}", latex, re.S
+    ):
         outside = outside.replace(grid, "", 1)
         inner = re.sub(r"\\(begin|end)\{[a-z]+\}", "", grid)
         total += 2 + max(_line_width(line) + 2 * line.count("&") for line in inner.split(r"\\"))

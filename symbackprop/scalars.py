@@ -101,6 +101,5 @@ SOFTPLUS = ScalarFunction(
 )
 
 FUNCTIONS: Mapping[str, ScalarFunction] = {
-    function.name: function
-    for function in (EXP, LOG, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTPLUS)
+    function.name: function for function in (EXP, LOG, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTPLUS)
 }

@@ -6,6 +6,7 @@ a change of the machine's speed hits all of them. Tests never time; this does.
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import subprocess
@@ -41,7 +42,9 @@ def timed(action: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def interleaved(actions: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+def interleaved(
+    actions: Mapping[str, Callable[[], object]], rounds: int = ROUNDS
+) -> dict[str, float]:
     """Median CPU seconds of each action; one warm-up, then all in turn in every round."""
     for action in actions.values():
         action()
@@ -109,7 +112,7 @@ def _entry_by_entry(widths: tuple[int, ...], samples: int) -> list[sympy.Expr]:
     """The network as one scalar expression of symbols, and its derivative by each parameter."""
     parameters: list[sympy.Symbol] = []
     x = sympy.Matrix(samples, widths[0], lambda n, i: sympy.Symbol(f"x{n}_{i}"))
-    for layer, (wide, units) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (wide, units) in enumerate(itertools.pairwise(widths)):
         weight = sympy.Matrix(wide, units, lambda i, j, l=layer: sympy.Symbol(f"W{l}_{i}_{j}"))
         bias = sympy.Matrix(1, units, lambda _, j, l=layer: sympy.Symbol(f"b{l}_{j}"))
         parameters += [*weight, *bias]
@@ -128,7 +131,7 @@ def emitted_code() -> None:
     function = compile_source(emit(sweep(build(architecture).network)))
     source = np.random.default_rng(0)
     params = {}
-    for layer, (wide, units) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for layer, (wide, units) in enumerate(itertools.pairwise(sizes), start=1):
         params[f"W{layer}"] = source.normal(size=(wide, units)) / np.sqrt(wide)
         params[f"b{layer}"] = source.normal(size=units)
     x = source.normal(size=(64, 256))

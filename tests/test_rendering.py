@@ -36,7 +36,11 @@ OTHERS = {
         "mean_elements",
     ),
     "integer-labels": Architecture(
-        "integer-labels", 2, (Layer(3, "tanh"), Layer(4, "softmax")), "cross_entropy", labels="integer"
+        "integer-labels",
+        2,
+        (Layer(3, "tanh"), Layer(4, "softmax")),
+        "cross_entropy",
+        labels="integer",
     ),
     "any-labels": Architecture(
         "any-labels", 2, (Layer(3, "softmax"),), "cross_entropy", "sum", labels="any"
@@ -97,9 +101,7 @@ def formulas(markdown: str) -> list[Formula]:
 
 @pytest.fixture(scope="module")
 def all_formulas() -> list[Formula]:
-    found = {
-        formula for case in CASES for formula in formulas(render(document(*case), "md"))
-    }
+    found = {formula for case in CASES for formula in formulas(render(document(*case), "md"))}
     return sorted(found)
 
 
@@ -116,9 +118,7 @@ def test_mathjax_parses_every_formula(all_formulas: list[Formula]) -> None:
 
 
 @pytest.mark.parametrize(("name", "notation"), CASES)
-def test_latex_compiles_without_overfull_formulas(
-    name: str, notation: str, tmp_path: Path
-) -> None:
+def test_latex_compiles_without_overfull_formulas(name: str, notation: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.tex"
     path.write_text(render(document(name, notation), "tex"), encoding="utf-8")
     assert latex_errors(path) == []

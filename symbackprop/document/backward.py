@@ -323,7 +323,9 @@ def _dot(left: tuple[Formula, ...], right: tuple[Formula, ...]) -> Expression:
 
 def _labels_are_one_hot(desk: Desk) -> bool:
     label = desk.network.by_name.get("y")
-    return bool(desk.own and label is not None and any(isinstance(f, SumsToOne) for f in label.facts))
+    return bool(
+        desk.own and label is not None and any(isinstance(f, SumsToOne) for f in label.facts)
+    )
 
 
 def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -483,9 +485,13 @@ def _not_updated(desk: Desk, layer: LayerNames) -> Line:
 
 def _one_column(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     """The first entries of the Jacobian, each by differentiating the written-out sum."""
-    yield Paragraph(("Take the entries one by one. Each is the derivative of one written-out sum:",))
+    yield Paragraph(
+        ("Take the entries one by one. Each is the derivative of one written-out sum:",)
+    )
     totals, sources = desk.places(layer.total), desk.places(layer.source)
-    pairs = [(totals[0], place) for place in sources] + [(place, sources[0]) for place in totals[1:2]]
+    pairs = [(totals[0], place) for place in sources] + [
+        (place, sources[0]) for place in totals[1:2]
+    ]
     derivation = desk.jacobian(layer.total, layer.source)
     for (k,), (j,) in pairs:
         yield desk.display(
@@ -544,7 +550,11 @@ def _weight_columns(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     for place in _diagonal_walk(desk.places(layer.weight)):
         weight = Element(layer.weight, *place)
         yield desk.display(
-            Grid(tuple((slope(Element(layer.total, k), weight),) for (k,) in desk.places(layer.total))),
+            Grid(
+                tuple(
+                    (slope(Element(layer.total, k), weight),) for (k,) in desk.places(layer.total)
+                )
+            ),
             Grid(
                 tuple(
                     (Operator(weight, _written_sum(desk, layer, k)),)
@@ -595,7 +605,9 @@ def _by_bias(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     first, second = derivation.indices
     yield Heading(4, ("The bias ", desk.name(layer.bias)))
     yield Paragraph(
-        ("Each entry of the bias is added to one sum, with factor 1. The Jacobian is the identity:",)
+        (
+            "Each entry of the bias is added to one sum, with factor 1. The Jacobian is the identity:",
+        )
     )
     yield desk.display(
         slope(Element(layer.total, first), Element(layer.bias, second)),
@@ -673,9 +685,7 @@ def _is_visible(desk: Desk, step: Step) -> bool:
 
 def _first_step(desk: Desk, derivation: Derivation) -> Display:
     step = derivation.steps[0]
-    return desk.display(
-        Of(step.before, derivation.indices), Of(step.after, derivation.indices)
-    )
+    return desk.display(Of(step.before, derivation.indices), Of(step.after, derivation.indices))
 
 
 def _index_form(desk: Desk, tensor: str) -> Display:

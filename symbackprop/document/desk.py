@@ -198,9 +198,7 @@ class Desk:
             )
         )
 
-    def at(
-        self, whole: Expression, indices: Sequence[Index], places: Sequence[int]
-    ) -> Expression:
+    def at(self, whole: Expression, indices: Sequence[Index], places: Sequence[int]) -> Expression:
         """The expression at whole-number indices, with sums written out."""
         replacement: dict[Index, Expr] = {
             index: Integer(place) for index, place in zip(indices, places, strict=True)

@@ -60,9 +60,7 @@ def output_itself(yhat: Expr, y: Expr) -> Expression:
 
 LOSSES: Mapping[str, Loss] = {
     "cross_entropy": Loss(cross_entropy, "Bishop 2006, eq. 4.108", needs="softmax", classes=True),
-    "binary_cross_entropy": Loss(
-        binary_cross_entropy, "Bishop 2006, eq. 4.90", needs="sigmoid"
-    ),
+    "binary_cross_entropy": Loss(binary_cross_entropy, "Bishop 2006, eq. 4.90", needs="sigmoid"),
     "squared_error": Loss(squared_error, "Bishop 2006, eq. 5.11"),
     "none": Loss(output_itself, "", labelled=False),
 }
