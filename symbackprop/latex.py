@@ -481,8 +481,8 @@ class _MatrixPrinter:
 
     def _matmul(self, node: MatMul) -> str:
         shown = [self._under(part, self._tight(part)) for part in node.parts]
-        if len(shown) == 3 and _is_ones(node.parts[1]) and _is_ones(node.parts[2]):
-            if isinstance(node.parts[0], Leaf):
+        match node.parts:
+            case (Leaf(), Ones(), Ones()):  # (Y 1) 1^T: a row sum, then repeated
                 return _parenthesised(" ".join(shown[:2])) + shown[2]
         return " ".join(shown)
 

@@ -379,8 +379,8 @@ def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:
                     " computed once and reused; without one, each formula would carry along all",
                     " the formulas before it. It sits at ",
                     desk.name(layer.total),
-                    ", the sum before the activation, because that is the place from which weights,",
-                    " bias and inputs of the layer are all one step away.",
+                    ", the sum before the activation, because from that place weights, bias and",
+                    " inputs of the layer are all one step away.",
                 )
             ),
         ),
@@ -606,7 +606,8 @@ def _by_bias(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     yield Heading(4, ("The bias ", desk.name(layer.bias)))
     yield Paragraph(
         (
-            "Each entry of the bias is added to one sum, with factor 1. The Jacobian is the identity:",
+            "Each entry of the bias is added to one sum, with factor 1. The Jacobian is the",
+            " identity matrix:",
         )
     )
     yield desk.display(
