@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Expr, Piecewise, Symbol, exp, simplify
+from sympy import Expr, Piecewise, Rational, S, Symbol, exp, simplify
 
 import symbackprop.layers
 from symbackprop import reference, scalars
@@ -55,7 +55,7 @@ def test_derivative_is_that_of_sympy(function: ScalarFunction) -> None:
 def test_kink_takes_the_left_branch(name: str) -> None:
     function = FUNCTIONS[name]
     assert function.kink == 0
-    assert function.value(Z, 1).subs(Z, 0) == {"relu": 0, "leaky_relu": 1 / 100}[name]
+    assert function.value(Z, 1).subs(Z, 0) == {"relu": S.Zero, "leaky_relu": Rational(1, 100)}[name]
     assert function.value(Z, 1).subs(Z, 2) == 1
     assert function.value(Z, 0).subs(Z, 2) == 2
 

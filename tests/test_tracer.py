@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from symbackprop.codegen.numpy_backend import emit
 from symbackprop.derive import Sweep, sweep
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
@@ -357,3 +358,13 @@ def test_a_gradient_that_is_not_returned_is_undecided() -> None:
     verdicts = proved(CLASSIFIER_NET, CLASSIFIER.replace('"W1": dW1, ', ""))
     assert isinstance(verdicts["W1"], Undecided)
     assert is_proved(verdicts["dW1"])
+
+
+def test_a_condition_that_equals_a_derivative_stays_a_condition() -> None:
+    """Without a loss, the error term of a last relu layer is the condition z > 0 itself."""
+    architecture = Architecture("clipped", 3, (Layer(1, "relu", bias=False),), "none", "sum")
+    built = build(architecture)
+    swept = sweep(built.network)
+    verdicts = prove_source(emit(swept), "loss_and_gradients", built.network, swept)
+    assert isinstance(verdicts["W1"], Equal)
+    assert verdicts["W1"].method == "proved"

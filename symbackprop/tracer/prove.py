@@ -197,6 +197,10 @@ class _Proof:
                 yield (shown(shape), form.key), name
 
     def recognised(self, array: SymbolicArray) -> SymbolicArray:
+        """The array under the name of the tensor it equals. A condition stays what it is, though
+        as 0 and 1 it may equal a derivative: `np.where` has to see it."""
+        if array.dtype == "bool":
+            return array
         name = self._recognised.get((shown(array.shape), array.form.key))
         if name is not None:
             return self._element(name, array.shape)
