@@ -35,6 +35,8 @@ from symbackprop.matrixform import (
     Sum,
     in_columns,
     letters_turned,
+    matmul,
+    scaled,
 )
 from symbackprop.network import Network, Tensor, reads
 from symbackprop.notation import Notation, scripted
@@ -101,7 +103,7 @@ class Typesetting:
         roles = [axis.role for axis in record.axes if axis.role != "layer"]
         features = [axis for axis in record.axes if axis.role == "feature"]
         if any(self.sizes.get(axis.extent) != 1 for axis in features):
-            return places
+            return [Integer(1) if self._is_single(place) else place for place in places]
         return [place for place, role in zip(places, roles, strict=True) if role != "feature"]
 
     @property
@@ -164,7 +166,14 @@ class Typesetting:
         if record.kind == "adjoint":
             plain = "sample" in roles and self.depth <= 1 and letter == r"\delta"
             return r"\Delta" if plain else letter
-        return _upper(letter) if "sample" in roles and len(roles) > 1 else letter
+        if "sample" not in roles or len(roles) < 2:
+            return letter
+        return letter if _upper(letter) in self._taken else _upper(letter)
+
+    @property
+    def _taken(self) -> set[str]:
+        """Symbols that the notation gives away: no capital may meet one of them."""
+        return set(dict(self.notation.symbols).values())
 
     def _entry_letter(self, record: Tensor) -> str:
         letter = self._letter(record)
@@ -425,7 +434,18 @@ class Typesetting:
         """
         if self.columns:
             node = letters_turned(node) if jacobian else in_columns(node)
-        return _MatrixPrinter(self, shapes).show(node)
+        return _MatrixPrinter(self, shapes).show(self._with_ones(node))
+
+    def _with_ones(self, node: Node) -> Node:
+        """A matrix that is the same number everywhere is that number times a matrix of ones."""
+        if not isinstance(node, Constant) or node.value == 0:
+            return node
+        before = [] if self._is_lone(node.row) else [Ones(node.row, None)]
+        after = [] if self._is_lone(node.col) else [Ones(None, node.col)]
+        return scaled(node.value, matmul([*before, *after])) if before or after else node
+
+    def _is_lone(self, index: Index | None) -> bool:
+        return index is None or self._is_single(index)
 
     def shape(self, node: Node) -> str:
         rows, cols = (self._extent(index) for index in (node.row, node.col))
@@ -480,6 +500,10 @@ class _MatrixPrinter:
                 raise AssertionError(f"no LaTeX for {type(node).__name__}")
 
     def _matmul(self, node: MatMul) -> str:
+        setting = self.typesetting
+        needed = [p for p in node.parts if not (_is_ones(p) and _is_scalar(p, setting))]
+        if len(needed) < len(node.parts):
+            return self.show(matmul(needed)) if needed else "1"
         shown = [self._under(part, self._tight(part)) for part in node.parts]
         match node.parts:
             case (Leaf(), Ones(), Ones()):  # (Y 1) 1^T: a row sum, then repeated
@@ -522,6 +546,10 @@ class _MatrixPrinter:
 
 def _is_ones(node: Node) -> bool:
     return isinstance(node, Ones)
+
+
+def _is_scalar(node: Node, setting: Typesetting) -> bool:
+    return all(setting._is_lone(index) for index in (node.row, node.col))
 
 
 def _is_below(factor: Expr) -> bool:

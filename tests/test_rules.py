@@ -50,7 +50,7 @@ from symbackprop.terms import (
     product,
     single,
 )
-from tests import networks
+from tests import faults, networks
 from tests.networks import CASES, Case
 from tests.random_terms import (
     CLASSES,
@@ -182,6 +182,21 @@ def test_elementary_functions_are_written_out_and_others_keep_their_prime() -> N
     assert factor_derivative(Applied("log", 0, 1 - z), z, FUNCTIONS) == -1 / (1 - z)
     assert factor_derivative((z - y) ** 2, z, FUNCTIONS) - 2 * (z - y) == 0
     assert factor_derivative(z, z, FUNCTIONS) == 1
+
+
+def test_terms_without_a_derivative_stay_as_they_are() -> None:
+    entry = Element("z", n1, k1)
+    mixed = expression(
+        product(2, (), (Element("v", n, k),)), product(1, (), (Partial(h, entry), h))
+    )
+    after = take_derivatives(mixed, ZOO)
+    assert after.terms[0] == mixed.terms[0]
+    assert (
+        after.terms[1:]
+        == expression(
+            product(1, (), (Applied("sigmoid", 1, z), Delta(n, n1), Delta(k, k1), h))
+        ).terms
+    )
 
 
 # --- guards -----------------------------------------------------------------------------------
@@ -334,6 +349,14 @@ def test_length_counts_letters() -> None:
     assert size(guarded(Applied("sigmoid", 1, z))) == 3
     assert size(Expression()) == 0
     assert size(guarded(Integer(1))) == 1
+
+
+def test_every_injected_fault_still_applies_and_stands_in_the_table() -> None:
+    document = faults.TABLE.read_text(encoding="utf-8")
+    for fault in faults.FAULTS:
+        assert faults.faulty_source(fault) != (faults.ROOT / fault.path).read_text("utf-8")
+        assert f"| {fault.what} | `test_" in document
+    assert len(faults.FAULTS) == document.count("| `test_")
 
 
 def test_point_of_these_tests_has_unequal_sizes_where_it_counts() -> None:

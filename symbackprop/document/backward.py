@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from sympy import Integer
 
 from symbackprop.derive import Derivation, Step
-from symbackprop.document.blocks import Aside, Block, Chain, Display, Heading, Line, Paragraph
+from symbackprop.document.blocks import (
+    Aside,
+    Block,
+    Chain,
+    Display,
+    Heading,
+    Line,
+    Paragraph,
+    Table,
+)
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import (
     Cases,
@@ -23,6 +32,7 @@ from symbackprop.document.formulas import (
     entry,
     slope,
 )
+from symbackprop.document.numbers import selected
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.network import SumsToOne
 from symbackprop.rules import orient_differences, through_output
@@ -57,6 +67,7 @@ def backward(desk: Desk) -> Iterator[Block]:
     yield from output(desk, layers[-1])
     for layer in reversed(layers):
         yield from _layer(desk, layer, detailed=layer is layers[-1])
+    yield from _summary(desk)
 
 
 # --------------------------------------------------------------------------------------------
@@ -195,6 +206,7 @@ def _softmax_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         yield Paragraph(("Written out, and as matrix algebra:",))
         yield desk.display(
             Derivative(layer.output, layer.total),
+            desk.jacobian_grid(layer.output, layer.total),
             _jacobian_entries(desk, layer),
             desk.matrix(derivation),
             jacobian=True,
@@ -238,7 +250,7 @@ def _sum_name(desk: Desk, layer: LayerNames) -> str:
     return f"s{layer.number}"
 
 
-def _pointwise_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+def _pointwise_jacobian(desk: Desk, layer: LayerNames, detailed: bool = False) -> Iterator[Block]:
     """The diagonal Jacobian of an activation that works entry by entry."""
     derivation = desk.jacobian(layer.output, layer.total)
     first, second = derivation.indices
@@ -258,6 +270,9 @@ def _pointwise_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         jacobian=True,
     )
     if desk.own:
+        if detailed and len(desk.places(layer.total)) > 1:
+            yield Paragraph(("By the first entry, for example, and then by each of them:",))
+            yield _column_by(desk, derivation, (0,), written=True)
         yield desk.display(
             Derivative(layer.output, layer.total),
             desk.jacobian_grid(layer.output, layer.total, derivation),
@@ -281,6 +296,9 @@ def _slope_through_output(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Paragraph(("The derivative of the activation is known from its own output:",))
     index = derivation.indices[0]
     yield desk.display(Of(before, (index,)), Of(after, (index,)))
+    if desk.own and len(desk.places(layer.total)) > 1:
+        entries = (Of(desk.at(after, (index,), place)) for place in desk.places(layer.total))
+        yield desk.display(Of(before, (index,), matrix=True), Grid((tuple(entries),)))
 
 
 def _joined(desk: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -296,7 +314,9 @@ def _joined(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     yield _steps(desk, derivation)
     if desk.own:
         row, table = desk.result_grid(desk.sweep[layer.output]), _jacobian_entries(desk, layer)
-        sides: list[Formula] = [Derivative(loss, layer.total), Product((row, table))]
+        factors = (Derivative(loss, layer.output), Derivative(layer.output, layer.total))
+        sides: list[Formula] = [Derivative(loss, layer.total), Product(factors)]
+        sides.append(Product((row, table)))
         if layer.function == "softmax":
             sides.append(_multiplied_out(row, table))
         yield Paragraph(("Entry by entry, the same product reads:",))
@@ -365,11 +385,10 @@ def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
 def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     loss = desk.network.loss
     delta = f"delta{layer.number}"
-    yield desk.display(
-        Derivative(loss, layer.total),
-        desk.result(layer.total),
-        Name(delta),
-    )
+    sides: list[Formula] = [Derivative(loss, layer.total), desk.result(layer.total), Name(delta)]
+    if desk.own and len(desk.places(layer.total)) > 1:
+        sides.append(desk.grid(delta))
+    yield desk.display(*sides)
     yield Aside(
         "Why a name for this row?",
         (
@@ -410,7 +429,7 @@ def _layer(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     yield from _by_weight(desk, layer, detailed)
     if layer.bias:
         yield from _by_bias(desk, layer, detailed)
-    yield from _through_activation(desk, layer)
+    yield from _through_activation(desk, layer, detailed)
 
 
 def _equation(desk: Desk, layer: LayerNames) -> Chain:
@@ -420,15 +439,23 @@ def _equation(desk: Desk, layer: LayerNames) -> Chain:
 def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     loss = desk.network.loss
     derivation = desk.jacobian(layer.total, layer.source)
+    first, second = derivation.indices
     yield Heading(4, ("The input of the layer, ", desk.name(layer.source)))
     if desk.own and detailed:
-        yield from _one_column(desk, layer)
+        yield from _single_entries(desk, layer)
+        yield from _columns_by_source(desk, layer)
     yield Paragraph(
         (
             "One entry of the sum contains one entry of the input once, with one weight as its",
-            " factor. The Jacobian is the transposed weight matrix:",
+            " factor:",
         )
     )
+    yield desk.display(
+        slope(Element(layer.total, first), Element(layer.source, second)),
+        Of(derivation.result, derivation.indices),
+        jacobian=True,
+    )
+    yield Paragraph(("All of them together, the Jacobian, are the transposed weight matrix:",))
     sides: list[Formula] = [Derivative(layer.total, layer.source)]
     if desk.own:
         if detailed:
@@ -444,6 +471,7 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
     yield desk.display(
         Derivative(loss, layer.source),
         Product((Derivative(loss, layer.total), Derivative(layer.total, layer.source))),
+        *_with_error_term(layer, Derivative(layer.total, layer.source), detailed),
         desk.result(layer.source, shapes=True),
     )
     if detailed:
@@ -483,7 +511,48 @@ def _not_updated(desk: Desk, layer: LayerNames) -> Line:
     )
 
 
-def _one_column(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+def _with_error_term(layer: LayerNames, local: Formula, detailed: bool) -> tuple[Formula, ...]:
+    """The chain rule once more, with the name of what is known."""
+    return (Product((Name(f"delta{layer.number}"), local)),) if detailed else ()
+
+
+def _columns_by_source(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    """The Jacobian in columns, one for each entry of the input."""
+    if len(desk.places(layer.total)) < 2:
+        return
+    yield Paragraph(
+        (
+            "All derivatives by one entry of ",
+            desk.name(layer.source),
+            " form a column. It holds what leads from the entries of ",
+            desk.name(layer.total),
+            " back to this one entry:",
+        )
+    )
+    derivation = desk.jacobian(layer.total, layer.source)
+    for place in desk.places(layer.source):
+        yield _column_by(desk, derivation, place)
+
+
+def _column_by(
+    desk: Desk, derivation: Derivation, place: tuple[int, ...], written: bool = False
+) -> Display:
+    """The derivatives of all entries by one entry, as a column; `written` shows what is
+    differentiated."""
+    above, below = desk.tensor(derivation.of).name, desk.tensor(derivation.wrt).name
+    variable = Element(below, *place)
+    rows = desk.places(above)
+    equation = desk.network.equation_of[above]
+    sides = [Grid(tuple((slope(Element(above, *row), variable),) for row in rows))]
+    if written:
+        inner = [Of(desk.at(equation.rhs, equation.indices, row)) for row in rows]
+        sides.append(Grid(tuple((Operator(variable, one),) for one in inner)))
+    found = [desk.at(derivation.result, derivation.indices, (*row, *place)) for row in rows]
+    sides.append(Grid(tuple((Of(one),) for one in found)))
+    return desk.display(*sides, jacobian=True)
+
+
+def _single_entries(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     """The first entries of the Jacobian, each by differentiating the written-out sum."""
     yield Paragraph(
         ("Take the entries one by one. Each is the derivative of one written-out sum:",)
@@ -547,28 +616,8 @@ def _weight_columns(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     """d z / d w for three single weights: a column with one entry that is not zero."""
     derivation = desk.jacobian(layer.total, layer.weight)
     yield Paragraph(("Again one entry at a time. For single weights:",))
-    for place in _diagonal_walk(desk.places(layer.weight)):
-        weight = Element(layer.weight, *place)
-        yield desk.display(
-            Grid(
-                tuple(
-                    (slope(Element(layer.total, k), weight),) for (k,) in desk.places(layer.total)
-                )
-            ),
-            Grid(
-                tuple(
-                    (Operator(weight, _written_sum(desk, layer, k)),)
-                    for (k,) in desk.places(layer.total)
-                )
-            ),
-            Grid(
-                tuple(
-                    (Of(desk.at(derivation.result, derivation.indices, (k, *place))),)
-                    for (k,) in desk.places(layer.total)
-                )
-            ),
-            jacobian=True,
-        )
+    for place in _single_places(desk.places(layer.weight)):
+        yield _column_by(desk, derivation, place, written=True)
 
 
 def _weight_samples(desk: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -577,7 +626,7 @@ def _weight_samples(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     derivation = desk.jacobian(layer.total, layer.weight)
     result = desk.sweep[layer.weight]
     yield Paragraph(("For the single weights from above:",))
-    for place in _diagonal_walk(desk.places(layer.weight)):
+    for place in _single_places(desk.places(layer.weight)):
         column = Grid(
             tuple(
                 (Of(desk.at(derivation.result, derivation.indices, (k, *place))),)
@@ -591,11 +640,14 @@ def _weight_samples(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         )
 
 
-def _diagonal_walk(places: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Up to three places with different rows, in different columns where there are enough."""
+def _single_places(places: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Up to three places with different rows, in different columns where there are enough; rows
+    and columns do not grow together where that can be had."""
     rows = max(place[0] for place in places) + 1
     cols = max(place[1] for place in places) + 1
-    wanted = [(0, 0), (rows // 2, 1 % cols), (rows - 1, cols - 1)]
+    middle = rows // 2
+    other = 1 if middle > 1 else rows - 1
+    wanted = [(0, 0), (middle, 1 % cols), (other, cols - 1)]
     return list(dict.fromkeys(wanted))
 
 
@@ -604,6 +656,10 @@ def _by_bias(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     derivation = desk.jacobian(layer.total, layer.bias)
     first, second = derivation.indices
     yield Heading(4, ("The bias ", desk.name(layer.bias)))
+    if desk.own and detailed and len(desk.places(layer.total)) > 1:
+        yield Paragraph(("Column by column, as before:",))
+        for place in desk.places(layer.bias):
+            yield _column_by(desk, derivation, place, written=place == (0,))
     yield Paragraph(
         (
             "Each entry of the bias is added to one sum, with factor 1. The Jacobian is the",
@@ -622,11 +678,12 @@ def _by_bias(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     yield desk.display(
         Derivative(loss, layer.bias),
         Product((Derivative(loss, layer.total), Derivative(layer.total, layer.bias))),
+        *_with_error_term(layer, desk.matrix(derivation), detailed),
         desk.result(layer.bias),
     )
 
 
-def _through_activation(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     """From the input of this layer back through the activation that made it."""
     before = next((b for b in layers_of(desk.network) if b.number == layer.number - 1), None)
     if before is None:
@@ -641,14 +698,16 @@ def _through_activation(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     if before.function == "softmax":
         yield from _softmax_jacobian(desk, before)
     else:
-        yield from _pointwise_jacobian(desk, before)
+        yield from _pointwise_jacobian(desk, before, detailed)
     yield Paragraph(("The chain rule once more:",))
-    product_side = Product(
-        (Derivative(loss, before.output), Derivative(before.output, before.total))
-    )
-    yield desk.display(
-        Derivative(loss, before.total), product_side, desk.result(before.total), delta
-    )
+    local = Derivative(before.output, before.total)
+    sides: list[Formula] = [
+        Derivative(loss, before.total),
+        Product((Derivative(loss, before.output), local)),
+    ]
+    if detailed:
+        sides.append(Product((desk.result(before.output), local)))
+    yield desk.display(*sides, desk.result(before.total), delta)
     if before.function != "softmax":
         yield Aside(
             "Why the entrywise product?",
@@ -662,6 +721,49 @@ def _through_activation(desk: Desk, layer: LayerNames) -> Iterator[Block]:
                 ),
             ),
         )
+
+
+# --------------------------------------------------------------------------------------------
+# Summary
+# --------------------------------------------------------------------------------------------
+
+
+def _summary(desk: Desk) -> Iterator[Block]:
+    """What was found, a line for each layer."""
+    yield Heading(3, ("Summary for one sample",))
+    yield Paragraph(("In the order in which they are computed, from the output to the input:",))
+    header: tuple[Line, ...] = (
+        ("layer",),
+        ("error term",),
+        ("weights",),
+        ("bias",),
+        ("input of the layer",),
+    )
+    rows: list[tuple[Line, ...]] = []
+    for layer in selected(layers_of(desk.network)[::-1]):
+        if layer is None:
+            rows.append((("...",),) * len(header))
+            continue
+        error = desk.chain(
+            Derivative(desk.network.loss, layer.total),
+            desk.result(layer.total),
+            Name(f"delta{layer.number}"),
+        )
+        bias: Line = (_found(desk, layer.bias),) if layer.bias else ("–",)
+        rows.append(
+            (
+                (str(layer.number),),
+                (error,),
+                (_found(desk, layer.weight),),
+                bias,
+                (_found(desk, layer.source),),
+            )
+        )
+    yield Table(header, tuple(rows))
+
+
+def _found(desk: Desk, name: str) -> Chain:
+    return desk.chain(Derivative(desk.network.loss, name), desk.result(name))
 
 
 # --------------------------------------------------------------------------------------------

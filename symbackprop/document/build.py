@@ -50,15 +50,16 @@ def document_of(
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(built, notation, architecture.samples)
     proof = proven(many.sweep, many.setting.sizes)
-    blocks = [*overview(many, proof.checks, is_small(one)), *forward(one, many)]
+    blocks = [*overview(many, proof.checks, is_small(one)), *forward(one, many, architecture.loss)]
     if detail == "full":
         blocks += _derivation(one, many, architecture, notation)
         blocks += _numbers(many, worked_point(architecture, values or {}, built))
     else:
         blocks += [*summary(many)]
     blocks += [*code(many, proof)]
-    blocks += [*account(blocks, proof)]
-    return Document(f"Backpropagation through {architecture.name}", numbered(blocks))
+    placed = numbered(blocks)
+    title = f"Backpropagation through the network {architecture.name}"
+    return Document(title, (*placed, *account(placed)))
 
 
 def _derivation(
@@ -68,11 +69,12 @@ def _derivation(
     if is_small(one):
         yield from primer()
         yield from graph(one, many)
-    if not is_scalar(one):
-        yield from backward(one)
-    if len(architecture.layers) > 1:
-        yield from pattern(one, notation)
+    if is_scalar(one):
+        return
+    yield from backward(one)
     yield from batch(one, many)
+    if len(architecture.layers) > 1:
+        yield from pattern(many, notation)
     yield from needs(many)
     yield from activation(many)
     yield from losses(many, architecture)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from symbackprop.document.blocks import (
     Aside,
@@ -12,6 +11,7 @@ from symbackprop.document.blocks import (
     Code,
     Display,
     Heading,
+    Inline,
     Items,
     Listing,
     Paragraph,
@@ -25,61 +25,105 @@ def code(many: Desk, proof: Proven) -> Iterator[Block]:
     """The module that computes loss and gradients of a batch."""
     yield Heading(2, ("The code",))
     shown = (
-        "It was read back into index equations and proved equal to the derivation for all sizes,"
-        " the loss and the stable form of the forward pass included."
+        " Every line that computes a derivative, and the loss, was proved equal to the formulas"
+        " above for all sizes: a program read the text back into formulas with indices, and both"
+        " were brought to one normal form."
         if proof.is_complete
-        else "Lines that could not be proved equal to the derivation are marked in the table above."
+        else " Lines that could not be proved equal to the formulas are marked in the first table."
     )
     yield Paragraph(
         (
-            "This module needs NumPy and nothing else. ",
+            "This module needs NumPy and nothing else. Its arrays have one sample in each row;"
+            " parameters come in a dictionary by name, and the gradients go out the same way.",
             shown,
-            " Its arrays have one sample in each row; parameters come in a dictionary by name, and"
-            " the gradients go out the same way.",
         )
     )
+    stable = [words for helper, words in STABLE.items() if f"def {helper}(" in proof.source]
+    if stable:
+        yield Paragraph(
+            (
+                "Some lines are written so that large numbers do no harm. ",
+                *stable,
+                "In both, ",
+                Code(".real"),
+                " changes nothing for ordinary numbers; it lets the code run with complex ones,"
+                " which some checks need.",
+            )
+            if len(stable) > 1
+            else (
+                "One function is written so that large numbers do no harm. ",
+                *stable,
+                "There ",
+                Code(".real"),
+                " changes nothing for ordinary numbers; it lets the code run with complex ones,"
+                " which some checks need.",
+            )
+        )
     yield Listing(proof.source)
 
 
-def account(blocks: Iterable[Block], proof: Proven) -> Iterator[Block]:
-    """How many equations the document holds, and how each kind was checked."""
-    kinds = Counter(chain.check.kind for chain in _chains(blocks))
+STABLE = {
+    "log_softmax": "In the logarithm of the softmax, the largest score is subtracted from all:"
+    " that changes no quotient, because numerator and denominator gain the same factor, and no"
+    " exponential is too large. ",
+    "softmax": "In the softmax, the largest score is subtracted from all: that changes no quotient,"
+    " because numerator and denominator gain the same factor, and no exponential is too large. ",
+    "sigmoid": "In the sigmoid, only exponentials of negative numbers occur: for negative z, the"
+    " fraction is expanded by the exponential of z. ",
+    "softplus": "In the softplus, only exponentials of negative numbers occur. ",
+}
+
+
+def account(blocks: Sequence[Block]) -> Iterator[Block]:
+    """How many equations the document holds, and how they were checked."""
+    shown = [chain.check.kind for chain in _chains(blocks, displayed=True)]
+    inside = [chain.check.kind for chain in _chains(blocks, displayed=False)]
+    defining = shown.count("definition")
     yield Heading(2, ("How this document was checked",))
     yield Paragraph(
         (
-            "No equation is placed on the page before its sides have been compared. ",
-            f"Here {kinds['numeric']} equations were compared at generic numbers, all sides within"
-            " a relative distance of 1e-10: values come from the forward equations alone, and"
-            " derivatives from the complex step, so that no derived formula confirms itself."
-            " Formulas in letters were compared with all sizes different, literal matrices at"
-            " the sizes of this network. ",
-            f"{kinds['definition']} equations introduce a letter or restate the network.",
+            f"This section is about the program that made the document. Of its {len(shown)}"
+            f" numbered equations, {defining} introduce a letter or restate the network; the"
+            f" other {len(shown) - defining}, and {len(inside)} equations inside sentences and"
+            " tables, were compared before they were placed on the page: all their sides were"
+            " evaluated at numbers without any pattern and had to agree to ten digits. The values"
+            " come from the equations of the forward pass alone, and derivatives from adding a"
+            " tiny imaginary number to a variable and reading off the imaginary part of the"
+            " result (the complex step), so no formula of the backward pass confirms itself."
+            " Formulas in letters were compared with all sizes different.",
         )
     )
     yield Paragraph(
         (
             "The command ",
             Code("symbackprop check"),
-            " goes further and prints a table: it replays each step of each derivation with an"
-            " interpreter that knows no rules, and compares each gradient with a network that SymPy"
-            " builds entry by entry and differentiates, and with a NumPy network written by hand.",
+            " goes further and prints a table: it repeats every step of every derivation in"
+            " numbers, and compares each gradient with a network that the algebra system SymPy"
+            " builds entry by entry and differentiates, and with a network written by hand.",
         )
     )
 
 
-def _chains(blocks: Iterable[Block]) -> Iterator[Chain]:
+def _chains(blocks: Iterable[Block], displayed: bool) -> Iterator[Chain]:
+    """Displayed equations, or those inside sentences and tables."""
     for block in blocks:
         match block:
             case Display():
-                yield block.chain
+                yield from [block.chain] if displayed else []
             case Aside():
-                yield from _chains(block.blocks)
-            case Heading() | Paragraph():
-                yield from (part for part in block.text if isinstance(part, Chain))
-            case Table():
-                cells = (cell for row in block.rows for cell in row)
-                yield from (part for cell in cells for part in cell if isinstance(part, Chain))
-            case Items():
-                yield from (p for line in block.lines for p in line if isinstance(p, Chain))
+                yield from _chains(block.blocks, displayed)
             case Listing():
                 pass
+            case _:
+                if not displayed:
+                    yield from (part for part in _inline(block) if isinstance(part, Chain))
+
+
+def _inline(block: Heading | Paragraph | Table | Items) -> Iterator[Inline]:
+    match block:
+        case Heading() | Paragraph():
+            yield from block.text
+        case Table():
+            yield from (part for row in block.rows for cell in row for part in cell)
+        case Items():
+            yield from (part for line in block.lines for part in line)

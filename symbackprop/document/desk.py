@@ -23,6 +23,7 @@ from symbackprop.document.formulas import (
     Derivative,
     Formula,
     Grid,
+    Meaning,
     Name,
     Number,
     Of,
@@ -30,6 +31,7 @@ from symbackprop.document.formulas import (
     Plain,
     Product,
     Scalar,
+    Sign,
     Stated,
     Total,
     entry,
@@ -114,6 +116,9 @@ class Desk:
 
     def name(self, tensor: str) -> Maths:
         return self.maths(Name(tensor))
+
+    def sign(self, meaning: Meaning) -> Maths:
+        return self.maths(Sign(meaning))
 
     def general(self) -> Desk:
         """The same desk, where every activation is written f."""
@@ -260,5 +265,5 @@ def _is_literal(formula: Formula) -> bool:
             )
         case Product() | Total():
             return any(map(_is_literal, formula.parts))
-        case Name() | Derivative() | Cases() | Stated() | Scalar():
+        case Name() | Derivative() | Cases() | Stated() | Scalar() | Sign():
             return False

@@ -140,13 +140,33 @@ class Stated:
     right: bool
 
 
+Meaning = Literal["transpose", "entrywise", "ones", "indicator", "diagonal", "identity"]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign of the notation by itself, where a document explains it."""
+
+    meaning: Meaning
+
+
+SIGNS = {
+    "transpose": r"M^{\top}",
+    "entrywise": r"A \circ B",
+    "ones": r"\mathbf{1}",
+    "indicator": r"\mathbf{1}_{\lbrace \ldots \rbrace}",
+    "diagonal": r"\operatorname{diag}\left(v\right)",
+    "identity": "I",
+}
+
+
 @dataclass(frozen=True)
 class Scalar:
-    """A scalar function of one number z: f(z), its definition, f'(z), f'(z) written through f(z),
+    """A scalar function of one number z: its letter, f(z), its definition, f'(z), f'(z) written through f(z),
     or f'(z) as SymPy differentiates the definition."""
 
     function: str
-    part: Literal["value", "definition", "slope", "through", "derivative"]
+    part: Literal["name", "value", "definition", "slope", "through", "derivative"]
 
 
 @dataclass(frozen=True)
@@ -171,7 +191,7 @@ Formula = (
     | Number
     | Cases
     | Stated
-    | Scalar
+    | Scalar | Sign
     | Plain
 )
 
@@ -242,6 +262,8 @@ def value(formula: Formula, scene: Scene) -> Array:
             return _stated(formula, scene)
         case Scalar():
             return _scalar_values(formula, scene)
+        case Sign():
+            raise ValueError("a sign by itself has no value; it cannot stand in an equation")
         case Plain():
             if formula.lessons:
                 return np.array([exact_number(formula.tree, one) for one in formula.lessons])
@@ -302,6 +324,8 @@ def _scalar_values(formula: Scalar, scene: Scene) -> Array:
     record = scene.network.functions[formula.function]
     witness = reference.ACTIVATIONS[formula.function].value
     match formula.part:
+        case "name":
+            raise ValueError("a function by itself has no value; it cannot stand in an equation")
         case "value":
             return np.asarray(witness(PROBES))
         case "slope":
@@ -372,6 +396,8 @@ class _Shower:
                 return statement.right(general=True) if formula.right else statement.left()
             case Scalar():
                 return self._scalar(formula)
+            case Sign():
+                return SIGNS[formula.meaning]
             case Plain():
                 return self._plain(formula)
             case _:
@@ -380,6 +406,8 @@ class _Shower:
     def _scalar(self, formula: Scalar) -> str:
         record = self.setting.network.functions[formula.function]
         match formula.part:
+            case "name":
+                return self.setting.function(formula.function, 0)
             case "value" | "slope":
                 prime = "'" if formula.part == "slope" else ""
                 return rf"{record.letter}{prime}\left(z\right)"
@@ -429,7 +457,8 @@ class _Shower:
 
     def _factor(self, part: Formula, turned: bool) -> str:
         shown = self.show(part, turned)
-        loose = isinstance(part, Total) or (isinstance(part, Of) and _is_sum(part, shown))
+        single = _single(part)
+        loose = isinstance(single, Total) or (isinstance(single, Of) and _is_sum(single, shown))
         return rf"\left({shown}\right)" if loose else shown
 
     def _cases(self, formula: Cases) -> str:
@@ -461,6 +490,15 @@ def _is_number(part: Formula) -> bool:
             return all(not term.factors and not term.bound for term in part.whole.terms)
         case _:
             return False
+
+
+def _single(part: Formula) -> Formula:
+    """A matrix with one entry prints as that entry, and needs its parentheses."""
+    match part:
+        case Grid(rows=((cell,),)):
+            return cell
+        case _:
+            return part
 
 
 def _is_sum(part: Of, shown: str) -> bool:

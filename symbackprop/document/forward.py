@@ -3,75 +3,165 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
-from symbackprop.document.blocks import Block, Heading, Line, Paragraph, Table
+from symbackprop.document.blocks import Block, Code, Heading, Items, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Name, Of, Scalar
+from symbackprop.document.formulas import Formula, Grid, Name, Of, Scalar
 from symbackprop.document.structure import LayerNames, layers_of
+from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.network import CountsClasses, SumsToOne, Tensor
-from symbackprop.terms import single
+from symbackprop.terms import expression, product, single
 
 ROWS = (
-    "Samples are rows: a sample is a row, a layer computes row times matrix, and a batch is a"
-    " matrix with one row for each sample."
+    "A sample is a row; a layer computes row times matrix plus row; a batch is a matrix with one"
+    " sample in each row."
 )
 COLUMNS = (
-    "Samples are columns: a sample is a column, a layer computes matrix times column, and a batch"
-    " is a matrix with one column for each sample. The code keeps samples as rows; its arrays are"
-    " the transposed ones."
+    "A sample is a column; a layer computes matrix times column plus column; a batch is a matrix"
+    " with one sample in each column. The code keeps one sample in each row; its arrays are the"
+    " transposed ones."
 )
+MARKS = {
+    "^l": "A number above a letter is the number of its layer, not a power.",
+    "^(l)": "A number in parentheses above a letter is the number of its layer, not a power.",
+    "^[l]": "A number in square brackets above a letter is the number of its layer, not a power.",
+    "_l": "The first number below a letter is the number of its layer.",
+}
 
 
-def forward(one: Desk, many: Desk) -> Iterator[Block]:
-    """Conventions, table of letters, equations of the forward pass, the loss."""
+def forward(one: Desk, many: Desk, loss: str) -> Iterator[Block]:
+    """Conventions, table of letters, equations of the forward pass, the loss called `loss`."""
     yield Heading(2, ("The network",))
-    yield Paragraph(_conventions(one))
+    yield Paragraph((_words(one),))
+    yield Items(tuple(_conventions(one)))
     yield _letters(one, many)
     yield Heading(3, ("Forward pass",))
     yield Paragraph(
-        ("For one sample, layer by layer, as rows and matrices and with every index written out:",)
-        if not one.setting.columns
-        else ("For one sample, layer by layer, in matrix form and with every index written out:",)
+        (
+            "For one sample, layer by layer, in matrix form and with every index written out; a"
+            " formula with an index holds for each of its values:",
+        )
     )
     for layer in layers_of(one.network):
         yield from _layer(one, layer)
     yield from _activations(one)
-    yield from _loss(one, many)
+    yield from _loss(one, many, loss)
 
 
-def _conventions(desk: Desk) -> Line:
-    layout = COLUMNS if desk.setting.columns else ROWS
+def _words(desk: Desk) -> str:
+    """The words that every later sentence uses."""
+    has_activation = any(layer.function for layer in layers_of(desk.network))
+    activation = (
+        " A layer may then apply a further function, its activation."
+        if has_activation
+        else " Many networks then apply a further function, the activation; this one does not,"
+        " or, as one says, its activation is the identity."
+    )
+    goal = (
+        " The loss is one number that says how far the outputs are from the targets; training"
+        " changes the parameters so that it falls."
+        if desk.has_labels
+        else " This network is compared with nothing: it is the output itself that is"
+        " differentiated."
+    )
     return (
-        layout,
-        " The derivative of the loss by a matrix has the shape of that matrix. The Jacobian of a"
-        " vector by a vector has one row for each entry of what is differentiated and one column"
-        " for each variable (numerator layout). Both conventions hold on every page.",
+        "A network is a formula with adjustable numbers, its parameters. It works in layers: a"
+        " layer takes some numbers, multiplies them by a matrix, its weights, and adds further"
+        " numbers, its bias, where it has one. Each sum that comes out belongs to one unit of the"
+        f" layer.{activation} A sample is one input together with what the output should be, its"
+        f" target; several samples together are a batch.{goal} The derivatives by all entries"
+        " of a parameter, arranged in its shape, are the gradient of that parameter."
+    )
+
+
+def _conventions(desk: Desk) -> Iterator[Line]:
+    yield (COLUMNS if desk.setting.columns else ROWS,)
+    if desk.setting.depth > 1:
+        yield (MARKS[desk.setting.notation.layer],)
+    yield (
+        "A letter for one sample becomes a capital for the batch, unless that capital already"
+        " means something else; ",
+        desk.maths(Of(expression(product(SAMPLES, (), ())))),
+        " is the number of samples.",
+    )
+    sign = desk.sign
+    yield (sign("transpose"), " is the matrix M with rows and columns exchanged.")
+    yield (
+        sign("entrywise"),
+        " multiplies two arrays of one shape entry by entry. A function of an array is also taken"
+        " entry by entry.",
+    )
+    yield (
+        sign("ones"),
+        " without a condition is a column of ones, as long as it needs to be. ",
+        sign("indicator"),
+        " with a condition is one number: 1 where the condition holds, otherwise 0.",
+    )
+    yield (
+        sign("diagonal"),
+        " is the square matrix with the entries of v on its diagonal and 0 elsewhere; ",
+        sign("identity"),
+        " is the one with 1 on its diagonal. A matrix with one entry is treated as a number.",
+    )
+    yield (
+        "A gradient has the shape of its parameter. The Jacobian of one vector by another is the"
+        " table of all partial derivatives, with a row for each entry of the first and a column"
+        " for each entry of the second (numerator layout).",
     )
 
 
 def _letters(one: Desk, many: Desk) -> Table:
-    """Every symbol with what it is and its shape, before it is used."""
+    """Every symbol with what it is, its name in code and its shape, before it is used."""
+    tensors = [t for t in one.network.tensors if t.name != one.network.loss or one.has_labels]
     rows = [
         (
             (one.name(tensor.name),),
+            (many.name(tensor.name),),
             (*_meaning(one, tensor),),
+            _code(tensor),
             (shape(one, tensor),),
             (shape(many, many.tensor(tensor.name)),),
         )
-        for tensor in one.network.tensors
+        for tensor in tensors
     ]
+    if not one.has_labels:
+        rows.append(
+            (
+                ("",),
+                (many.name(many.network.loss),),
+                ("sum of all outputs of a batch",),
+                (Code("loss"),),
+                ("",),
+                ("number",),
+            )
+        )
     rows += [
         (
             (one.name(f"delta{layer.number}"),),
-            ("error term of layer ", str(layer.number), ": derivative of the loss by its sum"),
+            (many.name(f"delta{layer.number}"),),
+            ("error term: the derivative by ", one.name(layer.total)),
+            (Code(f"delta{layer.number}"),),
             (shape(one, one.tensor(layer.total)),),
             (shape(many, many.tensor(layer.total)),),
         )
         for layer in layers_of(one.network)
     ]
-    header: tuple[Line, ...] = (("letter",), ("what it is",), ("one sample",), ("batch",))
+    header: tuple[Line, ...] = (
+        ("letter",),
+        ("in a batch",),
+        ("what it is",),
+        ("in code",),
+        ("shape",),
+        ("in a batch",),
+    )
     return Table(header, tuple(rows))
+
+
+def _code(tensor: Tensor) -> Line:
+    """Its name in the emitted code; the sum inside a softmax has none."""
+    if tensor.kind == "auxiliary":
+        return ("",)
+    return (Code("loss" if tensor.kind == "loss" else tensor.name),)
 
 
 def shape(desk: Desk, tensor: Tensor) -> str:
@@ -90,7 +180,7 @@ def _meaning(desk: Desk, tensor: Tensor) -> Line:
         case "input", _:
             return ("input",)
         case "label", _:
-            return ("label: what the output should be", *_label_fact(tensor))
+            return ("target: what the output should be", *_label_fact(tensor))
         case "loss", _:
             return ("loss" if desk.has_labels else "what is differentiated",)
         case "auxiliary", _:
@@ -102,7 +192,8 @@ def _meaning(desk: Desk, tensor: Tensor) -> Line:
         case "parameter", _:
             return (f"bias{layer}",)
         case _, "z":
-            return (f"sum{layer}, before the activation",)
+            is_last = any(n.total == n.output == tensor.name for n in layers_of(desk.network))
+            return (f"sum{layer}" if is_last else f"sum{layer}, before the activation",)
         case _, "yhat":
             return ("output of the network",)
         case _:
@@ -121,9 +212,11 @@ def _label_fact(tensor: Tensor) -> Line:
 
 def _layer(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     total = desk.tensor(layer.total)
+    sides: list[Formula] = [Name(layer.total)]
     if desk.own:
         yield from _entries(desk, layer)
-    yield desk.display(Name(layer.total), desk.forward(layer.total, matrix=True), defines=True)
+        sides += [desk.grid(layer.total)] * _is_row(desk, layer.total)
+    yield desk.display(*sides, desk.forward(layer.total, matrix=True), defines=True)
     yield desk.display(
         Of(single(total.entry), total.indices),
         desk.forward(layer.total, matrix=False),
@@ -136,11 +229,29 @@ def _layer(desk: Desk, layer: LayerNames) -> Iterator[Block]:
             yield desk.display(
                 Of(single(made.entry), made.indices), desk.forward(name, matrix=False), defines=True
             )
+        if layer.function == "softmax":
+            yield Paragraph((SOFTMAX + (CLASSES if layer.output == "yhat" else ""),))
+        if _is_row(desk, layer.output):
+            row, made_of = desk.grid(layer.output), _written_out(desk, layer.output)
+            yield desk.display(Name(layer.output), row, made_of, defines=True)
+
+
+def _written_out(desk: Desk, name: str) -> Grid:
+    """The row of a sample, each entry by its equation."""
+    equation = desk.network.equation_of[name]
+    entries = (Of(desk.at(equation.rhs, equation.indices, at)) for at in desk.places(name))
+    return Grid((tuple(entries),))
+
+
+def _is_row(desk: Desk, name: str) -> bool:
+    """Whether there is more than one entry, and entries are listed."""
+    return bool(desk.own) and len(desk.places(name)) > 1
 
 
 def _entries(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     """The letters of a layer as lists of their entries."""
-    for name in (layer.source, layer.weight, layer.bias):
+    given = layer.source if layer.number == 1 else ""
+    for name in (given, layer.weight, layer.bias):
         if name:
             yield desk.display(Name(name), desk.grid(name), defines=True)
 
@@ -150,10 +261,12 @@ def _activations(desk: Desk) -> Iterator[Block]:
     names = [layer.function for layer in layers_of(desk.network)]
     for name in dict.fromkeys(n for n in names if n and n != "softmax"):
         record = desk.network.functions[name]
-        yield Paragraph(("The activation and its derivative, for a number z:",))
+        yield Paragraph((f"The activation is the {NAMES[name]}. It and its derivative, for a number z:",))
         yield desk.display(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
-        part: Literal["through", "derivative"] = "through" if record.through else "derivative"
-        yield desk.display(Scalar(name, "slope"), Scalar(name, part))
+        sides = [Scalar(name, "slope"), Scalar(name, "derivative")]
+        if record.through is not None:
+            sides.append(Scalar(name, "through"))
+        yield desk.display(*sides)
         if record.kink is not None:
             yield Paragraph(
                 (
@@ -163,13 +276,35 @@ def _activations(desk: Desk) -> Iterator[Block]:
             )
 
 
-def _loss(one: Desk, many: Desk) -> Iterator[Block]:
+SOFTMAX = (
+    "This is the softmax. Its inputs are called scores; its outputs are positive and add up to 1."
+)
+CLASSES = " There is one for each class, and they are read as the probabilities of the classes."
+NAMES = {
+    "sigmoid": "sigmoid",
+    "tanh": "hyperbolic tangent",
+    "relu": "rectifier (relu)",
+    "leaky_relu": "leaky rectifier",
+    "softplus": "softplus",
+}
+LOSSES = {
+    "cross_entropy": "This is the cross-entropy, with the natural logarithm: 0 if the right class"
+    " has probability 1, and the larger the smaller that probability is.",
+    "binary_cross_entropy": "This is the binary cross-entropy, with the natural logarithm: each"
+    " output is the probability of a yes, each target says how often yes is right.",
+    "squared_error": "This is the squared error: 0 if every output equals its target.",
+}
+
+
+def _loss(one: Desk, many: Desk, loss: str) -> Iterator[Block]:
     equation = one.network.equation_of[one.network.loss]
     batch = many.network.equation_of[many.network.loss]
     yield Heading(3, ("What is differentiated",) if not one.has_labels else ("The loss",))
     yield Paragraph(("For one sample:",))
     yield one.display(Name(one.network.loss), Of(equation.rhs), defines=True)
-    yield Paragraph(("For a batch:",))
+    if loss in LOSSES:
+        yield Paragraph((LOSSES[loss],))
+    yield Paragraph(("For a batch, where n is the number of a sample:",))
     yield many.display(Name(many.network.loss), Of(batch.rhs), defines=True)
     yield Paragraph((_reduction(many),))
 
@@ -178,14 +313,13 @@ def _reduction(many: Desk) -> str:
     factor = str(many.network.equation_of[many.network.loss].rhs.terms[0].coefficient)
     if "N" in factor and "*" in factor.replace("1/", ""):
         return (
-            "The total is divided by the number of all entries of the output. This factor enters at"
-            " the very first derivative and is carried by every error term; it appears nowhere"
-            " else."
+            "The total is divided by the number of all entries of the output. This factor enters"
+            " once, in the first error term, and the later error terms inherit it."
         )
     if "N" in factor:
         return (
-            "This is a mean over the samples: the factor one over the number of samples enters at"
-            " the very first derivative and is carried by every error term; it appears nowhere"
-            " else."
+            "This is a mean over the samples. In the formulas for a batch the factor one over the"
+            " number of samples enters once, in the first error term, and the later error terms"
+            " inherit it."
         )
     return "This is a sum over the samples, so no factor for their number appears anywhere."

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from symbackprop.codegen.numpy_backend import expression_of
 from symbackprop.document.blocks import Block, Check, Code, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative
+from symbackprop.document.formulas import Derivative, Formula, Name
 from symbackprop.document.forward import shape
 from symbackprop.document.structure import layers_of
 
@@ -35,9 +35,9 @@ def overview(many: Desk, proofs: Mapping[str, Check], primed: bool) -> Iterator[
         )
     yield Paragraph(
         (
-            "For a batch, with one error term for each layer, every gradient is one product or one"
-            " sum away. The lines of code compute the same formulas; the last column says how that"
-            " was shown.",
+            "The derivatives for a batch. Once the error term of a layer is known, the gradient of"
+            " each of its parameters takes one more product or sum. Letters are explained in the"
+            " next section, the way each line of code was checked in the last.",
         )
     )
     header: tuple[Line, ...] = (("derivative",), ("shape",), ("NumPy",), ("check",))
@@ -54,7 +54,11 @@ def _order(many: Desk) -> list[str]:
 
 def _row(many: Desk, name: str, proofs: Mapping[str, Check]) -> tuple[Line, ...]:
     derivation = many.sweep[name]
-    formula = many.chain(Derivative(many.network.loss, name), many.result(name))
+    sides: list[Formula] = [Derivative(many.network.loss, name), many.result(name)]
+    adjoint = many.network.adjoint_name(many.network.resolve(name))
+    if adjoint.startswith("delta"):
+        sides.append(Name(adjoint))
+    formula = many.chain(*sides)
     code = expression_of(derivation, many.setting.network)
     check = proofs.get(name, formula.check)
     return (

@@ -5,51 +5,69 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.depth import DEPTH, SAMPLES, DepthDerivation, Statement, derive_depth
-from symbackprop.document.blocks import Block, Display, Heading, Paragraph
+from symbackprop.document.blocks import Block, Display, Heading, Maths, Paragraph
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Stated
+from symbackprop.document.formulas import Derivative, Scalar, Stated
 from symbackprop.document.scene import with_derivatives
 from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import random_point
 from symbackprop.latex import Typesetting
 from symbackprop.notation import Notation
+from symbackprop.terms import Applied
 
 DEPTH_OF_CHECK = 4
 SAMPLES_OF_CHECK = 3
 SPECIAL = ("", "softmax")
 
 
-def pattern(desk: Desk, notation: Notation) -> Iterator[Block]:
+def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
     """Error terms, weights and biases for a symbolic l, and the range of l of each line."""
-    layers = layers_of(desk.network)
+    layers = layers_of(many.network)
     hidden = [layer.function for layer in layers[:-1] if layer.function not in SPECIAL]
     found = derive_depth(hidden[0] if hidden else "identity", notation)
     table = _desk(found, notation)
     below, last = found.adjoints["z"], found.boundary["z"]
+    has_bias = any(layer.bias for layer in layers)
+    factor = " and multiplies by the slope of its own activation" if hidden else ""
     yield Heading(2, ("The pattern for layer l",))
     yield Paragraph(
         (
-            "Nothing above depended on how many layers there are. With D layers, numbered from 1 at"
-            " the input to D at the output, and the activation written f, the same derivation with"
-            " the number of the layer as an index gives four lines. ",
-            f"Here D = {len(layers)}. ",
-            "The output of layer 0 is the input.",
+            "Nothing above depended on how many layers there are. Let the layers be numbered from"
+            f" 1 at the input to D at the output; here D is {len(layers)}. The output of layer 0"
+            " means the input of the network.",
+            *((" The activation is written ", _letter(table), ".") if hidden else ()),
+            " The same derivation, with the number of the layer as an index, gives the following"
+            " lines for a batch.",
         )
     )
-    yield Paragraph(("The error term of the last layer starts from the loss itself:",))
-    yield _line(table, last)
+    if layers[-1].function == "softmax":
+        yield Paragraph(
+            (
+                "The error term of the last layer was found from the loss and the softmax"
+                " together:",
+            )
+        )
+        yield many.display(
+            Derivative(many.network.loss, layers[-1].total), many.result(layers[-1].total)
+        )
+    else:
+        yield Paragraph(
+            (
+                "The error term of the last layer starts from G, the derivative of the loss by the"
+                " output of the network:",
+            )
+        )
+        yield _line(table, last)
     yield Paragraph(
         (
             "Every other layer, from l = D − 1 down to l = 1, takes the error term of the layer"
-            " after it, sends it back through that layer's weights and multiplies by the slope of"
-            " its own activation:",
+            f" after it, sends it back through that layer's weights{factor}:",
         )
     )
     yield _line(table, below)
-    yield Paragraph(
-        ("In every layer, from l = 1 to l = D, weights and bias are then one step away:",)
-    )
-    for name in ("W", "b"):
+    words = "weights and bias are" if has_bias else "the weights are"
+    yield Paragraph((f"In every layer, from l = 1 to l = D, {words} then one step away:",))
+    for name in ("W", "b") if has_bias else ("W",):
         yield _line(table, found.gradients[name])
     if notation.delta == "from_output":
         yield Paragraph(
@@ -58,6 +76,22 @@ def pattern(desk: Desk, notation: Notation) -> Iterator[Block]:
                 " so that the numbers of layer and error term add up to D + 1 everywhere.",
             )
         )
+
+
+def _letter(desk: Desk) -> Maths:
+    return desk.maths(Scalar(_activation(desk), "name"))
+
+
+def _activation(desk: Desk) -> str:
+    """The name of the function in the network for a symbolic layer."""
+    names = {
+        applied.function
+        for equation in desk.network.equations
+        for term in equation.rhs.terms
+        for factor in term.factors
+        for applied in factor.atoms(Applied)
+    }
+    return min(names)
 
 
 def _desk(found: DepthDerivation, notation: Notation) -> Desk:
