@@ -3,7 +3,7 @@ as the product that uses it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sympy import Integer
 
@@ -35,16 +35,29 @@ from symbackprop.document.formulas import (
 from symbackprop.document.numbers import selected
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.network import SumsToOne
-from symbackprop.rules import orient_differences, through_output
-from symbackprop.terms import Applied, Element, Expression, Index, Partial, map_factors, single
+from symbackprop.rules import USE_LABEL_SUMS, orient_differences, through_output
+from symbackprop.terms import (
+    Applied,
+    Element,
+    Expression,
+    Index,
+    Partial,
+    contracted,
+    expression,
+    map_factors,
+    multiply,
+    product,
+    single,
+    substitute,
+)
 
 RULES = {
     "chain rule": "chain rule",
-    "differentiate each equation": "derivative of each equation",
+    "differentiate each equation": "derivative of each term",
     "contract the deltas": "only equal indices remain",
     "name the quotient": "the quotient is the softmax again",
     "insert": "insert the known derivative",
-    "labels sum to one": "the labels sum to 1",
+    "labels sum to one": "the entries of a target sum to 1",
     "cancel": "common factor",
     "derivative through the output": "the derivative through its own output",
     "tidy": "reorder",
@@ -139,8 +152,8 @@ def _paths(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         (
             "These ",
             _count(width),
-            " sums are one row times one matrix. Column ",
-            "k of the matrix holds what leads back into the k-th score:",
+            " sums are one row times one matrix. A column of the matrix holds the derivatives of",
+            " all outputs by one score:",
         )
     )
     yield desk.display(
@@ -197,11 +210,15 @@ def _softmax_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     )
     yield Paragraph(
         (
-            "With an indicator, which is 1 when the condition holds and 0 otherwise,",
-            " both cases are one formula:",
+            "With an indicator both cases are one formula: for equal indices both terms stand, for"
+            " different ones the first is gone.",
         )
     )
-    yield _steps(desk, derivation)
+    yield desk.display(
+        slope(Element(out.name, first), Element(layer.total, second)),
+        Of(derivation.result, derivation.indices),
+        jacobian=True,
+    )
     if desk.own:
         yield Paragraph(("Written out, and as matrix algebra:",))
         yield desk.display(
@@ -293,7 +310,7 @@ def _slope_through_output(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     after = orient_differences(through_output(before, desk.network), desk.network)
     if after == before:
         return
-    yield Paragraph(("The derivative of the activation is known from its own output:",))
+    yield Paragraph(("The derivative of the activation can be computed from its output:",))
     index = derivation.indices[0]
     yield desk.display(Of(before, (index,)), Of(after, (index,)))
     if desk.own and len(desk.places(layer.total)) > 1:
@@ -305,13 +322,8 @@ def _joined(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     """Row times Jacobian, entry by entry, and the derived result."""
     loss = desk.network.loss
     derivation = desk.sweep[layer.total]
-    yield Paragraph(
-        (
-            "Now multiply the row by the Jacobian. In index form, one derivation gives every",
-            " entry at once:",
-        )
-    )
-    yield _steps(desk, derivation)
+    yield Paragraph(("Now multiply the row by the Jacobian. In index form, every entry at once:",))
+    yield _chain_rule(desk, layer.output, layer.total)
     if desk.own:
         row, table = desk.result_grid(desk.sweep[layer.output]), _jacobian_entries(desk, layer)
         factors = (Derivative(loss, layer.output), Derivative(layer.output, layer.total))
@@ -354,8 +366,9 @@ def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     derivation = desk.sweep[layer.total]
     yield Paragraph(
         (
-            "Read it for a label that is 1 for the right class and 0 for all others. If the first",
-            " class is right, the second, and so on, the row is:",
+            "The entries of a target add up to 1, so each entry is an output minus a target. Read",
+            " it for targets that are 1 for the right class and 0 for all others; first the target,"
+            " then the derivative, for each class in turn:",
         )
     )
     for right in range(classes):
@@ -376,8 +389,9 @@ def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         yield assumed.display(Derivative(desk.network.loss, layer.total), Grid((row,)))
     yield Paragraph(
         (
-            "The probability of the right class is pushed up, all others are pushed down, each in",
-            " proportion to how wrong it is.",
+            "The entry of the right class is negative, all others are positive. Training steps",
+            " against the derivative, so it raises the score of the right class and lowers all",
+            " others, each in proportion to how far its probability is off.",
         )
     )
 
@@ -446,7 +460,7 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
         yield from _columns_by_source(desk, layer)
     yield Paragraph(
         (
-            "One entry of the sum contains one entry of the input once, with one weight as its",
+            "Each entry of the sum contains each entry of the input once, with one weight as its",
             " factor:",
         )
     )
@@ -464,7 +478,8 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
     yield desk.display(*sides, desk.matrix(derivation), jacobian=True)
     yield Paragraph(
         (
-            "The chain rule multiplies. ",
+            "The chain rule multiplies row and Jacobian: each entry of the product is a sum over"
+            " all paths, of the derivative so far times the derivative of one step. ",
             *_not_updated(desk, layer),
         )
     )
@@ -480,8 +495,8 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
             (
                 Paragraph(
                     (
-                        "Look at one entry. It adds, over all entries of the error term, the",
-                        " weight on the way from this input to that sum:",
+                        "Look at one entry. It adds, over all entries of the error term, that",
+                        " entry times the weight on the way from this input to that sum:",
                     )
                 ),
                 _index_form(desk, layer.source),
@@ -586,8 +601,10 @@ def _by_weight(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
         yield from _weight_columns(desk, layer)
     yield Paragraph(
         (
-            "A weight takes part in one sum only, the one in whose column it stands; an indicator",
-            " says which:",
+            "A weight takes part in one sum only, the one with the number of its unit:"
+            if _is_single(desk, layer)
+            else "A weight takes part in one sum only, the one with the number of its unit; an"
+            " indicator says which:",
         )
     )
     yield desk.display(
@@ -595,8 +612,14 @@ def _by_weight(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
         Of(derivation.result, derivation.indices),
         jacobian=True,
     )
-    yield Paragraph(("The chain rule adds over all sums, and the indicator leaves one of them:",))
-    yield _steps(desk, desk.sweep[layer.weight])
+    yield Paragraph(
+        (
+            "The chain rule:"
+            if _is_single(desk, layer)
+            else "The chain rule adds over all sums, and the indicator leaves one of them:",
+        )
+    )
+    yield _chain_rule(desk, layer.total, layer.weight)
     if desk.own and detailed:
         yield from _weight_samples(desk, layer)
     yield Paragraph(("All entries together are a column times a row:",))
@@ -606,6 +629,11 @@ def _by_weight(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
         if detailed:
             sides.append(Product((_column(desk, layer.source), desk.grid(f"delta{layer.number}"))))
     yield desk.display(*sides, desk.result(layer.weight, shapes=True))
+
+
+def _is_single(desk: Desk, layer: LayerNames) -> bool:
+    """Whether the layer is known to have one unit."""
+    return desk.setting.sizes.get(desk.tensor(layer.total).axes[-1].extent) == 1
 
 
 def _column(desk: Desk, tensor: str) -> Grid:
@@ -691,7 +719,12 @@ def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterat
     loss = desk.network.loss
     delta = Name(f"delta{before.number}")
     if not before.function:
-        yield Paragraph(("There is no activation in between, so the next error term is known:",))
+        yield Paragraph(
+            (
+                "The input of this layer is the sum of the layer before, so its derivative is",
+                " already the next error term:",
+            )
+        )
         yield desk.display(Derivative(loss, before.total), desk.result(before.total), delta)
         return
     yield Heading(4, ("Back through the activation, to ", desk.name(before.total)))
@@ -705,8 +738,10 @@ def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterat
         Derivative(loss, before.total),
         Product((Derivative(loss, before.output), local)),
     ]
+    known = desk.result(before.output)
     if detailed:
-        sides.append(Product((desk.result(before.output), local)))
+        sides.append(Product((known, local)))
+    sides.append(Product((known, desk.matrix(desk.jacobian(before.output, before.total)))))
     yield desk.display(*sides, desk.result(before.total), delta)
     if before.function != "softmax":
         yield Aside(
@@ -714,8 +749,8 @@ def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterat
             (
                 Paragraph(
                     (
-                        "A row times a diagonal matrix multiplies each entry of the row by one",
-                        " entry of the diagonal. That is the entrywise product, written with a",
+                        "A row times a diagonal matrix multiplies each entry of the row by the",
+                        " entry in the same place of the diagonal. That is the entrywise product, written with a",
                         " small circle; the diagonal matrix need not be built at all.",
                     )
                 ),
@@ -769,6 +804,45 @@ def _found(desk: Desk, name: str) -> Chain:
 # --------------------------------------------------------------------------------------------
 # Steps of a derivation
 # --------------------------------------------------------------------------------------------
+
+
+def _chain_rule(desk: Desk, middle: str, wrt: str) -> Display:
+    """d loss / d wrt through one tensor: the sum over its entries, both derivatives inserted,
+    equal indices kept, and the result."""
+    table = desk.jacobian(middle, wrt)
+    between = table.indices[: len(desk.tensor(middle).indices)]
+    outer = table.indices[len(between) :]
+    loss = Element(desk.network.loss)
+    through, end = Element(table.of, *between), Element(table.wrt, *outer)
+    paths = product(
+        1, between, (Partial(loss, through, total=True), Partial(through, end, total=True))
+    )
+    inserted = _inserted(desk, middle, between, table.result)
+    kept = contracted(inserted)
+    result = desk.sweep[wrt]
+    renaming = dict(zip(result.indices, outer, strict=True))
+    final = expression(*(substitute(term, renaming) for term in result.result.terms))
+    summed = any(step.rule == USE_LABEL_SUMS.name for step in result.steps)
+    last = "the entries of a target sum to 1" if summed else "the same, shorter"
+    return desk.display(
+        slope(loss, end),
+        *(Of(side, outer) for side in (expression(paths), inserted, kept, final)),
+        rules=("chain rule", "insert both derivatives", "only equal indices remain", last),
+    )
+
+
+def _inserted(desk: Desk, middle: str, between: Sequence[Index], table: Expression) -> Expression:
+    """The derivative by the middle tensor, by name where it has one, times the Jacobian."""
+    known = desk.sweep[middle]
+    adjoint = desk.network.adjoint_name(known.wrt)
+    if adjoint.startswith("delta"):
+        first = single(Element(adjoint, *between))
+    else:
+        renaming = dict(zip(known.indices, between, strict=True))
+        first = expression(*(substitute(term, renaming) for term in known.result.terms))
+    return expression(
+        *(multiply(left, right, between) for left in first.terms for right in table.terms)
+    )
 
 
 def _steps(desk: Desk, derivation: Derivation) -> Display:

@@ -191,7 +191,8 @@ Formula = (
     | Number
     | Cases
     | Stated
-    | Scalar | Sign
+    | Scalar
+    | Sign
     | Plain
 )
 

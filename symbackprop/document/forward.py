@@ -261,7 +261,9 @@ def _activations(desk: Desk) -> Iterator[Block]:
     names = [layer.function for layer in layers_of(desk.network)]
     for name in dict.fromkeys(n for n in names if n and n != "softmax"):
         record = desk.network.functions[name]
-        yield Paragraph((f"The activation is the {NAMES[name]}. It and its derivative, for a number z:",))
+        yield Paragraph(
+            (f"The activation is the {NAMES[name]}. It and its derivative, for a number z:",)
+        )
         yield desk.display(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
         sides = [Scalar(name, "slope"), Scalar(name, "derivative")]
         if record.through is not None:

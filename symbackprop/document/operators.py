@@ -239,8 +239,7 @@ class _Walk:
             assert expr.order == 0
             return self._node("function", (self.quantity(expr.argument),), expr.function)
         if expr.is_Pow and expr.exp.is_Integer and expr.exp > 0:
-            base = self._label_first(expr.base) if expr.exp % 2 == 0 else expr.base
-            return self._node("power", (self.quantity(base),), exponent=int(expr.exp))
+            return self._node("power", (self.quantity(expr.base),), exponent=int(expr.exp))
         if expr.is_Add:
             return self._addition(expr)
         return self._product(Mul.make_args(expr))
@@ -249,15 +248,6 @@ class _Walk:
         pairs = [part.as_coeff_Mul() for part in expr.args]
         ordered = sorted(pairs, key=lambda pair: (bool(pair[0] < 0), text(pair[1])))
         return self._signed([(scale, self.quantity(part)) for scale, part in ordered])
-
-    def _label_first(self, base: Expr) -> Expr:
-        """(f - y)^2 as (y - f)^2: the target comes first, as textbooks write an error."""
-        subtracted = [-part for part in Add.make_args(base) if part.could_extract_minus_sign()]
-        flips = len(subtracted) == 1 and any(
-            isinstance(part, Element) and self.desk.network.by_name[part.tensor].kind == "label"
-            for part in subtracted
-        )
-        return -base if flips else base
 
     def _node(
         self, kind: Kind, inputs: tuple[Expr, ...], function: str = "", exponent: int = 1

@@ -42,10 +42,7 @@ def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
     )
     if layers[-1].function == "softmax":
         yield Paragraph(
-            (
-                "The error term of the last layer was found from the loss and the softmax"
-                " together:",
-            )
+            ("The error term of the last layer was found from the loss and the softmax together:",)
         )
         yield many.display(
             Derivative(many.network.loss, layers[-1].total), many.result(layers[-1].total)

@@ -331,6 +331,7 @@ def mapped(tree: Tree, change: Callable[[Atom], Tree]) -> Tree:
 # --------------------------------------------------------------------------------------------
 
 GREEK = {"epsilon": r"\varepsilon"}
+LETTER = re.compile(r"[A-Za-z]+(_\{\d+\})?")
 
 
 def show_tree(tree: Tree, setting: Typesetting) -> str:
@@ -407,7 +408,9 @@ def _factor(part: Tree, setting: Typesetting, first: bool) -> str:
 def _base(part: Tree, setting: Typesetting) -> str:
     shown = show_tree(part, setting)
     tight = isinstance(part, (Num, Var)) or (
-        isinstance(part, Atom) and not isinstance(part.entry, (Partial, Delta)) and shown.isalpha()
+        isinstance(part, Atom)
+        and not isinstance(part.entry, (Partial, Delta))
+        and LETTER.fullmatch(shown)
     )
     return shown if tight else rf"\left({shown}\right)"
 

@@ -63,6 +63,11 @@ def primer() -> Iterator[Block]:
             " can go on to the next section.",
         )
     )
+    yield _say(
+        "In this section ",
+        *_listed(Var("f"), G, H, X, Y),
+        " stand for any functions and variables, not for those of the network.",
+    )
     yield from _derivative()
     yield from _chain_rule()
     yield from _two_paths()
@@ -117,8 +122,8 @@ ANY_NESTED = (
 VEHICLES = (
     Lesson(
         (),
-        (("b", 4 * Symbol("w")), ("c", 2 * Symbol("b"))),
-        (("w", Rational(1)),),
+        (("r", 4 * Symbol("p")), ("s", 2 * Symbol("r"))),
+        (("p", Rational(1)),),
     ),
 )
 ANY_MEETING = (
@@ -198,6 +203,14 @@ def _say(*parts: object) -> Paragraph:
     return Paragraph(line)
 
 
+def _listed(*trees: Tree) -> Iterator[Tree | str]:
+    """a, b and c."""
+    for place, tree in enumerate(trees):
+        if place:
+            yield " and " if place == len(trees) - 1 else ", "
+        yield tree
+
+
 # --------------------------------------------------------------------------------------------
 # The sections
 # --------------------------------------------------------------------------------------------
@@ -234,26 +247,28 @@ def _derivative() -> Iterator[Block]:
     nudged = _of("f", _plus(one, step))
     yield _display(equal(DOUBLE, nudged, _dot(Num("2"), moved), Num("2.002")))
     difference = _minus(nudged, _of("f", one))
-    yield _say("The output has moved by the difference of the two,")
+    yield _say("The output has moved by the difference of the two:")
     yield _display(equal(DOUBLE, difference, _minus(Num("2.002"), Num("2")), Num("0.002")))
-    yield _say("which is twice the nudge:")
+    yield _say("This is twice the nudge:")
     yield _display(equal(DOUBLE, Over(difference, step), Over(Num("0.002"), step), Num("2")))
     yield _say(
         "The derivative of this function is 2. For a function whose graph is a straight line the"
         " size of the nudge does not matter. For a curve it does, a little; so one lets the nudge"
-        " shrink and asks which number the ratio comes closer and closer to. That number, the ",
-        "limit, is the derivative of ",
+        " shrink and asks which number the ratio comes closer and closer to. That number is called"
+        " the limit. The nudge is written ",
+        E,
+        " (epsilon), the usual letter for something small. With ",
+        equal(ANY, Y, _of("f", X)),
+        " for the output, the limit is the derivative of ",
         Y,
         " by ",
         X,
-        ". The nudge is called ",
-        E,
-        " (epsilon), the usual letter for something small:",
+        ":",
     )
     moved_x = _plus(X, E)
     ratio = Over(_minus(_of("f", moved_x), _of("f", X)), E)
     yield _display(equal(ANY, Slope("y", "x"), Limit("epsilon", ratio)))
-    yield _say("Here ", Y, " is the output, ", equal(ANY, Y, _of("f", X)), ". For the doubling:")
+    yield _say("For the doubling:")
     two = Num("2")
     yield _display(
         equal(
@@ -283,8 +298,9 @@ def _derivative() -> Iterator[Block]:
     )
     yield _say(
         "Read the other way round, the derivative tells what a small nudge does: the output moves"
-        " by about the derivative times the nudge. The sign ",
-        "of “about” is a wavy equals sign:",
+        " by about the derivative times the nudge. The derivative is the one at ",
+        X,
+        ", before the nudge. The sign of “about” is a wavy equals sign:",
     )
     yield _display(nearly(ANY, _minus(_of("f", moved_x), _of("f", X)), _dot(Slope("y", "x"), E)))
     yield _say(
@@ -333,28 +349,27 @@ def _chain_rule() -> Iterator[Block]:
         "chain rule",
     )
     yield _say(
+        "The numbers 3 and 2 played no part. The first line, ",
+        equal(ANY_NESTED, Slope("y", "x"), _dot(slope_g, slope_y)),
+        ", holds for any two functions, one inside the other.",
+    )
+    yield _say(
         "Speeds behave in the same way. A bicycle is four times as fast as a walker, and a car is"
         " twice as fast as the bicycle. While the walker goes one metre, the bicycle goes four, and"
         " the car goes twice as far as that. With ",
-        Var("w"),
-        ", ",
-        Var("b"),
-        " and ",
-        Var("c"),
+        *_listed(Var("p"), Var("r"), Var("s")),
         " for the metres that walker, bicycle and car have gone:",
     )
     yield _display(
         equal(
             VEHICLES,
-            Slope("c", "w"),
-            _dot(Slope("b", "w"), Slope("c", "b")),
+            Slope("s", "p"),
+            _dot(Slope("r", "p"), Slope("s", "r")),
             _dot(Num("4"), Num("2")),
             Num("8"),
         ),
         "chain rule",
     )
-    yield _say("For any two functions, one inside the other:")
-    yield _display(equal(ANY_NESTED, Slope("y", "x"), _dot(slope_g, slope_y)), "chain rule")
 
 
 def _two_paths() -> Iterator[Block]:
@@ -390,7 +405,7 @@ def _two_paths() -> Iterator[Block]:
         X,
         " by ",
         E,
-        " and follow it. Along the first path, ",
+        " and follow it. All derivatives below are those before the nudge. Along the first path, ",
         G,
         " moves, and moves the output while ",
         H,
@@ -405,8 +420,9 @@ def _two_paths() -> Iterator[Block]:
 def _tried() -> Iterator[object]:
     """On which functions the general rules were computed."""
     yield "Both sides of every line above were computed in exact fractions; where the sign is wavy,"
-    yield " the difference of the sides over the nudge was computed to vanish in the limit. The"
-    yield " lines about any functions were computed for two choices each: the definition for "
+    yield " the difference of the sides, divided by the nudge, was shown by calculation to vanish in"
+    yield " the limit. The lines that hold for any function were computed for two choices each: the"
+    yield " definition for "
     yield from _choices(ANY)
     yield "; the chain rule for "
     yield from _choices(ANY_NESTED)
@@ -491,13 +507,13 @@ def _example() -> Iterator[Block]:
         equal(PRODUCT, H, triple),
         " and ",
         equal(PRODUCT, Y, _of("f", G, H), Times((G, H))),
-        ". The four derivatives are",
+        ". The four derivatives are:",
     )
     yield _display(equal(PRODUCT, Slope("g", "x"), Times((two, X))))
     yield _display(equal(PRODUCT, Slope("h", "x"), three))
     yield _display(equal(PRODUCT, Slope("f", "g", curly=True), H, triple))
     yield _display(equal(PRODUCT, Slope("f", "h", curly=True), G, square))
-    yield _say("and the rule gives")
+    yield _say("With these, the rule gives:")
     nine = Times((Num("9"), square))
     yield _display(
         equal(
@@ -511,14 +527,18 @@ def _example() -> Iterator[Block]:
         "two paths",
     )
     yield _say(
-        "The other way, with both put in first, is ",
+        "Or insert ",
+        G,
+        " and ",
+        H,
+        " first: ",
         equal(PRODUCT, Y, _dot(square, triple), Times((three, Power(X, 3)))),
         ". At ",
         equal(PRODUCT, X, two),
         " the rule says ",
         equal(PRODUCT, nine, _dot(Num("9"), Num("4")), Num("36")),
         ". A nudge of 0.001 confirms it: the ratio is near 36, and comes nearer as the nudge"
-        " shrinks,",
+        " shrinks:",
     )
     yield _display(
         equal(
