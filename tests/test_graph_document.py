@@ -226,8 +226,11 @@ def test_line_is_called_by_what_its_nodes_compute() -> None:
         r"&= x \cdot 1",
         r"m \leftarrow m - \alpha \frac{\partial y}{\partial m}",
         "nothing needs it",
+        "In this graph that does not happen.",
     ):
         assert formula in shown
+    assert "loss" not in shown
+    assert "matri" not in shown
     assert "From one sample to all" not in shown
 
 
@@ -236,8 +239,14 @@ def test_linear_chain_is_one_formula_of_nine_parameters_and_has_one_step_of_two_
     assert "nine parameters" in shown
     first = r"\left(w^{[1]} x + b^{[1]}\right) + b _{1}^{[2]}\right)"
     assert rf"w _{{1,1}}^{{[3]}} \left(w _{{1,1}}^{{[2]}} {first}" in shown
-    assert shown.count(f"section “{TWO_PATHS}”") == 1
-    assert r"= \left(y - f\right)^{2}" in shown
+    assert shown.count(f"section “{TWO_PATHS}”") == 2  # before the steps, and at the one step
+    assert "That happens in step 18." in shown
+    assert r"J = \left(f - y\right)^{2}" in shown
+    assert r"\left(f - y\right)^{2} = \left(y - f\right)^{2}" in shown
+    assert r"\frac{\partial J}{\partial q _{11}} &=" in shown
+    assert r"&= 2 q _{11} && \text{simplify}" in shown
+    assert "a product, a sum or a difference of two numbers, or the square of one number" in shown
+    assert "explained below" in shown
     assert r"J = \frac{1}{m} \sum _{n=1}^{m} {L} _{n}" in shown
     assert len(re.findall(r"\*\*Step \d+:\*\*", shown)) == 12 + 9 + 1  # nodes, parameters, x
 

@@ -469,7 +469,7 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
         Of(derivation.result, derivation.indices),
         jacobian=True,
     )
-    yield Paragraph(("All of them together, the Jacobian, are the transposed weight matrix:",))
+    yield Paragraph(("Together they form the Jacobian, the transposed weight matrix:",))
     sides: list[Formula] = [Derivative(layer.total, layer.source)]
     if desk.own:
         if detailed:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+
+from sympy import Expr
 
 from symbackprop.document.blocks import (
     Aside,
@@ -13,7 +14,6 @@ from symbackprop.document.blocks import (
     Line,
     Maths,
     Paragraph,
-    Strong,
     Table,
 )
 from symbackprop.document.desk import Desk
@@ -24,13 +24,14 @@ from symbackprop.document.formulas import (
     Name,
     Of,
     Product,
+    entry,
     slope,
 )
 from symbackprop.document.numbers import line_of, selected, size_words
-from symbackprop.document.samples import is_averaged
+from symbackprop.document.samples import mean_factor
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
-from symbackprop.terms import Element, expression, product
+from symbackprop.terms import Element, Expression, Index, expression, product
 
 MOST_ADDENDS = 9  # in one row of a written-out matrix
 
@@ -39,20 +40,19 @@ def batch(one: Desk, many: Desk) -> Iterator[Block]:
     """The step from `one` (the network of one sample) to `many` (the network of a batch)."""
     layers = layers_of(many.network)
     last = layers[-1]
+    biased = next((layer for layer in reversed(layers) if layer.bias), None)
     yield Heading(2, ("From one sample to a batch",))
-    yield from _arrangement(many)
-    yield from _loss(many)
-    yield from _differences(one, many, _with_bias(layers))
+    yield from _arrangement(one, many)
+    yield Paragraph(_loss(many))
+    yield from _differences(one, many, biased or last)
     yield from _error_terms(many, last)
     yield from _input_of_layer(many, last)
     yield from _weights(many, last)
-    yield from _bias(one, many, _with_bias(layers))
+    if biased:
+        yield from _bias(one, many, biased)
+    else:
+        yield from _no_bias()
     yield from summary(many)
-
-
-def _with_bias(layers: tuple[LayerNames, ...]) -> LayerNames:
-    """The last layer that has a bias; the last one where none has."""
-    return next((layer for layer in reversed(layers) if layer.bias), layers[-1])
 
 
 # --------------------------------------------------------------------------------------------
@@ -60,26 +60,60 @@ def _with_bias(layers: tuple[LayerNames, ...]) -> LayerNames:
 # --------------------------------------------------------------------------------------------
 
 
-def _arrangement(many: Desk) -> Iterator[Block]:
+def _arrangement(one: Desk, many: Desk) -> Iterator[Block]:
     first = layers_of(many.network)[0]
+    columns = many.setting.columns
     line = line_of(many)
-    place = "second" if many.setting.columns else "first"
     yield Paragraph(
         (
-            f"Put the samples of a batch beside one another as the {line}s of one matrix: ",
+            "A batch consists of several samples; ",
+            many.maths(_number_of_samples()),
+            f" is their number. Write the samples {'beside' if columns else 'below'} one another,"
+            f" as the {line}s of one matrix ",
             many.name("x"),
-            f" has one {line} for each sample, and so has every matrix that is computed from it. ",
-            f"The {place} index of an entry then is the number of the sample. The weights",
-            " stay what they were, since all samples share them. The forward pass keeps its",
-            " formulas",
-            *_bias_remark(many, first),
-            ":",
+            f". It has one {line} for each sample, and so has every matrix that is computed from"
+            " it",
+            *_capitals(one, many),
+            ". An entry of such a matrix needs one more index, the number of its sample, which is"
+            f" the {'second' if columns else 'first'} one: ",
+            *_example(many),
+            ". The parameters stay what they were, since all samples share them.",
         )
     )
-    yield many.display(Name(first.total), many.forward(first.total), defines=True)
     if many.own:
-        yield Paragraph((f"With {_samples(many)} for illustration, the input is",))
+        yield Paragraph((f"Shown for {_samples(many)}, the input is",))
         yield many.display(Name("x"), many.grid("x"))
+    yield Paragraph(("The forward pass keeps its formulas", *_bias_remark(many, first), ":"))
+    yield many.display(Name(first.total), many.forward(first.total), defines=True)
+
+
+def _number_of_samples() -> Of:
+    return Of(expression(product(SAMPLES, (), ())))
+
+
+def _capitals(one: Desk, many: Desk) -> Line:
+    """That a capital letter stands for a batch, where the letters do change."""
+    source = layers_of(many.network)[-1].source
+    if one.setting.name(source) == many.setting.name(source):
+        return ()
+    return (
+        ". A capital letter stands for such a matrix: ",
+        one.name(source),
+        " for one sample, ",
+        many.name(source),
+        " for all of them",
+    )
+
+
+def _example(many: Desk) -> Line:
+    """One entry, and to which sample and unit it belongs."""
+    layers = layers_of(many.network)
+    sources = [layer.source for layer in reversed(layers)]
+    wide = [s for s in sources if not many.own or many.own[0].values[s].shape[1] > 1]
+    source = (wide or sources)[0]
+    sample = 1 if not many.own or many.own[0].point.sizes[SAMPLES] > 1 else 0
+    unit = f" and {'input' if source == 'x' else 'unit'} 1" if wide else ""
+    return (many.maths(entry(source, sample, 0)), f" belongs to sample {sample + 1}{unit}")
 
 
 def _bias_remark(many: Desk, layer: LayerNames) -> Line:
@@ -97,52 +131,33 @@ def _samples(many: Desk) -> str:
     return f"{count} samples" if count > 1 else "1 sample"
 
 
-def _loss(many: Desk) -> Iterator[Block]:
-    loss = many.network.loss
-    named = (
-        "The loss is one number for the whole batch:"
-        if many.network.of_kind("label")
-        else "What is differentiated is one number for the whole batch:"
-    )
-    yield Paragraph((named,))
-    yield many.display(Name(loss), many.forward(loss, matrix=False), defines=True)
-    yield Paragraph(_where_the_mean_enters(many))
-
-
-def _where_the_mean_enters(many: Desk) -> Line:
+def _loss(many: Desk) -> Line:
     """What the reduction does to the formulas."""
-    (coefficient,) = {term.coefficient for term in _loss_terms(many)[:1]}
-    last = layers_of(many.network)[-1]
-    if not coefficient.has(SAMPLES):
+    what = "The loss" if many.has_labels else "What is differentiated"
+    start: Line = (f"{what}, ", many.name(many.network.loss), ", is one number for the whole batch")
+    factor = mean_factor(many)
+    if factor is None:
         return (
-            "It is the sum over the samples. No factor ",
-            many.maths(_one_over(SAMPLES)),
+            *start,
+            ", the sum over its samples. No factor ",
+            many.maths(_one_over_samples()),
             " stands in it, so none appears in any gradient.",
         )
-    divided = coefficient.as_numer_denom()[1]
-    entries = divided.free_symbols - {SAMPLES}
-    scale = _one_over(SAMPLES * next(iter(entries)) if entries else SAMPLES)
+    last = layers_of(many.network)[-1]
+    over = "samples" if factor == _one_over_samples() else "entries of the output"
     return (
-        "It is the mean over all entries of the output, "
-        if entries
-        else "It is the mean over the samples, ",
-        "and here ",
-        Strong("the factor "),
-        many.maths(scale),
-        Strong(" enters"),
-        ". It reaches the gradients at one place only, in the error term ",
+        *start,
+        f", the mean over all {over}. The factor ",
+        many.maths(factor),
+        " of the mean reaches the gradients at one place only, in the error term ",
         many.name(f"delta{last.number}"),
-        " of the last layer; from there it is handed on with the error terms, and no later formula",
-        " has a factor of its own.",
+        " of the last layer. From there it is handed on inside the error terms: each of them"
+        " contains it, and no later formula has a factor of its own.",
     )
 
 
-def _loss_terms(many: Desk) -> tuple[Any, ...]:
-    return many.network.equation_of[many.network.loss].rhs.terms
-
-
-def _one_over(size: Any) -> Of:
-    return Of(expression(product(1 / size, (), ())))
+def _one_over_samples() -> Of:
+    return Of(expression(product(1 / SAMPLES, (), ())))
 
 
 # --------------------------------------------------------------------------------------------
@@ -152,13 +167,14 @@ def _one_over(size: Any) -> Of:
 
 def _differences(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
     """The formulas of one layer, for one sample and for a batch."""
+    factor = "" if mean_factor(many) is None else ", with the factor of the mean inside"
     rows = [
-        _difference(one, many, layer.total, f"one {line_of(many)} for each sample"),
+        _difference(one, many, layer.total, f"one {line_of(many)} for each sample{factor}"),
         _difference(one, many, layer.source, "same formula"),
-        _difference(one, many, layer.weight, "same formula, now a sum"),
+        _difference(one, many, layer.weight, "same formula; it now adds over the samples"),
     ]
     if layer.bias:
-        rows.append(_difference(one, many, layer.bias, "changed: a sum"))
+        rows.append(_difference(one, many, layer.bias, "changed: a sum over the samples"))
     yield Paragraph(
         (f"What becomes of the derivatives? Here is layer {layer.number} before and after:",)
     )
@@ -181,42 +197,53 @@ def _derived(desk: Desk, name: str, shapes: bool = False) -> Maths:
 
 
 def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
-    loss = many.network.loss
     delta = f"delta{layer.number}"
     line = line_of(many)
+    factor = mean_factor(many)
     yield Heading(3, ("The error terms of a batch",))
     yield Paragraph(
         (
             f"Each sample has an error term of its own, and it fills one {line}. No sample enters"
             f" the forward pass of another one, so each {line} is what was found before for this"
             " sample",
-            *(
-                (", apart from the factor ", many.maths(_one_over(SAMPLES)))
-                if is_averaged(many)
-                else ()
-            ),
+            *(() if factor is None else (", times the factor ", many.maths(factor))),
+            *_shown_for(many),
             ":",
         )
     )
-    sides: list[Formula] = [Derivative(loss, layer.total), many.result(layer.total), Name(delta)]
-    if many.own:
-        sides.append(many.grid(delta))
-    yield many.display(*sides)
+    derivative = Derivative(many.network.loss, layer.total)
+    grids = (many.grid(delta),) if many.own else ()
+    yield many.display(derivative, many.result(layer.total), Name(delta), *grids)
+
+
+def _shown_for(many: Desk, what: str = "the last matrix") -> Line:
+    """For how many samples matrices are written out."""
+    if not many.own or many.own[0].point.sizes[SAMPLES] == 1:
+        return ()
+    return (f" ({what} shown for {_samples(many)})",)
 
 
 def _input_of_layer(many: Desk, layer: LayerNames) -> Iterator[Block]:
+    line = line_of(many)
     yield Heading(3, ("The input of a layer: unchanged",))
-    sides: list[Formula] = [Derivative(many.network.loss, layer.source)]
+    yield Paragraph(
+        (
+            "The formula of one sample is applied to all samples at once",
+            *_shown_for(many, "written out"),
+            ":",
+        )
+    )
+    sides: list[Formula] = [
+        Derivative(many.network.loss, layer.source),
+        many.result(layer.source, shapes=True),
+    ]
     if many.own:
         sides.append(
             Product((many.grid(f"delta{layer.number}"), _transposed(many.grid(layer.weight))))
         )
-    yield many.display(*sides, many.result(layer.source, shapes=True))
+    yield many.display(*sides)
     yield Paragraph(
-        (
-            f"Each {line_of(many)} of the result uses the error term of the same sample and no",
-            " other: the formula of one sample, applied to all of them at once.",
-        )
+        (f"Each {line} of the result uses the error term of the same sample and no other.",)
     )
 
 
@@ -230,110 +257,156 @@ def _transposed(grid: Grid) -> Grid:
 
 
 def _weights(many: Desk, layer: LayerNames) -> Iterator[Block]:
-    loss = many.network.loss
     derivation = many.sweep[layer.weight]
-    delta = f"delta{layer.number}"
+    delta = many.tensor(f"delta{layer.number}")
     yield Heading(3, ("The weights: the same formula, which now adds",))
-    sides: list[Formula] = [Derivative(loss, layer.weight)]
-    if many.own:
-        sides.append(Product((_transposed(many.grid(layer.source)), many.grid(delta))))
-    yield many.display(*sides, many.result(layer.weight, shapes=True))
-    yield Paragraph(("One entry of this product, in index form:",))
+    yield Aside("Why the sum over the batch?", (_why_the_sum(many),))
+    single = bool(many.own) and many.own[0].values[layer.weight].size == 1
+    yield Paragraph(
+        (f"{'For the weight' if single else 'For one weight'}, a sum over all samples:",)
+    )
+    sample = delta.indices[0]
+    row, column = derivation.indices
     yield many.display(
         Of(derivation.steps[0].before, derivation.indices),
+        Of(
+            _added(
+                (sample,), Element(layer.source, sample, row), Element(delta.name, sample, column)
+            ),
+            derivation.indices,
+        ),
         Of(derivation.result, derivation.indices),
     )
     if many.own:
-        yield Paragraph((f"and written out for the first weight and {_samples(many)}:",))
-        yield many.display(
-            slope(Element(loss), Element(layer.weight, 0, 0)),
-            Of(many.at(derivation.result, derivation.indices, (0, 0))),
-        )
-        yield Paragraph(
-            (
-                "Each addend belongs to one sample. The first, ",
-                many.maths(_addend(layer, 0)),
-                ", tells how the loss changes with this weight on account of sample 1 alone",
-                *_and_so_on(many, layer),
-                ".",
-            )
-        )
-    yield Aside("Why the sum over the batch?", tuple(_why_the_sum(many, layer)))
-
-
-def _addend(layer: LayerNames, sample: int) -> Of:
-    parts = (
-        Element(layer.source, sample, 0),
-        Element(f"delta{layer.number}", sample, 0),
-    )
-    return Of(expression(product(1, (), parts)))
-
-
-def _and_so_on(many: Desk, layer: LayerNames) -> Line:
-    if many.own[0].point.sizes[SAMPLES] < 2:
-        return ()
-    return ("; ", many.maths(_addend(layer, 1)), " does so for sample 2, and so on")
-
-
-def _why_the_sum(many: Desk, layer: LayerNames) -> Iterator[Block]:
+        yield from _written_out(many, layer, single)
     yield Paragraph(
         (
-            "There is one copy of each weight, and every sample uses it. A small change of the",
-            " weight therefore changes the loss through all samples at once, and effects along",
-            " different paths add. ",
-            "The matrix product needs no extra sign for this: its inner index is the number of the",
-            " sample, so a column times a row for one sample becomes the sum of such products",
-            " for a batch.",
+            "This is a matrix product. Its inner index, over which every matrix product adds, is"
+            " the number of the sample, so the formula of one sample needs no extra sign",
+            *_shown_for(many, "written out"),
+            ":",
+        )
+    )
+    sides: list[Formula] = [
+        Derivative(many.network.loss, layer.weight),
+        many.result(layer.weight, shapes=True),
+    ]
+    if many.own:
+        sides.append(Product((_transposed(many.grid(layer.source)), many.grid(delta.name))))
+    yield many.display(*sides)
+
+
+def _added(bound: tuple[Index, ...], *factors: Expr) -> Expression:
+    return expression(product(1, bound, factors))
+
+
+def _why_the_sum(many: Desk) -> Paragraph:
+    what = "loss" if many.has_labels else "sum"
+    return Paragraph(
+        (
+            "There is one copy of each weight, and every sample uses it. A small change of the"
+            f" weight therefore changes the {what} through all samples at once. Effects along"
+            " different paths add, so the gradient of a weight is the sum of what the samples"
+            " contribute, and each sample contributes its input times its error term.",
+        )
+    )
+
+
+def _written_out(many: Desk, layer: LayerNames, single: bool) -> Iterator[Block]:
+    """The sum for the first weight, one addend for each sample."""
+    derivation = many.sweep[layer.weight]
+    count = many.own[0].point.sizes[SAMPLES]
+    if count == 1:
+        return
+    parts = [_contribution(layer, sample) for sample in range(count)]
+    what = "the weight" if single else "the first weight"
+    yield Paragraph((f"Written out for {what} and {_samples(many)}:",))
+    yield many.display(
+        slope(Element(many.network.loss), Element(layer.weight, 0, 0)),
+        Of(expression(*(product(1, (), part) for part in parts))),
+        Of(many.at(derivation.result, derivation.indices, (0, 0))),
+    )
+    yield Paragraph(
+        (
+            "Each addend belongs to one sample. The first, ",
+            many.maths(Of(expression(product(1, (), parts[0])))),
+            ", is what sample 1 contributes; ",
+            many.maths(Of(expression(product(1, (), parts[1])))),
+            " is the part of sample 2",
+            *((", and so on",) if count > 2 else ()),
+            ".",
+        )
+    )
+
+
+def _contribution(layer: LayerNames, sample: int) -> tuple[Expr, Expr]:
+    return Element(layer.source, sample, 0), Element(f"delta{layer.number}", sample, 0)
+
+
+def _no_bias() -> Iterator[Block]:
+    yield Heading(3, ("What a bias would change",))
+    yield Paragraph(
+        (
+            "This network has no biases. With one, its gradient would be the sum of the error"
+            " terms over the samples, for the same reason: all samples share the bias.",
         )
     )
 
 
 def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
-    yield Heading(3, ("The bias: the one formula that changes",))
-    if not layer.bias:
-        yield Paragraph(
-            (
-                "This network has no biases. With one, its gradient would be the sum of the error",
-                " terms over the samples, for the same reason: all samples share the bias.",
-            )
-        )
-        return
     loss = many.network.loss
     derivation = many.sweep[layer.bias]
+    delta = many.tensor(f"delta{layer.number}")
+    sample = delta.indices[0]
+    yield Heading(3, ("The bias: the one formula that changes",))
     yield Paragraph(
         (
             "For one sample the gradient of the bias is the error term itself, ",
-            one.chain(Derivative(loss, layer.bias), one.result(layer.bias)),
-            ". The samples share one bias, so their error terms are added, index by index:",
+            one.chain(Derivative(loss, layer.bias), Name(delta.name)),
+            ". All samples share the bias, so their error terms are added:",
         )
     )
     yield many.display(
         Of(derivation.steps[0].before, derivation.indices),
+        Of(_added((sample,), Element(delta.name, sample, *derivation.indices)), derivation.indices),
         Of(derivation.result, derivation.indices),
     )
-    line = line_of(many)
     yield Paragraph(
         (
-            f"These are the sums over the {line}s of the matrix of error terms. As matrix algebra,",
-            " a product with ones takes them:",
+            f"This adds each {'row' if many.setting.columns else 'column'} of the matrix of error"
+            " terms over all samples. As matrix algebra, a product with ones does so",
+            *(_shown_for(many, "written out") if _is_listed(many, layer) else ()),
+            ":",
         )
     )
-    sides: list[Formula] = [Derivative(loss, layer.bias)]
-    if many.own and _addends(many, layer) <= MOST_ADDENDS:
-        sides.append(many.result_grid(derivation))
-    yield many.display(*sides, many.result(layer.bias, shapes=True))
+    sides: list[Formula] = [Derivative(loss, layer.bias), many.result(layer.bias, shapes=True)]
+    if _is_listed(many, layer):
+        sides.append(_sums_of(many, layer))
+    yield many.display(*sides)
     yield Paragraph(
         (
-            "Beside the weights nothing was needed, because there the matrix product adds; here"
-            " the ones have to be written. In NumPy, with samples as rows, it is ",
+            "For the weights no extra factor was needed, because the matrix product adds by"
+            " itself; for the bias the ones have to be written. In NumPy, with samples as rows, it"
+            " is ",
             Code(f"delta{layer.number}.sum(axis=0)"),
             ".",
         )
     )
 
 
-def _addends(many: Desk, layer: LayerNames) -> int:
-    return len(many.places(layer.bias)) * many.own[0].point.sizes[SAMPLES]
+def _is_listed(many: Desk, layer: LayerNames) -> bool:
+    """Whether the sums of all entries fit on a line."""
+    return bool(many.own) and many.own[0].values[f"delta{layer.number}"].size <= MOST_ADDENDS
+
+
+def _sums_of(many: Desk, layer: LayerNames) -> Grid:
+    """The row of sums of error terms, written out."""
+    samples = range(many.own[0].point.sizes[SAMPLES])
+    cells = []
+    for place in many.places(layer.bias):
+        parts = (Element(f"delta{layer.number}", sample, *place) for sample in samples)
+        cells.append(Of(expression(*(product(1, (), (part,)) for part in parts))))
+    return Grid((tuple(cells),))
 
 
 # --------------------------------------------------------------------------------------------
@@ -344,12 +417,16 @@ def _addends(many: Desk, layer: LayerNames) -> int:
 def summary(many: Desk) -> Iterator[Block]:
     """All derivatives for a batch, from the last layer to the first."""
     yield Heading(3, ("All gradients of a batch",))
+    yield Paragraph(("From the last layer to the first, with the shape of each result:",))
     rows: list[tuple[Line, ...]] = []
-    for layer in selected(layers_of(many.network)[::-1]):
+    chosen = selected(layers_of(many.network)[::-1])
+    totals = {layer.total for layer in chosen if layer}
+    for layer in chosen:
         if layer is None:
             rows.append((("...",),) * 3)
             continue
-        names = [layer.total, layer.weight, layer.bias, layer.source]
+        names = [layer.total, layer.weight, layer.bias]
+        names += [] if layer.source in totals else [layer.source]  # no activation: listed as a sum
         rows += [_summary_row(many, layer, name) for name in names if name]
     header: tuple[Line, ...] = (
         ("derivative of ", many.name(many.network.loss), " by"),

@@ -48,6 +48,8 @@ from symbackprop.document.operators import (
 from symbackprop.document.plain import (
     Atom,
     Negative,
+    Over,
+    Power,
     Sum,
     Times,
     Tree,
@@ -217,21 +219,15 @@ def _scene(
     return Scene(network, point)
 
 
-POOLS = ("gpqrstuv", "ACDEGKMPQRSTUV")
+STEMS = "qvpuwrst"
 
 
 def _letters(desk: Desk, count: int) -> list[str]:
-    """A letter for each node, in alphabetical order, none that the network uses; numbered letters
-    where the alphabet is too short. Capitals of the network's letters are its matrices."""
+    """A name for each node: one letter that the network does not use, and the node's number."""
     notation = desk.setting.notation
     used = {*DEFAULT_SYMBOLS, *(notation.symbol(letter) for letter in DEFAULT_SYMBOLS)}
-    used |= {letter.upper() for letter in used if len(letter) == 1}
     used |= {str(symbol) for symbol in desk.sizes}
-    for pool in POOLS:
-        free = [letter for letter in pool if letter not in used]
-        if len(free) >= count:
-            return free[:count]
-    stem = next(letter for letter in "vutsrqpg" if letter not in used)
+    stem = next(letter for letter in STEMS if letter not in used)
     return [f"{stem}_{{{number}}}" for number in range(1, count + 1)]
 
 
@@ -245,10 +241,9 @@ def _forward(page: _Page) -> Iterator[Block]:
     yield Paragraph(
         (
             "A computer evaluates the network for one sample by one small operation after the"
-            " other: a product of two numbers, a sum of two numbers, a function of one number. Let"
-            " each operation be a node, and let an arrow lead to it from each number that it"
-            " uses. The result is the computation graph. It begins with numbers that are not"
-            " computed but given, its leaves: ",
+            f" other, here {_operators(page)}. Let each operation be a node, and let an arrow lead"
+            " to it from each number that it uses. The result is the computation graph. It begins"
+            " with numbers that are not computed but given, its leaves: ",
             *_leaves(page),
             ".",
         )
@@ -264,29 +259,70 @@ def _forward(page: _Page) -> Iterator[Block]:
 def _leaves(page: _Page) -> Line:
     inputs, labels = page.graph.leaves("input"), page.graph.leaves("label")
     parameters = page.graph.leaves("parameter")
-    line: list[Inline] = [f"the input{'s' * (len(inputs) > 1)} ", *_listed(page, inputs)]
+    line: list[Inline] = [f"the {_number_of('input', inputs)} ", *_listed(page, inputs)]
     if labels:
-        line += [f", the target{'s' * (len(labels) > 1)} ", *_listed(page, labels)]
-    line += [f", and the parameter{'s' * (len(parameters) > 1)} ", *_listed(page, parameters)]
+        line += [f", the {_number_of('target', labels)} ", *_listed(page, labels)]
+    line += [f", and the {_number_of('parameter', parameters)} ", *_listed(page, parameters)]
     return tuple(line)
 
 
+def _operators(page: _Page) -> str:
+    """Every operator that is used: a product or a sum of two numbers, or the square of one."""
+    two: list[str] = []
+    one: list[str] = []
+    for operation in page.graph.operations:
+        if operation.kind in ("product", "sum", "difference", "quotient"):
+            found, named = two, f"a {operation.kind}"
+        else:
+            found, named = one, _with_article(operation)
+        if named not in found:
+            found.append(named)
+    pairs = f"{_joined(two, 'or')} of two numbers" if two else ""
+    singles = f"{_joined(one, 'or')} of one number" if one else ""
+    return ", or ".join(part for part in (pairs, singles) if part)
+
+
+def _joined(words: Sequence[str], last: str = "and") -> str:
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
 def _weight_indices(page: _Page) -> Iterator[Block]:
-    """What the two numbers at a weight say, on the weight where they differ."""
-    weights = [leaf for leaf in page.graph.leaves("parameter") if len(leaf.indices) == 2]
-    weight = next((w for w in weights if len(set(w.indices)) == 2), None)
-    if weight is None:
+    """What the numbers at a weight and at a bias say, and why some have none."""
+    leaves = page.graph.leaves("parameter")
+    shown = [leaf for leaf in leaves if not _is_only_one(page, leaf)]
+    weights = [leaf for leaf in shown if len(leaf.indices) == 2]
+    if not weights:
         return
+    weight = next((w for w in weights if len(set(w.indices)) == 2), weights[0])
     source, target = (int(place) + 1 for place in weight.indices)
     layer = page.desk.tensor(weight.tensor).layer or 1
     before = f"entry {source} of the input" if layer == 1 else f"unit {source} of layer {layer - 1}"
-    yield Paragraph(
-        (
-            "The numbers at a weight say what it connects: ",
-            page.maths(weight),
-            f" leads from {before} to unit {target} of layer {layer}.",
-        )
-    )
+    line: list[Inline] = [
+        "The numbers below a weight say what it connects: ",
+        page.maths(weight),
+        f" leads from {before} to unit {target} of layer {layer}.",
+    ]
+    biases = [leaf for leaf in shown if len(leaf.indices) == 1]
+    if biases:
+        unit = int(biases[-1].indices[0]) + 1
+        layer = page.desk.tensor(biases[-1].tensor).layer or 1
+        line += [
+            " The number below a bias is that of its unit: ",
+            page.maths(biases[-1]),
+            f" belongs to unit {unit} of layer {layer}.",
+        ]
+    alone = [leaf for leaf in leaves if _is_only_one(page, leaf)]
+    if alone:
+        line += [
+            " Where a layer has only one weight or only one bias, no number is needed: ",
+            *_listed(page, alone),
+            f" {'has' if len(alone) == 1 else 'have'} none.",
+        ]
+    yield Paragraph(tuple(line))
+
+
+def _is_only_one(page: _Page, leaf: Element) -> bool:
+    return len(page.original.places(leaf.tensor)) == 1
 
 
 def _indicators(page: _Page) -> Iterator[Block]:
@@ -314,11 +350,14 @@ def _naming(page: _Page) -> Line:
             f"There {'is one node' if number == 'one' else f'are {number} nodes'}, called by what",
             " they compute. In the order of computation:",
         )
-    numbered = "_" in page.desk.tensor(page.graph.last.name).letter
+    first, *_, last = page.graph.operations
     return (
-        f"There are {number} nodes. Each has a {'name' if numbered else 'letter'} of its own and"
-        f" stands for one number; the {'names' if numbered else 'letters'} follow the order of"
-        " computation, so each node uses only what stands above it:",
+        f"There are {number} nodes, ",
+        page.maths(first.element),
+        " to ",
+        page.maths(last.element),
+        ". Each stands for one number, and they are numbered in the order of computation, so each"
+        " node uses only given numbers and nodes above it:",
     )
 
 
@@ -365,6 +404,12 @@ def _operator(operation: Operation) -> str:
             return operation.kind
 
 
+def _with_article(operation: Operation) -> str:
+    name = _operator(operation)
+    return name if operation.function in BARE else f"the {name}"
+
+
+BARE = ("tanh", "relu", "leaky_relu", "softplus")
 FUNCTIONS = {
     "exp": "exponential function",
     "log": "logarithm",
@@ -389,7 +434,7 @@ def _nested(page: _Page) -> Iterator[Block]:
     yield Paragraph(
         (
             "Put into one another, the nodes are one formula. The network is a function of its ",
-            f"input{'s' * (len(page.graph.leaves('input')) > 1)} and of its {_count(parameters)}"
+            f"{_number_of('input', page.graph.leaves('input'))} and of its {_count(parameters)}"
             f" parameter{'s' * (parameters > 1)}:",
         )
     )
@@ -411,16 +456,69 @@ def _outputs(page: _Page) -> list[Element]:
 
 def _loss(page: _Page) -> Iterator[Block]:
     if not page.graph.leaves("label"):
+        yield from _no_target(page)
         return
+    many = len(_outputs(page)) > 1
     yield Paragraph(
         (
-            "At the end the output is compared with the target. The last node is the loss of this"
-            " one sample, ",
+            f"At the end the {'outputs are' if many else 'output is'} compared with the"
+            f" {_number_of('target', page.graph.leaves('label'))}. The last node is the loss of"
+            " this one sample, ",
             page.maths(page.goal),
             ": the smaller it is, the better the network did.",
         )
     )
+    tree = _loss_tree(page)
+    yield page.desk.display(page.plain(page.goal), page.plain(tree))
+    for square, other in _squared_differences(tree)[:1]:
+        yield Paragraph(
+            (
+                "Some books subtract the other way round. That is the same loss, because a number"
+                " and its negative have the same square: ",
+                page.chain(square, other),
+                ".",
+            )
+        )
+
+
+def _no_target(page: _Page) -> Iterator[Block]:
+    """What is differentiated where nothing is learned."""
+    goal = page.maths(page.goal)
+    if len(_outputs(page)) == 1:
+        yield Paragraph(
+            (
+                "There is no target to compare ",
+                goal,
+                " with: ",
+                goal,
+                " itself is what is differentiated.",
+            )
+        )
+        return
+    yield Paragraph(
+        (
+            "There are no targets to compare the outputs with: what is differentiated is their"
+            " sum, the last node, which is called ",
+            goal,
+            ":",
+        )
+    )
     yield page.desk.display(page.plain(page.goal), page.plain(_loss_tree(page)))
+
+
+def _squared_differences(tree: Tree) -> list[tuple[Tree, Tree]]:
+    """Squares of a difference, from left to right, each beside the one subtracted the other way."""
+    match tree:
+        case Power(base=Sum(parts=(first, Negative(inner=second))), exponent=2):
+            return [(tree, Power(Sum((second, Negative(first))), 2))]
+        case Negative():
+            return _squared_differences(tree.inner)
+        case Sum() | Times():
+            return [found for part in tree.parts for found in _squared_differences(part)]
+        case Over():
+            return [*_squared_differences(tree.above), *_squared_differences(tree.below)]
+        case _:
+            return []
 
 
 def _loss_tree(page: _Page) -> Tree:
@@ -465,22 +563,26 @@ def _backward(page: _Page, steps: Steps) -> Iterator[Block]:
         (
             "Now the question is how ",
             goal,
-            " changes when one of the numbers in the graph is nudged. The graph is walked from"
-            " the end to the beginning. A number acts on ",
+            " changes when one of the numbers in the graph is nudged. Since ",
             goal,
-            " only through the nodes that use it, and their derivatives are known when its turn"
-            " comes. Since ",
-            goal,
-            " depends on many numbers, its derivatives are written with the round letter d: ",
-            page.maths(page.slope(page.graph.last.element)),
-            " is the derivative by the last node.",
+            " depends on many numbers, the derivative is written with the round letter d. ",
+            page.maths(page.slope(page.graph.operations[0].element)),
+            " means: nudge ",
+            page.named(page.graph.operations[0].element),
+            ", let every node computed from it follow, and hold all other numbers fixed. ",
+            *_local_slope(page),
         )
     )
     yield Paragraph(
         (
-            f"Each step needs only the chain rule (section “{CHAIN_RULE}”). In words: take the"
-            " derivative of the next node by this number, and multiply it by the derivative that"
-            " is already known for the next node.",
+            "The graph is walked from the end to the beginning. A number acts on ",
+            goal,
+            " only through the nodes that use it, and the derivatives by these nodes are known"
+            f" when its turn comes. Each step uses the chain rule (section “{CHAIN_RULE}”): the"
+            " derivative of the next node by this number, times the derivative of ",
+            goal,
+            " by the next node. If a number enters several nodes, one such product is formed for"
+            f" each, and they are added (section “{TWO_PATHS}”). {_where_paths_meet(steps)}",
         )
     )
     for step in steps.values():
@@ -488,6 +590,32 @@ def _backward(page: _Page, steps: Steps) -> Iterator[Block]:
         yield page.desk.display(*map(page.plain, step.sides), rules=step.rules)
         yield from _remark(page, step.quantity)
     yield from _not_needed(page, steps)
+
+
+def _local_slope(page: _Page) -> Line:
+    """What the derivative of one node by its input means, on the last node with a node below."""
+    found = [
+        (operation, part)
+        for operation in reversed(page.graph.operations)
+        for part in operation.inputs
+        if page.graph.operation(part) is not None
+    ]
+    if not found:
+        return ()
+    operation, part = found[0]
+    return (
+        "With a node above and one of its inputs below, as in ",
+        page.maths(Partial(operation.element, part)),
+        ", it is the derivative of this one operation: a nudge of this input, while the other"
+        " input, if there is one, is held fixed.",
+    )
+
+
+def _where_paths_meet(steps: Steps) -> str:
+    meeting = [str(step.number) for step in steps.values() if len(step.users) > 1]
+    if not meeting:
+        return "In this graph that does not happen."
+    return f"That happens in step{'s' * (len(meeting) > 1)} {_joined(meeting)}."
 
 
 def _order(operations: OperationGraph) -> list[Expr]:
@@ -594,7 +722,7 @@ def _introduction(page: _Page, step: _Step, steps: Steps) -> Line:
     return (
         *start,
         *_entered(page, step.users),
-        *_reasons(page, step),
+        *_reasons(page, step, steps),
         *_where_known(page, step.users, steps),
     )
 
@@ -620,29 +748,76 @@ def _entered(page: _Page, users: Sequence[Operation]) -> Iterator[Inline]:
         if place:
             yield " and " if place == len(users) - 1 else ", "
         yield page.computes(user)
-    yield f". It reaches the end along {number} paths, and their effects add"
-    yield f" (section “{TWO_PATHS}”). "
+    yield f". Its effects through the {number} nodes add (section “{TWO_PATHS}”). "
 
 
-def _reasons(page: _Page, step: _Step) -> Iterator[Inline]:
-    """One sentence for each kind of operation that the number enters."""
-    products = [user for user in step.users if user.kind == "product"]
-    if products:
-        yield "In a product, a change of one factor is multiplied by the other, here by "
-        for place, user in enumerate(products):
-            if place:
-                yield " and by "
-            others = [part for part in user.inputs if part != step.quantity]
-            yield page.named(others[0] if others else step.quantity)
-        yield ". "
-    said: list[Inline] = []
+def _reasons(page: _Page, step: _Step, steps: Steps) -> Iterator[Inline]:
+    """One sentence for each kind of operation that the number enters; where an earlier step has
+    given the reason, its number."""
+    said: set[str] = set()
     for user in step.users:
-        if user.kind == "product":
+        kind = _kind(user, step.quantity)
+        if kind in said:
             continue
-        sentence = _reason(page, user, step.quantity)
-        if sentence[0] not in said:
-            yield from (*sentence, " ")
-        said.append(sentence[0])
+        said.add(kind)
+        before = _said_before(step, steps, kind)
+        if user.kind == "product":
+            yield from _product_reason(page, step, before)
+        elif before:
+            yield f"{_again(user, step.quantity)} as in step {before}. "
+        else:
+            yield from (*_reason(page, user, step.quantity), " ")
+
+
+def _kind(operation: Operation, quantity: Expr) -> str:
+    """Operations of one kind have the same reason; two inputs of one may differ."""
+    second = operation.kind in ("difference", "quotient") and quantity != operation.inputs[0]
+    return f"{operation.kind} {operation.function} {operation.exponent} {second}"
+
+
+def _said_before(step: _Step, steps: Steps, kind: str) -> int | None:
+    """The first earlier step with an operation of this kind."""
+    return next(
+        (
+            earlier.number
+            for earlier in steps.values()
+            if earlier.number < step.number
+            and any(_kind(user, earlier.quantity) == kind for user in earlier.users)
+        ),
+        None,
+    )
+
+
+def _product_reason(page: _Page, step: _Step, before: int | None) -> Iterator[Inline]:
+    if before:
+        yield f"For a product, as in step {before}, the factor is the other number, here "
+    else:
+        yield "In a product, a change of one factor is multiplied by the other, here by "
+    for place, user in enumerate(user for user in step.users if user.kind == "product"):
+        if place:
+            yield " and " if before else " and by "
+        others = [part for part in user.inputs if part != step.quantity]
+        yield page.named(others[0] if others else step.quantity)
+    yield ". "
+
+
+def _again(operation: Operation, quantity: Expr) -> str:
+    """The short form of `_reason`, up to the number of the step that has the long one."""
+    match operation.kind:
+        case "sum":
+            return "For a sum, the factor is 1,"
+        case "difference" if quantity == operation.inputs[0]:
+            return "For the first part of a difference, the factor is 1,"
+        case "difference":
+            return "For what is subtracted, the factor is minus 1,"
+        case "negative":
+            return "For a change of sign, the factor is minus 1,"
+        case "quotient":
+            return "A quotient is differentiated"
+        case "function":
+            return f"The slope of {_with_article(operation)} is found"
+        case _:
+            return f"The {_operator(operation)} is differentiated"
 
 
 def _where_known(page: _Page, users: Sequence[Operation], steps: Steps) -> Iterator[Inline]:
@@ -658,9 +833,15 @@ def _reason(page: _Page, operation: Operation, quantity: Expr) -> Line:
     """The derivative of one operation by one input, in words."""
     match operation.kind:
         case "sum":
-            return ("A sum grows exactly as much as one of its parts: the factor is 1.",)
+            return (
+                "A sum grows exactly as much as one of its parts when only that part changes: the"
+                " factor is 1.",
+            )
         case "difference" if quantity == operation.inputs[0]:
-            return ("A difference grows exactly as much as its first part: the factor is 1.",)
+            return (
+                "A difference grows exactly as much as its first part when only that part changes:"
+                " the factor is 1.",
+            )
         case "difference":
             return (
                 "What is subtracted makes the result smaller as it grows: the factor is minus 1.",
@@ -703,11 +884,10 @@ def _remark(page: _Page, quantity: Expr) -> Iterator[Block]:
     if quantity in page.graph.leaves("input"):
         yield Paragraph(
             (
-                "This last derivative is right, but nothing needs it: ",
+                "This derivative is right, but nothing needs it: ",
                 page.named(quantity),
-                " is an input. Nobody changes it in order to change ",
-                page.maths(page.goal),
-                "; it is what it is. Only parameters are changed.",
+                " is the input of the network. It is given and not computed from parameters, so no"
+                " further derivative is built from this one.",
             )
         )
 
@@ -746,20 +926,28 @@ def _collected(page: _Page, steps: Steps) -> Iterator[Block]:
 
 
 def _matrices(page: _Page) -> Iterator[Block]:
-    """The same derivatives from the matrix formulas."""
-    if _has_error_terms(page):
-        yield Paragraph(
-            (
-                "The backward pass by matrices finds the same numbers, a layer at a time. Its error"
-                " terms are derivatives by nodes of the graph:",
-            )
+    """The same derivatives from the matrix formulas: always compared, and shown where the document
+    has a section on matrices."""
+    lines = [_as_matrix(page, p) for p in page.original.network.of_kind("parameter")]
+    if all(scene_value.size == 1 for scene_value in page.original.own[0].values.values()):
+        return
+    error_terms = _has_error_terms(page)
+    yield Paragraph(
+        (
+            "The backward pass by matrices, explained below, finds the same numbers, a layer at a"
+            " time"
+            + (
+                ". What is called an error term there is a row of derivatives by nodes of the"
+                " graph, or a single one:"
+                if error_terms
+                else ":"
+            ),
         )
+    )
+    if error_terms:
         yield from _error_terms(page)
-        yield Paragraph(("and its formulas agree with the steps, parameter by parameter:",))
-    else:
-        yield Paragraph(("The matrix formulas of the network say the same:",))
-    for parameter in page.original.network.of_kind("parameter"):
-        yield _as_matrix(page, parameter)
+        yield Paragraph(("The formulas found there agree with the steps:",))
+    yield from lines
 
 
 def _has_error_terms(page: _Page) -> bool:
@@ -906,15 +1094,19 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
             count,
             ". Sample number ",
             desk.maths(Of(single(sample), (sample,))),
-            " has its own inputs, its own output, its own target and its own loss:",
+            f" has its own {_number_of('input', page.graph.leaves('input'))}, its own"
+            f" {_number_of('output', _outputs(page))}, its own"
+            f" {_number_of('target', page.graph.leaves('label'))} and its own loss:",
         )
     )
     tree = replaced(_loss_tree(page), _with_sample(page, sample))
     yield desk.display(Of(single(one), (sample,)), Plain(tree, (sample,)))
     yield Paragraph(
         (
-            f"The cost is the {'mean of these losses' if mean else 'sum of these losses'}. It"
-            " depends on the parameters alone, because all samples are given:",
+            "The loss of the batch, ",
+            desk.maths(Of(single(loss))),
+            f", is the {'mean' if mean else 'sum'} of these losses, often called the cost. It is a"
+            " function of the parameters alone, because all samples are given:",
         )
     )
     total = Of(Expression((_summed(batch, one),)))
@@ -923,11 +1115,11 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
         (
             "The derivative of a sum is the sum of the derivatives"
             + (", and a constant factor stays where it is. " if mean else ". ")
-            + "So the derivative of the cost by a parameter is the "
+            + "So the derivative of the loss of the batch by a parameter is the "
             + ("mean" if mean else "sum")
-            + " of what the steps above give for each sample"
-            + _any_unit(page)
-            + ":",
+            + " of what the steps above give for each sample",
+            *_any_unit(page, desk),
+            ":",
         )
     )
     for parameter in desk.network.of_kind("parameter"):
@@ -938,15 +1130,19 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
         )
 
 
-def _any_unit(page: _Page) -> str:
-    if (
-        max(len(page.original.places(p.name)) for p in page.original.network.of_kind("parameter"))
-        == 1
-    ):
-        return ""
+def _number_of(noun: str, found: Sequence[Expr]) -> str:
+    return noun + "s" * (len(found) > 1)
+
+
+def _any_unit(page: _Page, desk: Desk) -> Line:
+    """What a letter in the place of a unit's number means, on the first parameter that has one."""
+    many = [p for p in desk.network.of_kind("parameter") if len(page.original.places(p.name)) > 1]
+    if not many:
+        return ()
     return (
-        " (letters below a parameter stand for the numbers of any units, so that one line speaks"
-        " for all of them)"
+        ". A letter in place of a unit's number, as in ",
+        desk.maths(Of(single(many[0].entry), many[0].indices)),
+        ", may be the number of any unit, so that one line holds for all of them",
     )
 
 
@@ -986,8 +1182,8 @@ def _update(desk: Desk, goal: Element) -> Iterator[Block]:
         (
             "The number ",
             rate,
-            " is the learning rate: a small positive number, chosen by hand, that says how long"
-            " the step is. All derivatives are computed before any parameter is changed. Then the"
+            " is the step size, also called the learning rate: a small positive number, chosen by"
+            " hand. All derivatives are computed before any parameter is changed. Then the"
             " new parameters take the place of the old ones, and everything starts again, as long"
             " as ",
             what,
@@ -1018,10 +1214,10 @@ def _update_of_output(page: _Page) -> Iterator[Block]:
         (
             "The number ",
             desk.maths(entry(RATE)),
-            " is the learning rate, a small positive number that says how long the step is. Here"
-            " one could go on for ever, since nothing keeps the output from falling. A network"
-            " that learns has a loss after its output, which cannot fall below a lowest value; the"
-            " steps back through it, and the update, are the same.",
+            " is the step size, also called the learning rate: a small positive number, chosen by"
+            " hand. Nothing says when to stop, because no target says how large ",
+            page.maths(goal),
+            " should be.",
         )
     )
 

@@ -8,6 +8,7 @@ is None and the sections with numbers are left out.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +35,12 @@ SAMPLES_UNLESS_STATED = 3
 MOST_ENTRIES = 20_000
 WRITTEN_OUT = 8
 DEEPEST_LISTED = 6
+BEGINNING = ("input", "parameter", "label")
 DIGITS = 4
 LONGEST_EXACT = 6
+SMALLEST, LARGEST = 1e-3, 1e6
+START, FACTOR, MODULUS = 7, 11, 1009
+REMAINDERS, TARGETS = 20, 9
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def worked_point(
     sizes = _sizes(architecture, given, built)
     if sizes is None:
         return None
-    tensors = built.network.of_kind("input", "parameter", "label")
+    tensors = built.network.of_kind(*BEGINNING)
     if sum(math.prod(_shape(tensor, sizes)) for tensor in tensors) > MOST_ENTRIES:
         return None
     classes = sizes[built.network.tensor("yhat").shape[-1]]
@@ -98,7 +103,7 @@ def _sizes(
     sizes = dict(built.sizes)
     if architecture.samples is not None:
         sizes[SAMPLES] = architecture.samples
-    tensors = built.network.of_kind("input", "parameter", "label")
+    tensors = built.network.of_kind(*BEGINNING)
     for tensor in tensors:
         if tensor.name in given:
             lengths = np.shape(given[tensor.name])
@@ -133,12 +138,17 @@ def _made(
     return made
 
 
-def _draws() -> Iterator[int]:
-    """Whole numbers from 0 to 19: c <- 11 c mod 1009, then the remainder of c by 20."""
-    current = 7
+def _whole_numbers() -> Iterator[int]:
+    """c <- 11 c mod 1009, without the start."""
+    current = START
     while True:
-        current = 11 * current % 1009
-        yield current % 20
+        current = FACTOR * current % MODULUS
+        yield current
+
+
+def _draws() -> Iterator[int]:
+    """Whole numbers from 0 to 19: the remainders by 20."""
+    return (current % REMAINDERS for current in _whole_numbers())
 
 
 def _tenths(draw: int) -> float:
@@ -164,38 +174,54 @@ def _labels(
         case "binary_cross_entropy", _:
             return (1.0 + np.add.outer(np.arange(shape[0]), np.arange(width))) % 2
         case _:
-            entries = [(next(draws) % 9 + 1) / 10 for _ in range(math.prod(shape))]
+            entries = [(next(draws) % TARGETS + 1) / 10 for _ in range(math.prod(shape))]
             return np.array(entries).reshape(shape)
 
 
-def _label_rule(architecture: Architecture) -> str:
+def _target_rule(architecture: Architecture) -> str:
     match architecture.loss, architecture.labels:
         case "none", _:
             return ""
-        case "cross_entropy", "one_hot" | "integer":
-            return " The classes of the samples take turns: 1, 2, and so on, then 1 again."
+        case "cross_entropy", "one_hot":
+            return (
+                " The samples belong to the classes 1, 2, and so on in turn, then 1 again; a target"
+                " is 1 for the class of the sample and 0 for every other one."
+            )
+        case "cross_entropy", "integer":
+            return " The samples belong to the classes in turn: the first, the second, and so on."
         case "cross_entropy", "distribution":
             return (
-                " Each sample gives 0.7 to a class of its own and 0.3 to the next one; these"
-                " classes take turns."
+                " The targets of a sample are 0.7 for a class of its own, 0.3 for the next one and"
+                " 0 for every other one; these classes take turns."
             )
         case "binary_cross_entropy", _:
-            return " The labels are 1 and 0 in turn."
+            return (
+                " The targets are 1 and 0 in turn, beginning with 1 for the first output of the"
+                " first sample, from output to output and from sample to sample."
+            )
         case _:
             return (
-                " Targets lie between 0.1 and 0.9: one tenth of the remainder modulo 9 of such a"
-                " number, plus 0.1."
+                " The targets come last and go on with the same remainders from 0 to"
+                f" {REMAINDERS - 1}: divide the remainder once more, by {TARGETS}; what is left,"
+                f" plus 1, divided by 10, is the target, a number from 0.1 to 0.{TARGETS}."
             )
 
 
 def rule_words(architecture: Architecture) -> str:
     """The rule, for whoever wants to make the numbers again."""
+    first = list(itertools.islice(_whole_numbers(), 3))
+    place = first[0] % REMAINDERS
+    bias = " and its bias" if any(layer.bias for layer in architecture.layers) else ""
     return (
-        "Start from 7; each next whole number is 11 times the one before, modulo 1009. Its"
-        " remainder modulo 20, from 0 to 19, stands for -1.0, ..., -0.1, 0.1, ..., 1.0 in this"
-        " order. The arrays are filled entry by entry, the input first, then for each layer its"
-        " weights (row by row, a row for each input of the layer) and its bias."
-        + _label_rule(architecture)
+        f"Begin at {START}; {START} itself is not used. Each number is {FACTOR} times the one"
+        f" before, modulo {MODULUS} (the remainder after division by {MODULUS}):"
+        f" {', '.join(map(str, first))}, …. Then take the remainder of each number after division"
+        f" by {REMAINDERS}. The remainders 0, 1, …, {REMAINDERS - 1} stand for the"
+        f" {REMAINDERS} values from {_tenths(0)} to {_tenths(REMAINDERS - 1)} in steps of 0.1, with"
+        f" 0 left out; {first[0]}, for example, leaves {place}, and that stands for"
+        f" {_tenths(place)}. The values are handed out in this order: the input, sample by sample;"
+        " then for each layer its weights, all those of its first input before those of the"
+        f" second{bias}." + _target_rule(architecture)
     )
 
 
@@ -236,13 +262,18 @@ def numbers(array: Array, exact: bool = False) -> tuple[Grid, str]:
     its decimals are printed."""
     found = decimals(array, LONGEST_EXACT if exact else DIGITS)
     largest = float(np.max(np.abs(array), initial=0))
-    odd = largest >= 1e6 or 0 < largest < 1e-3
+    odd = _is_odd(largest)
     digits = _digits(largest) if found is None else found
     cells = tuple(
         tuple(Number(float(cell), 4, True) if odd else Number(float(cell), digits) for cell in row)
         for row in array
     )
     return Grid(cells), r"\approx" if found is None or odd else "="
+
+
+def _is_odd(largest: float) -> bool:
+    """Whether four decimals would be too long, or would say nothing."""
+    return largest >= LARGEST or 0 < largest < SMALLEST
 
 
 def _digits(largest: float) -> int:
@@ -290,12 +321,14 @@ def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
             f"A batch of {_samples(worked.samples)}, one in each {line_of(desk)}. ",
             *_origin(desk, worked),
             *_counting(worked),
-            " What is computed from them is printed with four decimals, after a wavy equals sign"
-            " where more would follow; nothing is rounded on the way.",
+            " Where four decimals are enough, a result is printed in full; otherwise it is"
+            f" rounded for printing{_rounding(desk)}, and a wavy equals sign stands before it. The"
+            " computation itself goes on with all digits.",
         )
     )
+    yield Paragraph(("The numbers to start from:",))
     network = desk.network
-    for tensor in network.of_kind("input", "parameter", "label"):
+    for tensor in network.of_kind(*BEGINNING):
         yield shown(desk, tensor.name, exact=True)
     yield Heading(3, ("Forward, layer by layer",))
     for layer in layers_of(network):
@@ -304,6 +337,15 @@ def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
         if layer.output != layer.total:
             yield shown(desk, layer.output)
     yield from _loss_value(desk)
+
+
+def _rounding(desk: Desk) -> str:
+    """How many digits are left of what is computed."""
+    computed = (t.name for t in desk.network.tensors if t.kind not in BEGINNING)
+    largest = [float(np.max(np.abs(array_of(desk, Name(name))), initial=0)) for name in computed]
+    if all(size < 10 and not _is_odd(size) for size in largest):
+        return " to four decimals"
+    return " to four decimals, very large and very small numbers to four or five digits in all"
 
 
 def line_of(desk: Desk) -> str:
@@ -322,27 +364,34 @@ def _samples(count: int) -> str:
 
 
 def _origin(desk: Desk, worked: Worked) -> Line:
-    names = [t.name for t in desk.network.of_kind("input", "parameter", "label")]
+    names = [t.name for t in desk.network.of_kind(*BEGINNING)]
     made = [name for name in names if name not in worked.given]
     if not made:
-        return ("All numbers below are those of the network file.",)
+        return (*listed(desk, names), " are given; everything else is computed from them.")
     rule = "a fixed rule, so that anyone can make them again. " + rule_words(worked.architecture)
     if not worked.given:
-        return (f"The numbers below come from {rule}",)
+        whose = "The input, the parameters and the targets come"
+        if not desk.has_labels:
+            whose = "The input and the parameters come"
+        return (f"{whose} from {rule} Everything else is computed from them.",)
+    verb = " is" if len(worked.given) == 1 else " are"
     return (
-        "The network file gives ",
-        *_listed(desk, worked.given),
-        ". The others come from " + rule,
+        *listed(desk, worked.given),
+        f"{verb} given. ",
+        *listed(desk, made),
+        f" {'comes' if len(made) == 1 else 'come'} from {rule} Values that this rule has for what"
+        " is given are passed over. Everything else is computed from these numbers.",
     )
 
 
 def _counting(worked: Worked) -> Line:
     if (worked.architecture.loss, worked.architecture.labels) != ("cross_entropy", "integer"):
         return ()
-    return (" Whole-number labels count the classes from 0: the label 0 means the first class.",)
+    return (" Targets that are whole numbers count the classes from 0: 0 means the first class.",)
 
 
-def _listed(desk: Desk, names: Sequence[str]) -> Line:
+def listed(desk: Desk, names: Sequence[str]) -> Line:
+    """The names as an enumeration: a, b and c."""
     parts: list[Any] = []
     for place, name in enumerate(names):
         if place:
@@ -373,8 +422,9 @@ def _layer_line(desk: Desk, layer: LayerNames) -> Line:
 
 
 def _loss_value(desk: Desk) -> Iterator[Block]:
-    loss = desk.network.loss
-    yield Paragraph(("At the end of the forward pass stands one number:",))
-    yield desk.display(Name(loss), desk.forward(loss, matrix=False))
-    grid, relation = numbers(array_of(desk, Name(loss)))
-    yield Display(desk.chain(Name(loss), grid.rows[0][0], relation=relation))
+    """The number at the end; its formula stands where the network is described."""
+    loss = Name(desk.network.loss)
+    what = "the loss of the batch" if desk.has_labels else "what is differentiated"
+    grid, relation = numbers(array_of(desk, loss))
+    yield Paragraph((f"At the end of the forward pass stands one number, {what}:",))
+    yield Display(desk.chain(loss, grid.rows[0][0], relation=relation))

@@ -16,7 +16,7 @@ from typing import Literal, assert_never
 from sympy import Add, Dummy, Expr, Mul, Pow, S, sympify
 
 from symbackprop.document.desk import Desk
-from symbackprop.document.plain import Atom, Call, Negative, Over, Power, Sum, Times, Tree, tree_of
+from symbackprop.document.plain import Call, Negative, Over, Power, Sum, Times, Tree, tree_of
 from symbackprop.network import Network
 from symbackprop.terms import Applied, Delta, Element, Expression, Term, text
 
@@ -154,10 +154,6 @@ def operations_of(desk: Desk) -> OperationGraph | None:
             if len(walk.operations) > LARGEST:
                 return None
     return OperationGraph(tuple(walk.operations), dict(walk.entries), desk.network)
-
-
-def atom(quantity: Expr) -> Atom:
-    return Atom(quantity)
 
 
 # --------------------------------------------------------------------------------------------

@@ -420,9 +420,9 @@ def _two_paths() -> Iterator[Block]:
 def _tried() -> Iterator[object]:
     """On which functions the general rules were computed."""
     yield "Both sides of every line above were computed in exact fractions; where the sign is wavy,"
-    yield " the difference of the sides, divided by the nudge, was shown by calculation to vanish in"
-    yield " the limit. The lines that hold for any function were computed for two choices each: the"
-    yield " definition for "
+    yield " the difference of the sides, divided by the nudge, was shown by calculation to vanish"
+    yield " in the limit. The lines that hold for any function were computed for two choices each:"
+    yield " the definition for "
     yield from _choices(ANY)
     yield "; the chain rule for "
     yield from _choices(ANY_NESTED)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sympy import prod
 
 from symbackprop.document.blocks import Block, Chain, Display, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
@@ -23,7 +24,15 @@ from symbackprop.document.formulas import (
     Total,
     entry,
 )
-from symbackprop.document.numbers import array_of, line_of, numbers, shown, size_words, weaker
+from symbackprop.document.numbers import (
+    array_of,
+    line_of,
+    listed,
+    numbers,
+    shown,
+    size_words,
+    weaker,
+)
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.terms import expression, product
@@ -41,18 +50,56 @@ ROUNDED = (
 
 
 def samples(desk: Desk) -> Iterator[Block]:
-    """Contributions to the gradients of the last layer and of the first weights; `desk` is at
-    the worked numbers."""
+    """All error terms, then contributions to the gradients of the last layer and of the first
+    weights; `desk` is at the worked numbers."""
     layers = layers_of(desk.network)
-    shown_layers = [layer for layer in dict.fromkeys((layers[-1], layers[0])) if _fits(desk, layer)]
-    if not shown_layers:
+    yield from _error_terms(desk, layers)
+    chosen = [layer for layer in dict.fromkeys((layers[-1], layers[0])) if _fits(desk, layer)]
+    if not chosen:
         return
     yield Heading(2, ("What each sample contributes",))
     yield Paragraph(_opening(desk))
-    for layer in shown_layers:
+    named: list[str] = []
+    for layer in chosen:
+        named.append(layer.weight)
         yield from _weight(desk, layer)
         if layer.bias and layer is layers[-1]:
+            named.append(layer.bias)
             yield from _bias(desk, layer)
+    yield from _left_out(desk, layers, named)
+
+
+def _error_terms(desk: Desk, layers: Sequence[LayerNames]) -> Iterator[Block]:
+    yield Heading(3, ("Backward, layer by layer",))
+    yield Paragraph(
+        (
+            f"Now the error terms, from the last layer to the first. Each {line_of(desk)} belongs"
+            " to one sample.",
+        )
+    )
+    for layer in reversed(layers):
+        delta = f"delta{layer.number}"
+        start = f"Layer {layer.number}: "
+        yield Paragraph((start, desk.chain(Name(delta), desk.result(layer.total)), ":"))
+        yield shown(desk, delta)
+
+
+def _left_out(desk: Desk, layers: Sequence[LayerNames], named: Sequence[str]) -> Iterator[Block]:
+    """The parameters without a section of their own."""
+    kept = [layer for layer in reversed(layers) if {layer.weight, layer.bias} - {*named, ""}]
+    if not kept:
+        return
+    names = [n for layer in kept for n in (layer.weight, layer.bias) if n and n not in named]
+    deltas = [f"delta{layer.number}" for layer in kept]
+    yield Paragraph(
+        (
+            f"The {'gradients' if len(names) > 1 else 'gradient'} of ",
+            *listed(desk, names),
+            f" {'come' if len(names) > 1 else 'comes'} about in the same way, from ",
+            *listed(desk, deltas),
+            ".",
+        )
+    )
 
 
 def _fits(desk: Desk, layer: LayerNames) -> bool:
@@ -69,25 +116,32 @@ def is_averaged(desk: Desk) -> bool:
     return any(term.coefficient.has(SAMPLES) for term in terms)
 
 
+def mean_factor(desk: Desk) -> Of | None:
+    """The factor that a mean brings into the loss, 1/N or 1/(N K); None where there is none."""
+    terms = desk.network.equation_of[desk.network.loss].rhs.terms
+    divided = terms[0].coefficient.as_numer_denom()[1]
+    sizes = [size for size in divided.free_symbols if size != SAMPLES]
+    if not divided.has(SAMPLES):
+        return None
+    return Of(expression(product(1 / prod([SAMPLES, *sizes]), (), ())))
+
+
 def _opening(desk: Desk) -> Line:
-    if is_averaged(desk):
+    factor = mean_factor(desk)
+    if factor is None:
+        what = "loss" if desk.has_labels else "number"
         return (
-            "The loss of the batch is a mean over its samples, so its gradient is the mean of the"
-            " gradients that the samples would have alone. The error term of the batch already"
-            " contains the factor ",
-            desk.maths(_share()),
-            "; multiplied by the number of samples it is the error term of each sample alone."
+            f"The {what} of the batch is a sum over its samples, so each gradient is the sum of"
+            " what the samples contribute. Every contribution uses the values of one sample only."
             + ROUNDED,
         )
     return (
-        "The loss of the batch is a sum over its samples, so its gradient is the sum of what each"
-        " sample contributes. Every contribution uses the values of that sample only." + ROUNDED,
+        "The loss of the batch is a mean. Its factor ",
+        desk.maths(factor),
+        " is already contained in every error term, so the contributions of the samples are"
+        " simply added, without a further factor. Every contribution uses the values of one sample"
+        " only." + ROUNDED,
     )
-
-
-def _share(inverse: bool = True) -> Of:
-    """1/N, or N."""
-    return Of(expression(product(1 / SAMPLES if inverse else SAMPLES, (), ())))
 
 
 # --------------------------------------------------------------------------------------------
@@ -97,79 +151,75 @@ def _share(inverse: bool = True) -> Of:
 
 @dataclass(frozen=True)
 class Contributions:
-    """One array for each sample, of the shape of the parameter. With `mean`, the gradient is
-    their mean, otherwise their sum."""
+    """One array for each sample, of the shape of the parameter; the gradient is their sum."""
 
     name: str
     parts: tuple[Array, ...]
-    mean: bool
 
     @property
     def total(self) -> Array:
-        whole = np.sum(self.parts, axis=0)
-        return np.asarray(whole / len(self.parts) if self.mean else whole)
+        return np.asarray(np.sum(self.parts, axis=0))
 
 
 def _weight(desk: Desk, layer: LayerNames) -> Iterator[Block]:
-    delta = f"delta{layer.number}"
     yield Heading(3, ("The weights ", desk.name(layer.weight)))
-    yield Paragraph(
-        (
-            "Error terms ",
-            desk.name(delta),
-            ", from ",
-            desk.chain(Name(delta), desk.result(layer.total)),
-            ":",
-        )
-    )
-    yield shown(desk, delta)
-    yield Paragraph(
-        (
-            "A sample contributes its input of the layer times its own error term, a matrix of the"
-            f" shape of the weights, {size_words(desk, layer.weight)}:",
-        )
-    )
+    yield Paragraph(_rule(desk, layer))
     parts = []
-    for n in range(desk.own[0].point.sizes[SAMPLES]):
+    for n in range(_count(desk)):
         product_side = _outer(desk, layer, n)
         part = array_of(desk, product_side)
         grid, relation = numbers(part)
         yield Display(desk.chain(product_side, grid, relation=relation))
         parts.append(part)
-    yield from _added(desk, Contributions(layer.weight, tuple(parts), is_averaged(desk)))
+    yield from _added(desk, Contributions(layer.weight, tuple(parts)))
+
+
+def _count(desk: Desk) -> int:
+    return desk.own[0].point.sizes[SAMPLES]
+
+
+def _rule(desk: Desk, layer: LayerNames) -> Line:
+    """What a sample contributes to the weights, and of which shape that is."""
+    source: Line = ("its input to the layer, from ", desk.name(layer.source))
+    error: Line = ("its error term, from ", desk.name(f"delta{layer.number}"))
+    if array_of(desk, Name(layer.weight)).size == 1:
+        return ("A sample contributes ", *source, ", times ", *error, ":")
+    column, row = (error, source) if desk.setting.columns else (source, error)
+    return (
+        "A sample contributes a column times a row: ",
+        *column,
+        ", as a column; ",
+        *row,
+        ", as a row. Their product is a matrix of the shape of ",
+        desk.name(layer.weight),
+        f", {size_words(desk, layer.weight)}:",
+    )
 
 
 def _outer(desk: Desk, layer: LayerNames, n: int) -> Product:
-    """Column of the inputs times row of the error terms of sample n; times N for a mean."""
+    """Column of the inputs times row of the error terms of sample n."""
     width_in, width_out = array_of(desk, Name(layer.weight)).shape
     column = Grid(tuple((entry(layer.source, n, j),) for j in range(width_in)))
     row = Grid((tuple(entry(f"delta{layer.number}", n, k) for k in range(width_out)),))
-    return _times_samples(desk, (column, row))
-
-
-def _times_samples(desk: Desk, parts: tuple[Formula, ...]) -> Product:
-    return Product((_share(inverse=False), *parts) if is_averaged(desk) else parts)
+    return Product((column, row))
 
 
 def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
+    delta = f"delta{layer.number}"
     yield Heading(3, ("The bias ", desk.name(layer.bias)))
     yield Paragraph(
         (
-            "The bias is added with factor 1, so a sample contributes its error term as it is, ",
-            _error_row(desk),
-            f" of the matrix above, of the shape of the bias, {size_words(desk, layer.bias)}.",
+            "The bias is added with factor 1, so a sample contributes its error term as it is: its"
+            f" {line_of(desk)} of ",
+            desk.name(delta),
+            ", which has the shape of ",
+            desk.name(layer.bias),
+            f", {size_words(desk, layer.bias)}.",
         )
     )
-    count = desk.own[0].point.sizes[SAMPLES]
-    scale = count if is_averaged(desk) else 1
-    rows = scale * array_of(desk, Name(f"delta{layer.number}"))
-    parts = tuple(rows[n : n + 1] for n in range(count))
-    yield from _added(desk, Contributions(layer.bias, parts, is_averaged(desk)))
-
-
-def _error_row(desk: Desk) -> str:
-    times = " (times the number of samples)" if is_averaged(desk) else ""
-    return f"one {line_of(desk)}{times}"
+    rows = array_of(desk, Name(delta))
+    parts = tuple(rows[n : n + 1] for n in range(_count(desk)))
+    yield from _added(desk, Contributions(layer.bias, parts))
 
 
 # --------------------------------------------------------------------------------------------
@@ -180,16 +230,20 @@ def _error_row(desk: Desk) -> str:
 def _added(desk: Desk, found: Contributions) -> Iterator[Block]:
     """Contributions = total: in one line where that fits, else as a table, checked either way."""
     chain = _sum_chain(desk, found)
+    derivative = Derivative(desk.network.loss, found.name)
+    if len(found.parts) == 1:
+        yield Paragraph(("With one sample, this is the gradient.",))
+        return
     yield Paragraph(
-        ("The gradient is their mean:" if found.mean else "The gradient is their sum:",)
-    )
-    yield desk.display(
-        Derivative(desk.network.loss, found.name), desk.result(found.name, shapes=True)
+        (
+            "The sum of these contributions is the gradient, ",
+            desk.chain(derivative, desk.result(found.name, shapes=True)),
+            ". " + ("In numbers:" if _columns(desk, found) <= WIDEST_SUM else "Entry by entry:"),
+        )
     )
     if _columns(desk, found) <= WIDEST_SUM:
         yield Display(chain)
         return
-    yield Paragraph(("In numbers, with a line for each entry of ", desk.name(found.name), ":"))
     yield _table(desk, found)
     yield Paragraph(("The last column, put back into the shape of the matrix:",))
     yield Display(desk.chain(chain.sides[0], chain.sides[-1], relation=chain.relation))
@@ -204,8 +258,6 @@ def _sum_chain(desk: Desk, found: Contributions) -> Chain:
     grids, relations = zip(*map(numbers, found.parts), strict=True)
     total, relation = numbers(found.total)
     added: Formula = Total(tuple(grids))
-    if found.mean:
-        added = Product((_share(), added))
     return desk.chain(
         Derivative(desk.network.loss, found.name),
         added,
@@ -219,7 +271,7 @@ def _table(desk: Desk, found: Contributions) -> Table:
     header: Sequence[Line] = (
         ("entry",),
         *((f"sample {n + 1}",) for n in range(len(found.parts))),
-        ("mean" if found.mean else "sum",),
+        ("sum",),
     )
     rows = []
     for place in desk.places(found.name):
