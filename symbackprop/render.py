@@ -281,10 +281,14 @@ def markdown_formula(latex: str) -> str:
     >>> markdown_formula(r"\mathbf{1}_{\{j=k\}} \, x_i")
     '\\mathbf{1} _{\\lbrace j=k\\rbrace} \\thinspace x _i'
     """
-    latex = latex.replace(r"\{", r"\lbrace ").replace(r"\}", r"\rbrace ")
+    latex = re.sub(r"\\([{}])", lambda m: BRACES[m.group(1)] + " ", latex)
+    latex = re.sub(r"(\\[lr]brace) (?=[^A-Za-z])", r"\1", latex)
     latex = re.sub(r"\\[,;:!]", r"\\thinspace ", latex).replace(r"\thinspace  ", r"\thinspace ")
     latex = latex.replace("<", r"\lt ").replace(">", r"\gt ").replace("*", r"\ast ")
     return re.sub(r"\s*_", " _", latex)
+
+
+BRACES = {"{": r"\lbrace", "}": r"\rbrace"}
 
 
 def markdown_code(text: str) -> str:

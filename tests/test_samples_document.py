@@ -16,7 +16,13 @@ from symbackprop.codegen.numpy_backend import compile_source, emit
 from symbackprop.document.batch import batch
 from symbackprop.document.blocks import Aside, Block, Display, Document, Table
 from symbackprop.document.build import desk_of, numbered
-from symbackprop.document.descent import MOST_LAYER_STEPS, STEP_SIZES, descent, found_run
+from symbackprop.document.descent import (
+    MOST_LAYER_STEPS,
+    STEP_SIZES,
+    descent,
+    found_run,
+    rate_letter,
+)
 from symbackprop.document.desk import Desk, UncheckedEquation
 from symbackprop.document.formulas import (
     Derivative,
@@ -37,6 +43,7 @@ from symbackprop.document.numbers import (
     desk_at,
     forward_values,
     numbers,
+    rule_words,
     worked_point,
 )
 from symbackprop.document.samples import samples
@@ -93,14 +100,20 @@ WITH_NUMBERS = [name for name in SPECIFICATIONS if name != "symbolic"]
 
 @lru_cache(maxsize=32)
 def many(name: str) -> Desk:
-    one = SPECIFICATIONS[name]
-    return desk_of(build(one.architecture), one.notation, one.architecture.samples)
+    stated = SPECIFICATIONS[name]
+    return desk_of(build(stated.architecture), stated.notation, stated.architecture.samples)
+
+
+@lru_cache(maxsize=32)
+def one(name: str) -> Desk:
+    stated = SPECIFICATIONS[name]
+    return desk_of(build(stated.architecture, one_sample=True), stated.notation)
 
 
 @lru_cache(maxsize=32)
 def worked(name: str) -> Worked | None:
-    one = SPECIFICATIONS[name]
-    return worked_point(one.architecture, one.values, build(one.architecture))
+    stated = SPECIFICATIONS[name]
+    return worked_point(stated.architecture, stated.values, build(stated.architecture))
 
 
 def at_numbers(name: str) -> tuple[Desk, Worked]:
@@ -112,11 +125,10 @@ def at_numbers(name: str) -> tuple[Desk, Worked]:
 @lru_cache(maxsize=32)
 def sections(name: str) -> tuple[Block, ...]:
     """All sections of this file for one network, as a document would place them."""
-    one = SPECIFICATIONS[name]
-    single = desk_of(build(one.architecture, one_sample=True), one.notation)
-    blocks: list[Block] = [*batch(single, many(name))]
+    architecture = SPECIFICATIONS[name].architecture
+    blocks: list[Block] = [*batch(one(name), many(name))]
     blocks += [*needs(many(name)), *activation(many(name))]
-    blocks += losses(many(name), one.architecture)
+    blocks += losses(many(name), architecture)
     found = worked(name)
     if found is not None:
         desk = desk_at(many(name), found)
@@ -146,7 +158,7 @@ def displays(blocks: Sequence[Block]) -> Iterator[Display]:
 def test_sections_render(name: str, format: str) -> None:
     text = document(name, format)
     assert "From one sample to a batch" in text
-    assert "Which loss?" in text
+    assert ("Outlook: which loss?" in text) == (name != "line")
     assert ("A worked example in numbers" in text) == (name != "symbolic")
 
 
@@ -191,8 +203,8 @@ def test_bias_gradient_sums_over_samples_in_index_and_matrix_form() -> None:
     ("name", "words"),
     [
         ("four-layer", "so none appears in any gradient"),
-        ("softmax-mean", "It is the mean over the samples"),
-        ("binary-entries", "It is the mean over all entries of the output"),
+        ("softmax-mean", "the mean over all samples"),
+        ("binary-entries", "the mean over all entries of the output"),
     ],
 )
 def test_says_where_the_mean_enters(name: str, words: str) -> None:
@@ -200,7 +212,29 @@ def test_says_where_the_mean_enters(name: str, words: str) -> None:
 
 
 def test_a_network_without_biases_says_so() -> None:
-    assert "This network has no biases" in document("two-three-one", "md")
+    text = document("two-three-one", "md")
+    assert "This network has no biases" in text
+    assert "The bias:" not in text
+    assert "The bias: the one formula that changes" in document("four-layer", "md")
+
+
+@pytest.mark.parametrize("name", SPECIFICATIONS)
+def test_each_tensor_has_one_row_in_the_summary(name: str) -> None:
+    table = [block for block in batch(one(name), many(name)) if isinstance(block, Table)][-1]
+    shown = [show(row[0][0].formula, row[0][0].setting) for row in table.rows]  # type: ignore[union-attr]
+    assert len(shown) == len(set(shown))
+
+
+def test_an_example_of_the_index_of_the_sample() -> None:
+    assert "h _{2,1}^{2}$ belongs to sample 2 and unit 1" in document("four-layer", "md")
+    assert "x _{2}$ belongs to sample 2." in document("line", "md")
+
+
+@pytest.mark.parametrize("name", SPECIFICATIONS)
+def test_strong_words_hold_no_formula(name: str) -> None:
+    text = document(name, "md")
+    assert "**$" not in text
+    assert "$**" not in text
 
 
 # --------------------------------------------------------------------------------------------
@@ -210,10 +244,10 @@ def test_a_network_without_biases_says_so() -> None:
 
 def test_numbers_of_the_file_are_used() -> None:
     _, found = at_numbers("two-three-one")
-    one = SPECIFICATIONS["two-three-one"]
+    stated = SPECIFICATIONS["two-three-one"]
     assert found.given == ("x", "W1", "W2", "y")
     for name in found.given:
-        np.testing.assert_array_equal(found.point.values[name], np.array(one.values[name]))
+        np.testing.assert_array_equal(found.point.values[name], np.array(stated.values[name]))
 
 
 def test_made_numbers_follow_the_rule_that_is_stated() -> None:
@@ -222,10 +256,25 @@ def test_made_numbers_follow_the_rule_that_is_stated() -> None:
     for _ in range(6):
         current = 11 * current % 1009
         draws.append(current % 20)
-    stated = [*(-k / 10 for k in range(10, 0, -1)), *(k / 10 for k in range(1, 11))]
-    expected = np.array([stated[draw] for draw in draws]).reshape(3, 2)
+    listed = [*(-k / 10 for k in range(10, 0, -1)), *(k / 10 for k in range(1, 11))]
+    expected = np.array([listed[draw] for draw in draws]).reshape(3, 2)
     np.testing.assert_array_equal(found.point.values["x"], expected)
     np.testing.assert_array_equal(found.point.values["y"], np.eye(3))
+
+
+def test_the_example_in_the_rule_is_right() -> None:
+    text = rule_words(SPECIFICATIONS["two-three-one"].architecture)
+    assert "77, 847, 236, …" in text
+    assert "from -1.0 to 1.0 in steps of 0.1, with 0 left out" in text
+    assert "77, for example, leaves 17, and that stands for 0.8" in text
+    _, found = at_numbers("four-layer")
+    assert found.point.values["x"][0, 0] == 0.8
+
+
+def test_given_numbers_are_named() -> None:
+    text = document("two-three-one", "md")
+    assert "$X$, $W^{1}$, $W^{2}$ and $Y$ are given; everything else is computed" in text
+    assert "network file" not in text
 
 
 @pytest.mark.parametrize("name", WITH_NUMBERS)
@@ -240,10 +289,10 @@ def test_made_numbers_are_short_and_never_zero(name: str) -> None:
 
 
 def test_stating_one_array_leaves_the_made_ones_as_they_were() -> None:
-    one = SPECIFICATIONS["softmax-mean"]
-    built = build(one.architecture)
-    free = worked_point(one.architecture, {}, built)
-    fixed = worked_point(one.architecture, {"x": ((1.0, 2.0, 3.0),) * 3}, built)
+    stated = SPECIFICATIONS["softmax-mean"]
+    built = build(stated.architecture)
+    free = worked_point(stated.architecture, {}, built)
+    fixed = worked_point(stated.architecture, {"x": ((1.0, 2.0, 3.0),) * 3}, built)
     assert free is not None
     assert fixed is not None
     assert fixed.given == ("x",)
@@ -277,9 +326,9 @@ def test_arrays_of_the_file_fix_symbolic_sizes() -> None:
 
 
 def test_numbers_that_overflow_are_left_out() -> None:
-    one = SPECIFICATIONS["softmax-mean"]
+    stated = SPECIFICATIONS["softmax-mean"]
     given = {"x": ((1e300, 1e300, 1e300),) * 3}
-    assert worked_point(one.architecture, given, build(one.architecture)) is None
+    assert worked_point(stated.architecture, given, build(stated.architecture)) is None
 
 
 @pytest.mark.parametrize("name", WITH_NUMBERS)
@@ -393,12 +442,9 @@ def test_contributions_add_up_to_the_gradient(name: str) -> None:
     ]
     (chain,) = sums
     shown = chain.sides[1]
-    scale = 1.0
-    if isinstance(shown, Product):
-        scale, shown = 1 / found.samples, shown.parts[1]
     assert isinstance(shown, Total)
     assert len(shown.parts) == found.samples
-    added = scale * np.sum([array_of(desk, part) for part in shown.parts], axis=0)
+    added = np.sum([array_of(desk, part) for part in shown.parts], axis=0)
     source = found.point.values[desk.network.resolve(f"h{last - 1}") if last > 1 else "x"]
     delta = desk.own[0].values[f"delta{last}"]
     np.testing.assert_allclose(added, source.T @ delta, atol=1e-12)
@@ -406,8 +452,8 @@ def test_contributions_add_up_to_the_gradient(name: str) -> None:
 
 def test_five_columns_add_up_to_the_gradient_of_the_seed_network() -> None:
     text = latex_of("two-three-one")
-    assert "a matrix of the shape of the weights, 3 $\\times$ 1" in text
-    assert "a matrix of the shape of the weights, 2 $\\times$ 3" in text
+    assert "a matrix of the shape of $W^{2}$, 3 $\\times$ 1" in text
+    assert "a matrix of the shape of $W^{1}$, 2 $\\times$ 3" in text
     assert re.search(r"\\partial W\^\{2\}\} &?\\approx (\\begin{bmatrix}[^+]*\+ ){4}", text)
 
 
@@ -418,9 +464,30 @@ def test_a_wide_gradient_is_a_table_with_a_line_for_each_entry() -> None:
     assert len(table.header) == 7
 
 
-def test_a_mean_shows_its_factor() -> None:
-    text = latex_of("softmax-mean")
-    assert r"\approx \frac{1}{3} \, \left(" in text
+def test_the_factor_of_a_mean_is_inside_the_error_terms_only() -> None:
+    text = document("softmax-mean", "md").split("## What each sample contributes")[1]
+    text = text.split("## Gradient descent")[0]
+    assert r"Its factor $\frac{1}{3}$ is already contained in every error term" in text
+    assert text.count(r"\frac{1}{3}") == 1
+    assert "3 \\thinspace" not in text
+
+
+@pytest.mark.parametrize("name", WITH_NUMBERS)
+def test_every_layer_has_its_error_terms_in_numbers(name: str) -> None:
+    desk, found = at_numbers(name)
+    shown = [
+        display.chain.sides[0]
+        for display in displays(tuple(samples(desk)))
+        if isinstance(display.chain.sides[1], Grid)
+    ]
+    for number in range(1, len(found.architecture.layers) + 1):
+        assert Name(f"delta{number}") in shown
+
+
+def test_parameters_without_a_section_are_named() -> None:
+    text = document("four-layer", "md")
+    assert "The gradients of $W^{2}$, $b^{2}$ and $b^{1}$ come about in the same way" in text
+    assert "come about in the same way" not in document("two-three-one", "md")
 
 
 def test_numbers_stay_in_front_of_products_in_columns_notation() -> None:
@@ -473,6 +540,13 @@ def test_stated_needs_are_enough_and_none_is_idle(name: str) -> None:
                 assert not np.allclose(after, base), (parameter.name, tensor.name)
 
 
+def test_the_lesson_says_what_holds_in_this_network() -> None:
+    assert "With the same input, other parameters" in document("two-three-one", "md")
+    text = document("line", "md")
+    assert "With the same input, other parameters" not in text
+    assert "no parameter stands in any gradient" in text
+
+
 def test_gradients_with_f_left_open_then_with_the_sigmoid() -> None:
     text = latex_of("two-three-one")
     assert r"H^{1\top} \left(\left(\hat{Y} - Y\right) \circ f'\left(Z^{2}\right)\right)" in text
@@ -498,18 +572,35 @@ def test_no_section_about_an_activation_that_is_not_there() -> None:
 # --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SPECIFICATIONS)
+def test_no_table_of_losses_without_a_loss_or_with_one_letter_for_two_things() -> None:
+    assert not list(losses(many("line"), SPECIFICATIONS["line"].architecture))
+    stated = SPECIFICATIONS["two-three-one"]
+    same = replace(stated.notation, symbols=(("yhat", "y"),))
+    desk = desk_of(build(stated.architecture), same)
+    assert not list(losses(desk, stated.architecture))
+
+
+def test_error_terms_are_derived() -> None:
+    text = latex_of("four-layer")
+    assert (
+        r"= \hat{y}_{j} \left(1 - y_{j}\right) - y_{j} \left(1 - \hat{y}_{j}\right)"
+        r" = \hat{y}_{j} - y_{j}"
+    ) in text
+    assert r"= \sum_{q=1}^{K} y_{q} \hat{y}_{j} - y_{j} = \hat{y}_{j} - y_{j}" in text
+
+
+@pytest.mark.parametrize("name", [name for name in SPECIFICATIONS if name != "line"])
 def test_one_loss_is_marked(name: str) -> None:
-    one = SPECIFICATIONS[name]
-    (table,) = [b for b in losses(many(name), one.architecture) if isinstance(b, Table)]
+    stated = SPECIFICATIONS[name]
+    (table,) = [b for b in losses(many(name), stated.architecture) if isinstance(b, Table)]
     marked = [row for row in table.rows if not isinstance(row[0][0], str)]
     assert len(marked) == 1
     assert len(table.rows) - len(CHOICES) in (0, 1)
 
 
 def test_losses_and_their_error_terms() -> None:
-    table = [line for line in document("two-three-one", "md").splitlines() if "y _{j}" in line]
-    ends = [line.rsplit("|", 2)[1].strip() for line in table]
+    lines = document("two-three-one", "md").splitlines()
+    ends = [line.rsplit("|", 2)[1].strip() for line in lines if "| $" in line and "y _{j}" in line]
     assert ends[:5] == [
         r"$2 \left(\hat{y} - y\right)$",
         r"$\hat{y} - y$",
@@ -531,7 +622,26 @@ def test_descent_settles_on_the_numbers_of_the_seed_network() -> None:
     assert rows[0] == ("0", "0.2924", "0.3030")
     assert [int(step) for step, _, _ in rows[:-1]] == [0, 1, 2, 5, 10, 20, 50, 100, 200, 500]
     assert int(rows[-1][0]) < 1000
-    assert "the descent has settled" in document("two-three-one", "md")
+    text = document("two-three-one", "md")
+    assert f"here this is step {rows[-1][0]}." in text
+    assert "does not have to shrink all the time" in text
+    assert "does not have to shrink all the time" not in document("linear-chain", "md")
+
+
+def test_a_rule_that_is_known_is_not_explained_again() -> None:
+    desk, found = at_numbers("linear-chain")
+    long, short = (numbered([*descent(desk, found, explained)]) for explained in (False, True))
+    assert len(short) == len(long) - 3
+    assert [block for block in short if isinstance(block, Table)] == [
+        block for block in long if isinstance(block, Table)
+    ]
+
+
+def test_the_step_size_takes_a_letter_that_is_free() -> None:
+    assert rate_letter(many("two-three-one")) == r"\alpha"
+    stated = SPECIFICATIONS["two-three-one"]
+    taken = replace(stated.notation, symbols=(("W", r"\alpha"),))
+    assert rate_letter(desk_of(build(stated.architecture), taken)) == r"\eta"
 
 
 def test_descent_never_climbs() -> None:

@@ -750,8 +750,8 @@ def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterat
                 Paragraph(
                     (
                         "A row times a diagonal matrix multiplies each entry of the row by the",
-                        " entry in the same place of the diagonal. That is the entrywise product, written with a",
-                        " small circle; the diagonal matrix need not be built at all.",
+                        " entry in the same place of the diagonal. That is the entrywise product,",
+                        " written with a small circle; the diagonal matrix need not be built.",
                     )
                 ),
             ),

@@ -27,7 +27,7 @@ from symbackprop.document.formulas import (
     entry,
     slope,
 )
-from symbackprop.document.numbers import line_of, selected, size_words
+from symbackprop.document.numbers import line_of, listed, selected, size_words
 from symbackprop.document.samples import mean_factor
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
@@ -92,17 +92,25 @@ def _number_of_samples() -> Of:
 
 
 def _capitals(one: Desk, many: Desk) -> Line:
-    """That a capital letter stands for a batch, where the letters do change."""
-    source = layers_of(many.network)[-1].source
-    if one.setting.name(source) == many.setting.name(source):
+    """Which letters become capitals for a batch, and which do not."""
+    last = layers_of(many.network)[-1]
+    candidates = dict.fromkeys((last.source, "x", "yhat", f"delta{last.number}"))
+    changed = [c for c in candidates if one.setting.name(c) != many.setting.name(c)]
+    kept = [c for c in candidates if c not in changed]
+    if not changed:
         return ()
     return (
         ". A capital letter stands for such a matrix: ",
-        one.name(source),
+        one.name(changed[0]),
         " for one sample, ",
-        many.name(source),
+        many.name(changed[0]),
         " for all of them",
+        *(("; ", *listed(many, kept), _keeps(kept)) if kept else ()),
     )
+
+
+def _keeps(kept: list[str]) -> str:
+    return " keeps its letter" if len(kept) == 1 else " keep their letters"
 
 
 def _example(many: Desk) -> Line:
@@ -207,7 +215,7 @@ def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
             f" the forward pass of another one, so each {line} is what was found before for this"
             " sample",
             *(() if factor is None else (", times the factor ", many.maths(factor))),
-            *_shown_for(many),
+            *_written_for(many, "the last matrix is "),
             ":",
         )
     )
@@ -216,11 +224,11 @@ def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
     yield many.display(derivative, many.result(layer.total), Name(delta), *grids)
 
 
-def _shown_for(many: Desk, what: str = "the last matrix") -> Line:
+def _written_for(many: Desk, what: str = "") -> Line:
     """For how many samples matrices are written out."""
     if not many.own or many.own[0].point.sizes[SAMPLES] == 1:
         return ()
-    return (f" ({what} shown for {_samples(many)})",)
+    return (f" ({what}written out for {_samples(many)})",)
 
 
 def _input_of_layer(many: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -229,7 +237,7 @@ def _input_of_layer(many: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Paragraph(
         (
             "The formula of one sample is applied to all samples at once",
-            *_shown_for(many, "written out"),
+            *_written_for(many),
             ":",
         )
     )
@@ -282,8 +290,8 @@ def _weights(many: Desk, layer: LayerNames) -> Iterator[Block]:
     yield Paragraph(
         (
             "This is a matrix product. Its inner index, over which every matrix product adds, is"
-            " the number of the sample, so the formula of one sample needs no extra sign",
-            *_shown_for(many, "written out"),
+            " the number of the sample, so the formula of one sample stays as it is",
+            *_written_for(many),
             ":",
         )
     )
@@ -371,11 +379,14 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
         Of(_added((sample,), Element(delta.name, sample, *derivation.indices)), derivation.indices),
         Of(derivation.result, derivation.indices),
     )
+    if not any(factor.has(Element) for t in derivation.result.terms for factor in t.factors):
+        yield Paragraph(("All error terms are the same number here, so no sum sign is left.",))
+        return
     yield Paragraph(
         (
             f"This adds each {'row' if many.setting.columns else 'column'} of the matrix of error"
             " terms over all samples. As matrix algebra, a product with ones does so",
-            *(_shown_for(many, "written out") if _is_listed(many, layer) else ()),
+            *(_written_for(many) if _is_listed(many, layer) else ()),
             ":",
         )
     )

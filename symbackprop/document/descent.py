@@ -7,6 +7,7 @@ Refuses: objectives without targets; there is nothing to learn.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from symbackprop.document.formulas import VANISHING, Derivative, Name, Number, P
 from symbackprop.document.numbers import Worked, numbers, weaker
 from symbackprop.document.structure import layers_of
 from symbackprop.layers.architecture import Architecture
+from symbackprop.notation import DEFAULT_SYMBOLS
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -41,6 +43,7 @@ STEP_SIZES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4)
 MOST_LAYER_STEPS = 12_000
 SETTLED = 1e-3
 WIDEST_STEP = 3
+RATE_LETTERS = (r"\alpha", r"\eta", r"\varepsilon", r"\lambda", r"\rho")
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,10 @@ class Run:
     settled: bool
 
 
-def descent(desk: Desk, worked: Worked) -> Iterator[Block]:
-    """The update rule and its repetition; `desk` is at the worked numbers. Nothing where there is
-    no loss, or where no step size goes down."""
+def descent(desk: Desk, worked: Worked, explained: bool = False) -> Iterator[Block]:
+    """The update rule and its repetition; `desk` is at the worked numbers, `explained` tells that
+    the document has the rule already. Nothing where there is no loss, or where no step size goes
+    down."""
     if worked.architecture.loss == "none":
         return
     function = compile_source(emit(desk.sweep))
@@ -74,7 +78,7 @@ def descent(desk: Desk, worked: Worked) -> Iterator[Block]:
     if run is None:
         return
     yield Heading(2, ("Gradient descent",))
-    yield from _rule(desk, run.size)
+    yield from _rule_again(desk, run.size) if explained else _rule(desk, run.size)
     if worked.is_written_out and _width(desk) <= WIDEST_STEP:
         yield from _first_step(desk, run.size)
     yield from _table(desk, run)
@@ -156,39 +160,65 @@ def _model(architecture: Architecture) -> reference.Model:
 # --------------------------------------------------------------------------------------------
 
 
-def _step_size(size: float, sign: str = "") -> Number:
-    r"""The step size by its letter; with the sign, its negative."""
-    return Number(-size if sign else size, letter=rf"{sign}\eta")
+def rate_letter(desk: Desk) -> str:
+    """The letter of the step size: one that stands for nothing else in the network."""
+    taken = {desk.setting.notation.symbol(letter) for letter in DEFAULT_SYMBOLS}
+    return next(letter for letter in RATE_LETTERS if letter not in taken)
+
+
+def _step_size(desk: Desk, size: float, sign: str = "") -> Number:
+    """The step size by its letter; with the sign, its negative."""
+    return Number(-size if sign else size, letter=sign + rate_letter(desk))
 
 
 def _rule(desk: Desk, size: float) -> Iterator[Block]:
     """Each parameter moves against its gradient."""
     loss = desk.name(desk.network.loss)
-    last = layers_of(desk.network)[-1]
+    layers = layers_of(desk.network)
     yield Paragraph(
         (
-            "The gradient of a parameter points where ",
+            "Take one entry of one parameter. Where the derivative of ",
             loss,
-            " grows fastest, so a small step the other way makes it smaller. A positive number, the"
-            " step size ",
-            desk.maths(_step_size(size)),
-            ", says how far to go. The arrow puts a new value in place of the old one:",
+            " by it is positive, a larger entry makes ",
+            loss,
+            " larger; where it is negative, a larger entry makes ",
+            loss,
+            " smaller. Either way, ",
+            loss,
+            " becomes smaller when a small positive multiple of the derivative is subtracted from"
+            " the entry. The factor ",
+            desk.maths(_step_size(desk, size)),
+            " of this multiple is the step size (or learning rate), a positive number that is"
+            " chosen by hand. The arrow puts a new value in place of the old one:",
         )
     )
-    for name in filter(None, (last.weight, last.bias)):
+    for name in filter(None, (layers[-1].weight, layers[-1].bias)):
         yield Display(_assignment(desk, name, size))
+    others = "The parameters of every other layer change likewise. " if len(layers) > 1 else ""
     yield Paragraph(
         (
-            "and likewise for every other layer. All gradients are taken before any parameter is",
-            " changed. Then the forward pass, the backward pass and the step are repeated with the",
-            " new values.",
+            others + "All gradients are computed before any parameter is changed. Then the forward"
+            " pass, the backward pass and the step are repeated with the new values.",
+        )
+    )
+
+
+def _rule_again(desk: Desk, size: float) -> Iterator[Block]:
+    """The rule of an earlier section, in a sentence."""
+    yield Paragraph(
+        (
+            "The step downhill that was described before is now done with numbers: all gradients"
+            " are computed, then ",
+            desk.maths(_step_size(desk, size)),
+            " times its gradient is subtracted from each parameter, and everything is repeated with"
+            " the new values.",
         )
     )
 
 
 def _assignment(desk: Desk, name: str, size: float) -> Chain:
     """A definition: nothing is claimed to be equal."""
-    step = Product((_step_size(size, "-"), Derivative(desk.network.loss, name)))
+    step = Product((_step_size(desk, size, "-"), Derivative(desk.network.loss, name)))
     after = Total((Name(name), step))
     return Chain((Name(name), after), desk.setting, Check("definition"), r"\leftarrow")
 
@@ -208,7 +238,7 @@ def _first_step(desk: Desk, size: float) -> Iterator[Block]:
     yield Paragraph(
         (
             "With ",
-            desk.chain(_step_size(size), Number(size, _decimals(size))),
+            desk.chain(_step_size(desk, size), Number(size, _decimals(size))),
             " the first step takes the weights ",
             desk.name(name),
             " to",
@@ -218,7 +248,10 @@ def _first_step(desk: Desk, size: float) -> Iterator[Block]:
     yield Display(
         desk.chain(
             Total(
-                (Name(name), Product((_step_size(size, "-"), Derivative(desk.network.loss, name))))
+                (
+                    Name(name),
+                    Product((_step_size(desk, size, "-"), Derivative(desk.network.loss, name))),
+                )
             ),
             moved,
             new,
@@ -234,11 +267,12 @@ def _decimals(size: float) -> int:
 def _table(desk: Desk, run: Run) -> Iterator[Block]:
     yield Paragraph(
         (
-            "Repeated with ",
-            desk.chain(_step_size(run.size), Number(run.size, _decimals(run.size))),
+            "The step is now repeated with ",
+            desk.chain(_step_size(desk, run.size), Number(run.size, _decimals(run.size))),
             *_choice_of_size(run.size),
-            ", on the same samples each time. The length of the gradient is the root of the sum of",
-            " the squares of all its entries, over all parameters:",
+            ", on the same samples each time. The table lists some of the steps. Its last column"
+            " says how steep the place is that has been reached: the length of the gradient is the"
+            " root of the sum of the squares of all its entries, over all parameters.",
         )
     )
     header: tuple[Line, ...] = (
@@ -258,8 +292,8 @@ def _choice_of_size(size: float) -> Line:
     if size == STEP_SIZES[0]:
         return ()
     return (
-        f", the first of the sizes {', '.join(f'{s:g}' for s in STEP_SIZES[:4])}, ... with which no"
-        " step goes up",
+        f", the first of the sizes {', '.join(f'{s:g}' for s in STEP_SIZES[:4])}, ... with which"
+        " the loss never rises",
     )
 
 
@@ -270,17 +304,28 @@ def _figure(desk: Desk, number: float) -> Line:
 def _ending(desk: Desk, run: Run) -> Line:
     last = run.moments[-1]
     loss = desk.name(desk.network.loss)
-    if run.settled:
+    if not run.settled:
         return (
-            f"After {last.step} steps the gradient is less than a thousandth of what it was at"
-            " the start, and ",
+            f"After {last.step} steps, where the table stops, the length of the gradient is still"
+            " more than a thousandth of its first value, and ",
             loss,
-            " hardly changes any more: the descent has settled. This says that the place is flat,"
-            " not that no better one exists elsewhere.",
+            " can still be made smaller." + _growing(run),
         )
     return (
-        f"After {last.step} steps the gradient is still more than a thousandth of what it was at"
-        " the start. ",
+        "We stop at the first step at which the length of the gradient has fallen to a thousandth"
+        f" of its first value or less; here this is step {last.step}. ",
         loss,
-        " goes on falling, slowly.",
+        " may still fall slowly from there on. A short gradient says only that the place is nearly"
+        " flat, not that there is no better one." + _growing(run),
+    )
+
+
+def _growing(run: Run) -> str:
+    """Where the length of the gradient rises on the way: one sentence on why."""
+    norms = [moment.norm for moment in run.moments]
+    if all(after <= before for before, after in itertools.pairwise(norms)):
+        return ""
+    return (
+        " The length of the gradient does not have to shrink all the time, and here it grows for a"
+        " while: the way down may lead over a gentle slope first and come to a steeper one later."
     )

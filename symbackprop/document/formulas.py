@@ -162,8 +162,8 @@ SIGNS = {
 
 @dataclass(frozen=True)
 class Scalar:
-    """A scalar function of one number z: its letter, f(z), its definition, f'(z), f'(z) written through f(z),
-    or f'(z) as SymPy differentiates the definition."""
+    """A scalar function of one number z: its letter, f(z), its definition, f'(z), f'(z) written
+    through f(z), or f'(z) as SymPy differentiates the definition."""
 
     function: str
     part: Literal["name", "value", "definition", "slope", "through", "derivative"]

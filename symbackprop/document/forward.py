@@ -113,7 +113,7 @@ def _conventions(desk: Desk) -> Iterator[Line]:
 def _letters(one: Desk, many: Desk) -> Table:
     """Every symbol with what it is, its name in code and its shape, before it is used."""
     tensors = [t for t in one.network.tensors if t.name != one.network.loss or one.has_labels]
-    rows = [
+    rows: list[tuple[Line, ...]] = [
         (
             (one.name(tensor.name),),
             (many.name(tensor.name),),

@@ -384,12 +384,17 @@ def _is_kept(page: _Page, written: Element) -> bool:
 
 
 def _also(page: _Page, operation: Operation, written: Element | None) -> Line:
-    if operation is page.graph.last and page.graph.leaves("label"):
+    if operation is page.graph.last and _has_loss_node(page):
         return (page.maths(page.goal),)
     if written is None:
         return ("",)
     page.chain(operation.element, written)
     return (page.maths(written),)
+
+
+def _has_loss_node(page: _Page) -> bool:
+    """Whether what is differentiated is another number than the output."""
+    return bool(page.graph.leaves("label")) or len(_outputs(page)) > 1
 
 
 def _operator(operation: Operation) -> str:
@@ -937,8 +942,8 @@ def _matrices(page: _Page) -> Iterator[Block]:
             "The backward pass by matrices, explained below, finds the same numbers, a layer at a"
             " time"
             + (
-                ". What is called an error term there is a row of derivatives by nodes of the"
-                " graph, or a single one:"
+                ". What is called an error term there consists of derivatives by nodes of the"
+                " graph:"
                 if error_terms
                 else ":"
             ),
@@ -1106,7 +1111,9 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
             "The loss of the batch, ",
             desk.maths(Of(single(loss))),
             f", is the {'mean' if mean else 'sum'} of these losses, often called the cost. It is a"
-            " function of the parameters alone, because all samples are given:",
+            " function of the parameters alone, because all samples are given",
+            *_other_letter(page, batch),
+            ":",
         )
     )
     total = Of(Expression((_summed(batch, one),)))
@@ -1130,19 +1137,33 @@ def _cost(page: _Page, batch: _Batch) -> Iterator[Block]:
         )
 
 
+def _other_letter(page: _Page, batch: _Batch) -> Line:
+    """Where the loss of one sample and that of the batch have the same letter."""
+    one, many = (d.setting.notation.symbol("L") for d in (page.original, batch.desk))
+    if one != many:
+        return ()
+    return (
+        ". In this section and the next, ",
+        batch.desk.maths(Of(single(Element(batch.desk.network.loss)))),
+        " stands for it, and the loss of one sample is written ",
+        batch.desk.maths(Of(single(Element(EXAMPLE, batch.sample)), (batch.sample,))),
+    )
+
+
 def _number_of(noun: str, found: Sequence[Expr]) -> str:
     return noun + "s" * (len(found) > 1)
 
 
 def _any_unit(page: _Page, desk: Desk) -> Line:
-    """What a letter in the place of a unit's number means, on the first parameter that has one."""
+    """What a letter below a parameter means, on the first parameter that has one."""
     many = [p for p in desk.network.of_kind("parameter") if len(page.original.places(p.name)) > 1]
     if not many:
         return ()
     return (
-        ". A letter in place of a unit's number, as in ",
+        ". A letter below a parameter, as in ",
         desk.maths(Of(single(many[0].entry), many[0].indices)),
-        ", may be the number of any unit, so that one line holds for all of them",
+        ", stands for every number that is possible in its place, so that one line holds for all"
+        " of them",
     )
 
 
@@ -1205,7 +1226,9 @@ def _update_of_output(page: _Page) -> Iterator[Block]:
             "They say how to make ",
             page.maths(goal),
             " smaller: move each parameter a little against its derivative. The new value, on"
-            " the left of the arrow, is computed from the old one:",
+            " the left of the arrow, is computed from the old one",
+            *_any_unit(page, page.original),
+            ":",
         )
     )
     for parameter in page.original.network.of_kind("parameter"):

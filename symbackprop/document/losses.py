@@ -11,20 +11,41 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr
 
-from symbackprop.derive import with_adjoints
-from symbackprop.document.blocks import Block, Heading, Items, Line, Paragraph, Strong, Table
+from symbackprop.derive import Derivation, with_adjoints
+from symbackprop.document.blocks import (
+    Block,
+    Heading,
+    Items,
+    Line,
+    Maths,
+    Paragraph,
+    Strong,
+    Table,
+)
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Name, Of
+from symbackprop.document.formulas import Derivative, Name, Of, Scalar, show
 from symbackprop.document.scene import scene_of
+from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.notation import Notation
-from symbackprop.terms import expression, product
+from symbackprop.terms import (
+    Applied,
+    Element,
+    Expression,
+    Index,
+    Partial,
+    expression,
+    product,
+    single,
+    substitute,
+)
 
+CANCEL, INSERT, SUM_TO_ONE = "cancel", "insert", "labels sum to one"
 INPUTS, OUTPUTS = "d", "K"
-LABELS = {"one_hot": "", "integer": " (integer)", "any": " (any y)"}
+TARGETS = {"one_hot": "", "integer": " (number of the class)", "any": " (targets of any sum)"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,7 @@ class Choice:
 CHOICES = (
     Choice("squared error", "squared_error", "identity"),
     Choice("half squared error", "squared_error", "identity", half=True),
+    Choice("half squared error", "squared_error", "sigmoid", half=True),
     Choice("binary cross-entropy", "binary_cross_entropy", "sigmoid"),
     Choice("cross-entropy", "cross_entropy", "softmax"),
     Choice("no loss", "none", "identity"),
@@ -65,42 +87,191 @@ FITS = (
     ),
     (
         "No loss",
-        " fits where the output itself is to be differentiated. There are no targets, so there is"
-        " nothing to learn from.",
+        " is what one needs where the output itself is to be differentiated. There are no targets,"
+        " so there is nothing to learn from.",
     ),
 )
 
 
 def losses(desk: Desk, architecture: Architecture) -> Iterator[Block]:
-    """All losses with the one of this document marked; `desk` gives the letters."""
+    """All losses with the one of this document marked; `desk` gives the letters. Nothing where
+    there is no loss, or where one letter would stand for two things."""
+    notation = _of_one_sample(desk.setting.notation, architecture)
+    letters = [notation.symbol(letter) for letter in ("y", "yhat", "z", "L")]
+    if architecture.loss == "none" or len(set(letters)) < len(letters):
+        return
     choices = _choices(architecture)
-    made = [_desk(choice, desk.setting.notation) for choice in choices]
-    yield Heading(2, ("Which loss?",))
+    made = [_desk(choice, notation) for choice in choices]
+    yield Heading(2, ("Outlook: which loss?",))
     yield Paragraph(
         (
-            "The backward pass is the same for every loss once the first error term is known: the",
-            " derivative of the loss by the sum before the last activation. These are the losses,",
-            " each after the activation named with it, for one sample with ",
+            "Nothing that follows needs this section. The backward pass is the same for every loss"
+            " once the first error term is known, the derivative of the loss by the last sum ",
+            _last_sum(made),
+            ". These are the usual losses, each after the activation named with it, for one sample"
+            " with ",
             made[0].maths(Of(expression(product(_outputs(made[0]), (), ())))),
-            " outputs. The one of this document is in bold; its batch takes the ",
-            "sum" if architecture.reduction == "sum" else "mean",
-            " of it.",
+            f" outputs. The loss of this document is in bold; for a batch it is "
+            f"{_taken(architecture)}. What the words in the table mean:",
         )
     )
+    yield Items(tuple(_words(choices, made)))
     rows = [
         _row(choice, one, _is_used(choice, architecture))
         for choice, one in zip(choices, made, strict=True)
     ]
     yield Table((("loss, activation",), ("formula",), ("error term",)), tuple(rows))
+    yield Paragraph(("How the error terms come about, entry by entry:",))
+    for choice, one in zip(choices, made, strict=True):
+        if choice.loss != "none":
+            yield from _origin(choice, one)
+    yield Paragraph(("When each loss fits:",))
     yield Items(tuple((Strong(name), words) for name, words in FITS))
     yield Paragraph(
         (
-            "Identity with half the squared error, sigmoid with binary cross-entropy, softmax with",
-            " cross-entropy: each pair leaves the plain difference of output and target. Squared",
-            " error after a sigmoid keeps the slope of the sigmoid as a factor, and where that",
+            "Identity with half the squared error, sigmoid with binary cross-entropy, softmax with"
+            " cross-entropy: each pair leaves the plain difference of output and target. Squared"
+            " error after a sigmoid keeps the slope of the sigmoid as a factor, and where that"
             " slope is small, learning is slow.",
         )
     )
+
+
+def _of_one_sample(notation: Notation, architecture: Architecture) -> Notation:
+    """The loss of one sample is L, where the mean over samples has a letter of its own."""
+    symbols = {letter: latex for letter, latex in notation.symbols if letter != "L"}
+    if architecture.reduction == "sum" or "L" in symbols.values():
+        return notation
+    return replace(notation, symbols=tuple(symbols.items()))
+
+
+def _taken(architecture: Architecture) -> str:
+    return {
+        "sum": "summed over the samples",
+        "mean": "averaged over the samples",
+        "mean_elements": "averaged over all entries of the outputs of all samples",
+    }[architecture.reduction]
+
+
+def _last_sum(made: list[Desk]) -> Maths:
+    """Its letter, where an activation follows; with the identity it has no letter of its own."""
+    return next(one.name("z1") for one in made if one.network.resolve("z1") != "yhat")
+
+
+def _words(choices: tuple[Choice, ...], made: list[Desk]) -> Iterator[Line]:
+    """What the activations and the logarithm are."""
+    seen: set[str] = set()
+    for choice, one in zip(choices, made, strict=True):
+        name = choice.activation
+        if name in seen:
+            continue
+        seen.add(name)
+        if name == "identity":
+            output = one.name("yhat")
+            yield ("identity: the output ", output, " is the last sum itself, unchanged;")
+        elif name == "softmax":
+            yield from _softmax_words(one)
+        else:
+            chain = one.chain(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
+            yield (f"{name.replace('_', ' ')}: ", chain, " for each sum z;")
+    yield ("log: the natural logarithm, the inverse function of exp.",)
+
+
+def _softmax_words(one: Desk) -> Iterator[Line]:
+    output, sums = one.tensor("yhat"), one.network.equation_of["s1"]
+    yield (
+        "softmax: ",
+        one.chain(Of(single(output.entry), output.indices), one.forward("yhat", matrix=False)),
+        " with ",
+        one.chain(Of(single(Element("s1"))), Of(sums.rhs)),
+        "; all outputs are positive, and they add up to 1;",
+    )
+
+
+def _origin(choice: Choice, one: Desk) -> Iterator[Block]:
+    """By the output first, then through the activation to the last sum."""
+    by_output = one.sweep["yhat"]
+    first = one.chain(_of(by_output, by_output.steps[0].before), _of(by_output, _plain(by_output)))
+    start: Line = (f"{_name(choice).capitalize()}: ", first)
+    if choice.activation == "identity":
+        yield Paragraph((*start, ", and the output is the last sum."))
+        return
+    if choice.activation == "softmax":
+        yield Paragraph((*start, *_all_paths(choice, one)))
+    elif _is_inserted(one):
+        slope = Scalar(choice.activation, "slope"), Scalar(choice.activation, "through")
+        yield Paragraph((*start, ". The slope of the activation is ", one.chain(*slope), ":"))
+    else:
+        yield Paragraph((*start, ". The activation adds its slope as a factor:"))
+    yield one.display(*_distinct(one, _through(one)))
+
+
+def _all_paths(choice: Choice, one: Desk) -> Line:
+    local = one.jacobian("yhat", "z1")
+    slope = one.chain(_of(local, local.steps[0].before), _of(local, local.result), jacobian=True)
+    sums = "the targets of a sample add up to 1"
+    if choice.labels == "integer":
+        sums = "each sample has exactly one class"
+    facts = any(step.rule == SUM_TO_ONE for step in one.sweep["z1"].steps)
+    return (
+        ". Every output depends on every sum, ",
+        slope,
+        ", so the effects of all outputs are added.",
+        *((" The last step uses that ", sums, ":") if facts else (" Together:",)),
+    )
+
+
+def _is_inserted(one: Desk) -> bool:
+    """Whether the result has the slope of the activation written through the output."""
+    factors = [f for term in one.sweep["z1"].result.terms for f in term.factors]
+    return not any(factor.has(Applied) for factor in factors)
+
+
+def _plain(by_output: Derivation) -> Expression:
+    """The derivative by the output as it stands before fractions are put together."""
+    before = [step.before for step in by_output.steps if step.rule == CANCEL]
+    return before[0] if before else by_output.result
+
+
+def _of(derivation: Derivation, whole: Expression) -> Of:
+    return Of(whole, derivation.indices)
+
+
+def _through(one: Desk) -> list[Of]:
+    """By the last sum: the chain rule, with the derivatives inserted, and the result."""
+    derivation, by_output = one.sweep["z1"], one.sweep["yhat"]
+    loss, total, output = one.network.loss, one.tensor("z1"), one.tensor("yhat")
+    (index,) = derivation.indices
+    last = Element(total.name, index)
+    sides = [_of(derivation, derivation.steps[0].before)]
+    if "s1" in one.network.by_name:
+        path = Index("q", index.axis)
+        through = Element(output.name, path)
+        parts = Partial(Element(loss), through, total=True), Partial(through, last, total=True)
+        sides.append(_of(derivation, expression(product(1, (path,), parts))))
+        inserted = [step.after for step in derivation.steps if step.rule == INSERT]
+        sides.append(_of(derivation, inserted[-1]))
+    else:
+        (old,) = by_output.indices
+        local = Partial(Element(output.name, index), last, total=True)
+        by = Partial(Element(loss), Element(output.name, index), total=True)
+        sides.append(_of(derivation, expression(product(1, (), (by, local)))))
+        slope = one.network.functions[_function(one)].slope(last, Element(output.name, index))
+        if slope is not None and _is_inserted(one):
+            plain = [substitute(term, {old: index}) for term in _plain(by_output).terms]
+            times = (product(t.coefficient, t.bound, (*t.factors, slope)) for t in plain if t)
+            sides.append(_of(derivation, expression(*times)))
+    return [*sides, _of(derivation, derivation.result)]
+
+
+def _function(one: Desk) -> str:
+    return layers_of(one.network)[-1].function
+
+
+def _distinct(one: Desk, sides: list[Of]) -> list[Of]:
+    """Without a side that prints as the one before it."""
+    shown = [show(side, one.setting) for side in sides]
+    return [side for k, side in enumerate(sides) if k == 0 or shown[k] != shown[k - 1]]
 
 
 def _choices(architecture: Architecture) -> tuple[Choice, ...]:
@@ -149,12 +320,27 @@ def _row(choice: Choice, one: Desk, used: bool) -> tuple[Line, ...]:
     loss = one.network.loss
     formula = one.chain(Name(loss), one.forward(loss, matrix=False))
     slope = one.chain(Derivative(loss, "z1"), one.result("z1"))
-    words = f"{choice.words}{LABELS[choice.labels]}, {choice.activation.replace('_', ' ')}"
+    words = _name(choice)
     return (
         (Strong(words) if used else words,),
         (one.maths(formula.sides[1]),),
-        (one.maths(slope.sides[1]),),
+        (one.maths(slope.sides[1]), *_of_ones(choice, one)),
     )
+
+
+def _of_ones(choice: Choice, one: Desk) -> Line:
+    if choice.loss != "none":
+        return ()
+    count = one.maths(Of(expression(product(_outputs(one), (), ()))))
+    return (
+        (", a row of ", count, " ones")
+        if not one.setting.columns
+        else (", a column of ", count, " ones")
+    )
+
+
+def _name(choice: Choice) -> str:
+    return f"{choice.words}{TARGETS[choice.labels]}, {choice.activation.replace('_', ' ')}"
 
 
 def _outputs(one: Desk) -> Expr:

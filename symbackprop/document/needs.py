@@ -13,7 +13,7 @@ from sympy import Expr, Symbol
 from symbackprop.derive import adjoint_name
 from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Formula, Name, Of
+from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar
 from symbackprop.document.numbers import selected
 from symbackprop.document.structure import layers_of
 from symbackprop.network import tensors_in
@@ -92,10 +92,11 @@ def needs(desk: Desk) -> Iterator[Block]:
     yield Heading(2, ("What each gradient needs",))
     yield Paragraph(
         (
-            "Write out every error term in a gradient, and the error terms in that, until none is",
-            " left. What remains is known before the backward pass begins. Derivatives of",
-            " activations are taken through outputs that the forward pass has kept, where that is",
-            " possible:",
+            "A gradient contains an error term, and that one contains the error term of the layer"
+            " after it. Put in for each error term what it stands for, again and again until none"
+            " is left. What remains is known before the backward pass begins",
+            *_slopes_read(desk),
+            ":",
         )
     )
     header: tuple[Line, ...] = (
@@ -126,21 +127,60 @@ def _cell(desk: Desk, names: Sequence[str]) -> Line:
     return tuple(piece for part in parts for piece in part) or ("–",)
 
 
+def _slopes_read(desk: Desk) -> Line:
+    """From which kept values the derivatives of activations are taken."""
+    parts: list[Line] = []
+    for function in slopes(desk):
+        words = _called(function)
+        if _is_through_output(desk, function):
+            chain = desk.chain(Scalar(function, "slope"), Scalar(function, "through"))
+            parts.append((f" The slope of the {words} is known from its output, ", chain, "."))
+        else:
+            parts.append((f" The slope of the {words} is taken at the kept sums.",))
+    return (".", *(piece for part in parts for piece in part), " The table lists what is read") if parts else ()
+
+
 def _lesson(desk: Desk) -> Line:
-    """Why input data alone do not determine a gradient."""
-    start = (
-        "A dash means that nothing is read directly, not that there is no influence: the kept"
-        " values were themselves computed from the input and the parameters. One sometimes reads"
-        " that a gradient depends on the input data only. That is too short. With the same input,"
-        " other parameters give other gradients, since they change the kept values. The parameters"
-        " of later layers enter once more, where the error terms pass through them on the way back"
-    )
-    if desk.network.of_kind("label"):
+    """Why input data alone do not determine a gradient, as far as it is so in this network."""
+    kinds = {
+        desk.tensor(name).kind
+        for parameter in desk.network.of_kind("parameter")
+        for name in reads_of(desk, parameter.name)
+    }
+    through = "parameter" in kinds
+    kept = bool(kinds - {"input", "label", "parameter"})
+    start = "A dash means that nothing of this kind stands in the formula."
+    if not through and not kept and "label" not in kinds:
         return (
-            start + ". Other targets give other gradients too, since every error term begins at"
-            " the loss.",
+            start + " In this network no parameter stands in any gradient: what is differentiated"
+            " changes at the same rate, whatever the parameters are. In most networks this is"
+            " different.",
         )
-    return (start + ".",)
+    if kept:
+        start += (
+            " What is missing may still have an influence, because the kept values were themselves"
+            " computed from the input and the parameters."
+        )
+    left_out = [("the parameters", through or kept), ("the targets", "label" in kinds)]
+    named = [words for words, read in left_out if read]
+    start += (
+        " One sometimes reads that a gradient depends on the input data only. That leaves out"
+        f" {'two things, ' if len(named) > 1 else ''}{' and '.join(named)}."
+    )
+    if kept:
+        start += (
+            " With the same input, other parameters give other gradients, since they change the"
+            " kept values."
+        )
+    if through:
+        start += (
+            " The parameters of later layers enter"
+            + (" once more" if kept else "")
+            + " where the error terms pass through them on the way back."
+        )
+    if "label" in kinds:
+        start += " Other targets give other gradients, since every error term begins at the loss."
+    return (start,)
 
 
 # --------------------------------------------------------------------------------------------
@@ -184,21 +224,29 @@ def activation(desk: Desk) -> Iterator[Block]:
 
 def _opening(desk: Desk, functions: Sequence[str], deep: bool) -> Line:
     named = "with error terms by name" if deep else "with every error term written out"
-    through = [function for function in functions if _is_through_output(desk, function)]
-    last_line = (
-        " The last line of each has the derivative written through the output; 1 minus a matrix is"
-        " meant entry by entry there."
-        if through
-        else ""
-    )
     if len(functions) > 1:
-        return (f"Here are the gradients of the weights, {named}.{last_line}",)
+        return (f"Here are the gradients of the weights, {named}.", *_last_side(desk, functions))
     return (
-        "The backward pass knows of an activation nothing but its derivative. Write f for the"
-        f" {_called(functions[0])}. The gradients of the weights, {named}, then stand as they are"
-        " for any differentiable function f that works entry by entry.",
+        "Of an activation the backward pass uses nothing but the derivative. Write f for the"
+        f" {_called(functions[0])}. Here are the gradients of the weights, {named}. As long as f'"
+        " stands in them, they hold for any differentiable function f that works entry by entry.",
         *_output_keeps(desk, functions[0]),
-        last_line,
+        *_last_side(desk, functions),
+    )
+
+
+def _last_side(desk: Desk, functions: Sequence[str]) -> Line:
+    """What the step to the last side of an equation rests on."""
+    through = [function for function in functions if _is_through_output(desk, function)]
+    if not through:
+        return ()
+    whose = " and of the ".join(map(_called, through))
+    what = "the derivative" if len(functions) == 1 else f"the derivative of the {whose}"
+    only = f" and so holds for the {whose} only" if len(functions) == 1 else ""
+    sides = "Where f' occurs, the last side" if len(functions) == 1 else "A last side"
+    return (
+        f" {sides} has {what} written through the output{only};"
+        " a number minus a matrix is meant entry by entry.",
     )
 
 
@@ -212,7 +260,8 @@ def _output_keeps(desk: Desk, function: str) -> Line:
     ):
         return ()
     return (
-        f" Only the {_called(last.function)} of the output is fixed: the first error term, ",
+        f" Only the {_called(last.function)} of the output is fixed: the error term of the last"
+        " layer, ",
         desk.maths(desk.result(last.total)),
         ", was simplified with it.",
     )
@@ -226,8 +275,8 @@ def _closing(desk: Desk, functions: Sequence[str]) -> Line:
     through = [function for function in functions if _is_through_output(desk, function)]
     if len(through) == len(functions):
         return (
-            "Written through the outputs, the gradients need no new function: whatever stands in"
-            " the last lines has been computed on the way forward.",
+            "In the end no new function has to be computed: whatever stands there was computed on"
+            " the way forward.",
         )
     rest = " and of the ".join(_called(f) for f in functions if f not in through)
     return (f"The slope of the {rest} is taken at the sums that the forward pass has kept.",)

@@ -26,7 +26,7 @@ from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.evaluate import Point, forward
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import SAMPLES, Built
-from symbackprop.network import Tensor
+from symbackprop.network import Kind, Tensor
 from symbackprop.terms import single
 
 Array = npt.NDArray[Any]
@@ -35,7 +35,7 @@ SAMPLES_UNLESS_STATED = 3
 MOST_ENTRIES = 20_000
 WRITTEN_OUT = 8
 DEEPEST_LISTED = 6
-BEGINNING = ("input", "parameter", "label")
+BEGINNING: tuple[Kind, ...] = ("input", "parameter", "label")
 DIGITS = 4
 LONGEST_EXACT = 6
 SMALLEST, LARGEST = 1e-3, 1e6
@@ -211,7 +211,7 @@ def rule_words(architecture: Architecture) -> str:
     """The rule, for whoever wants to make the numbers again."""
     first = list(itertools.islice(_whole_numbers(), 3))
     place = first[0] % REMAINDERS
-    bias = " and its bias" if any(layer.bias for layer in architecture.layers) else ""
+    bias = " and after them its bias" if any(layer.bias for layer in architecture.layers) else ""
     return (
         f"Begin at {START}; {START} itself is not used. Each number is {FACTOR} times the one"
         f" before, modulo {MODULUS} (the remainder after division by {MODULUS}):"
@@ -220,8 +220,8 @@ def rule_words(architecture: Architecture) -> str:
         f" {REMAINDERS} values from {_tenths(0)} to {_tenths(REMAINDERS - 1)} in steps of 0.1, with"
         f" 0 left out; {first[0]}, for example, leaves {place}, and that stands for"
         f" {_tenths(place)}. The values are handed out in this order: the input, sample by sample;"
-        " then for each layer its weights, all those of its first input before those of the"
-        f" second{bias}." + _target_rule(architecture)
+        " then for each layer its weights (those of its first input, then those of its second, and"
+        f" so on){bias}." + _target_rule(architecture)
     )
 
 
@@ -424,7 +424,7 @@ def _layer_line(desk: Desk, layer: LayerNames) -> Line:
 def _loss_value(desk: Desk) -> Iterator[Block]:
     """The number at the end; its formula stands where the network is described."""
     loss = Name(desk.network.loss)
-    what = "the loss of the batch" if desk.has_labels else "what is differentiated"
+    what = "the loss of the batch" if desk.has_labels else "the one that is differentiated"
     grid, relation = numbers(array_of(desk, loss))
     yield Paragraph((f"At the end of the forward pass stands one number, {what}:",))
     yield Display(desk.chain(loss, grid.rows[0][0], relation=relation))

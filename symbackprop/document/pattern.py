@@ -58,9 +58,10 @@ def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
     yield Paragraph(
         (
             "Every other layer, from l = D − 1 down to l = 1, takes the error term of the layer"
-            f" after it, sends it back through that layer's weights{factor}:",
+            f" after it, sends it back through that layer's weights to its own output{factor}:",
         )
     )
+    yield _line(table, found.adjoints["h"])
     yield _line(table, below)
     words = "weights and bias are" if has_bias else "the weights are"
     yield Paragraph((f"In every layer, from l = 1 to l = D, {words} then one step away:",))

@@ -129,9 +129,9 @@ def mean_factor(desk: Desk) -> Of | None:
 def _opening(desk: Desk) -> Line:
     factor = mean_factor(desk)
     if factor is None:
-        what = "loss" if desk.has_labels else "number"
+        what = "The loss of the batch" if desk.has_labels else "What is differentiated"
         return (
-            f"The {what} of the batch is a sum over its samples, so each gradient is the sum of"
+            f"{what} is a sum over its samples, so each gradient is the sum of"
             " what the samples contribute. Every contribution uses the values of one sample only."
             + ROUNDED,
         )
@@ -175,7 +175,7 @@ def _weight(desk: Desk, layer: LayerNames) -> Iterator[Block]:
 
 
 def _count(desk: Desk) -> int:
-    return desk.own[0].point.sizes[SAMPLES]
+    return int(desk.own[0].point.sizes[SAMPLES])
 
 
 def _rule(desk: Desk, layer: LayerNames) -> Line:
@@ -251,7 +251,7 @@ def _added(desk: Desk, found: Contributions) -> Iterator[Block]:
 
 def _columns(desk: Desk, found: Contributions) -> int:
     across = found.parts[0].shape[0 if desk.setting.columns else 1]
-    return across * len(found.parts)
+    return int(across * len(found.parts))
 
 
 def _sum_chain(desk: Desk, found: Contributions) -> Chain:
