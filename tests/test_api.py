@@ -159,10 +159,10 @@ def test_a_gradient_in_four_languages(four: sbp.Derivation) -> None:
     assert gradient.shape == (4, 3)
     assert str(gradient.matrix) == "h2.T*delta3"
     assert gradient.index == sympy.Sum(delta[n, i] * h[n, k], (n, 0, size - 1))
-    assert gradient.latex == r"H^{2\top} \delta^{3}"
+    assert gradient.latex == r"h^{2\top} \delta^{3}"
     assert gradient.numpy == "h2.T @ delta3"
     assert gradient._repr_latex_() == (
-        r"$\displaystyle \frac{\partial H}{\partial W^{3}} = H^{2\top} \delta^{3}$"
+        r"$\displaystyle \frac{\partial H}{\partial W^{3}} = h^{2\top} \delta^{3}$"
     )
 
 
@@ -525,7 +525,7 @@ def test_a_document_renders(four: sbp.Derivation) -> None:
 
 def test_a_derivation_shows_its_gradients_in_a_notebook(four: sbp.Derivation) -> None:
     shown = four._repr_markdown_()
-    assert r"\frac{\partial H}{\partial W^{3}} = H^{2\top} \delta^{3}" in shown
+    assert r"\frac{\partial H}{\partial W^{3}} = h^{2\top} \delta^{3}" in shown
 
 
 def test_check_accepts_a_derivation_a_network_or_a_name() -> None:

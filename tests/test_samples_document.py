@@ -562,6 +562,28 @@ def test_a_fixed_output_activation_is_named() -> None:
     assert "is fixed" not in document("two-three-one", "md")
 
 
+def test_f_stands_for_one_function() -> None:
+    """The slope of the softplus is a sigmoid, which must not be written f as well."""
+    made = network_file("2", "binary_cross_entropy", ("2", "softplus"), ("1", "sigmoid"))
+    desk = desk_of(build(made.architecture), Notation())
+    text = render(Document("f", numbered([*activation(desk)])), "md")
+    assert r"f'\left(Z^{1}\right)" in text
+    assert r"f\left(Z^{1}\right)" not in text
+
+
+def test_one_sample_is_no_sum() -> None:
+    made = network_file("1", "squared_error", ("1", "tanh"), head="samples = 1")
+    built = build(made.architecture)
+    found = worked_point(made.architecture, {}, built)
+    assert found is not None
+    desk = desk_at(desk_of(built, Notation(), 1), found)
+    blocks = [*forward_values(desk, found), *samples(desk), *descent(desk, found)]
+    text = render(Document("one", numbered(blocks)), "md")
+    assert "A batch of 1 sample. " in text
+    assert "its contribution is the whole gradient" in text
+    assert not re.search(r"\d \\thinspace -?\d", text)  # no numbers side by side
+
+
 def test_no_section_about_an_activation_that_is_not_there() -> None:
     assert slopes(many("linear-chain")) == ()
     assert not list(activation(many("linear-chain")))
@@ -586,7 +608,7 @@ def test_error_terms_are_derived() -> None:
         r"= \hat{y}_{j} \left(1 - y_{j}\right) - y_{j} \left(1 - \hat{y}_{j}\right)"
         r" = \hat{y}_{j} - y_{j}"
     ) in text
-    assert r"= \sum_{q=1}^{K} y_{q} \hat{y}_{j} - y_{j} = \hat{y}_{j} - y_{j}" in text
+    assert r"= -y_{j} + \sum_{q=1}^{K} y_{q} \hat{y}_{j} = \hat{y}_{j} - y_{j}" in text
 
 
 @pytest.mark.parametrize("name", [name for name in SPECIFICATIONS if name != "line"])

@@ -28,7 +28,15 @@ from symbackprop.document.blocks import (
     Table,
 )
 from symbackprop.document.desk import BOUND, Desk, UncheckedEquation
-from symbackprop.document.formulas import VANISHING, Derivative, Name, Number, Product, Total
+from symbackprop.document.formulas import (
+    VANISHING,
+    Derivative,
+    Formula,
+    Name,
+    Number,
+    Product,
+    Total,
+)
 from symbackprop.document.numbers import Worked, numbers, weaker
 from symbackprop.document.structure import layers_of
 from symbackprop.layers.architecture import Architecture
@@ -244,7 +252,10 @@ def _first_step(desk: Desk, size: float) -> Iterator[Block]:
             " to",
         )
     )
-    moved = Total((old, Product((Number(-size, _decimals(size)), gradient))))
+    change: Formula = Product((Number(-size, _decimals(size)), gradient))
+    if slope.size == 1:  # two numbers side by side would read as one
+        change, second = numbers(-size * slope)
+    moved = Total((old, change))
     yield Display(
         desk.chain(
             Total(
@@ -270,9 +281,10 @@ def _table(desk: Desk, run: Run) -> Iterator[Block]:
             "The step is now repeated with ",
             desk.chain(_step_size(desk, run.size), Number(run.size, _decimals(run.size))),
             *_choice_of_size(run.size),
-            ", on the same samples each time. The table lists some of the steps. Its last column"
-            " says how steep the place is that has been reached: the length of the gradient is the"
-            " root of the sum of the squares of all its entries, over all parameters.",
+            ", on the same samples each time. The table lists some of the steps, rounded to four"
+            " digits. Its last column says how steep the place is that has been reached: the length"
+            " of the gradient is the root of the sum of the squares of all its entries, over all"
+            " parameters.",
         )
     )
     header: tuple[Line, ...] = (

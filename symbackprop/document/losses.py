@@ -23,7 +23,7 @@ from symbackprop.document.blocks import (
     Table,
 )
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Name, Of, Scalar, show
+from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar, Total, show
 from symbackprop.document.scene import scene_of
 from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import generic_sizes
@@ -237,20 +237,20 @@ def _of(derivation: Derivation, whole: Expression) -> Of:
     return Of(whole, derivation.indices)
 
 
-def _through(one: Desk) -> list[Of]:
+def _through(one: Desk) -> list[Formula]:
     """By the last sum: the chain rule, with the derivatives inserted, and the result."""
     derivation, by_output = one.sweep["z1"], one.sweep["yhat"]
     loss, total, output = one.network.loss, one.tensor("z1"), one.tensor("yhat")
     (index,) = derivation.indices
     last = Element(total.name, index)
-    sides = [_of(derivation, derivation.steps[0].before)]
+    sides: list[Formula] = [_of(derivation, derivation.steps[0].before)]
     if "s1" in one.network.by_name:
         path = Index("q", index.axis)
         through = Element(output.name, path)
         parts = Partial(Element(loss), through, total=True), Partial(through, last, total=True)
         sides.append(_of(derivation, expression(product(1, (path,), parts))))
         inserted = [step.after for step in derivation.steps if step.rule == INSERT]
-        sides.append(_of(derivation, inserted[-1]))
+        sides += [_sums_last(derivation, w) for w in inserted[-1:] if _is_of_network(one, w)]
     else:
         (old,) = by_output.indices
         local = Partial(Element(output.name, index), last, total=True)
@@ -264,11 +264,24 @@ def _through(one: Desk) -> list[Of]:
     return [*sides, _of(derivation, derivation.result)]
 
 
+def _is_of_network(one: Desk, whole: Expression) -> bool:
+    """Whether no derivative is left in it by name."""
+    elements = (e for t in whole.terms for f in t.factors for e in f.atoms(Element))
+    return all(element.tensor in one.network.by_name for element in elements)
+
+
+def _sums_last(derivation: Derivation, whole: Expression) -> Formula:
+    """No term stands after a sum sign that does not belong to it."""
+    ordered = sorted(whole.terms, key=lambda term: bool(term.bound))
+    parts = tuple(_of(derivation, Expression((term,))) for term in ordered)
+    return Total(parts) if len(parts) > 1 else parts[0]
+
+
 def _function(one: Desk) -> str:
     return layers_of(one.network)[-1].function
 
 
-def _distinct(one: Desk, sides: list[Of]) -> list[Of]:
+def _distinct(one: Desk, sides: list[Formula]) -> list[Formula]:
     """Without a side that prints as the one before it."""
     shown = [show(side, one.setting) for side in sides]
     return [side for k, side in enumerate(sides) if k == 0 or shown[k] != shown[k - 1]]

@@ -137,7 +137,11 @@ def _slopes_read(desk: Desk) -> Line:
             parts.append((f" The slope of the {words} is known from its output, ", chain, "."))
         else:
             parts.append((f" The slope of the {words} is taken at the kept sums.",))
-    return (".", *(piece for part in parts for piece in part), " The table lists what is read") if parts else ()
+    return (
+        (".", *(piece for part in parts for piece in part), " The table lists what is read")
+        if parts
+        else ()
+    )
 
 
 def _lesson(desk: Desk) -> Line:
@@ -295,7 +299,8 @@ def _two_forms(desk: Desk, name: str, left: Formula, written_out: bool = False) 
     whole = inlined(desk, derivation.result) if written_out else derivation.result
     through = orient_differences(through_output(whole, desk.network), desk.network)
     sides: list[Formula] = [left, Of(whole, derivation.indices, matrix=True)]
-    if through != whole:
+    other = any(factor.has(Applied) for term in through.terms for factor in term.factors)
+    if through != whole and not (other and desk.setting.general):  # f is one function, not two
         sides.append(Of(through, derivation.indices, matrix=True))
     return desk.display(*sides)
 

@@ -318,11 +318,17 @@ def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
     yield Heading(2, ("A worked example in numbers",))
     yield Paragraph(
         (
-            f"A batch of {_samples(worked.samples)}, one in each {line_of(desk)}. ",
+            f"A batch of {_samples(worked.samples)}",
+            f", one in each {line_of(desk)}. " if worked.samples > 1 else ". ",
             *_origin(desk, worked),
             *_counting(worked),
-            " Where four decimals are enough, a result is printed in full; otherwise it is"
-            f" rounded for printing{_rounding(desk)}, and a wavy equals sign stands before it. The"
+        )
+    )
+    yield Paragraph(
+        (
+            "Where four decimals are enough, a result is printed in full. Otherwise it is rounded"
+            " for printing, and a wavy equals sign stands before it: to four decimals as a rule, to"
+            " four or five digits in all where numbers are very large or very small. The"
             " computation itself goes on with all digits.",
         )
     )
@@ -337,15 +343,6 @@ def forward_values(desk: Desk, worked: Worked) -> Iterator[Block]:
         if layer.output != layer.total:
             yield shown(desk, layer.output)
     yield from _loss_value(desk)
-
-
-def _rounding(desk: Desk) -> str:
-    """How many digits are left of what is computed."""
-    computed = (t.name for t in desk.network.tensors if t.kind not in BEGINNING)
-    largest = [float(np.max(np.abs(array_of(desk, Name(name))), initial=0)) for name in computed]
-    if all(size < 10 and not _is_odd(size) for size in largest):
-        return " to four decimals"
-    return " to four decimals, very large and very small numbers to four or five digits in all"
 
 
 def line_of(desk: Desk) -> str:

@@ -127,6 +127,8 @@ def mean_factor(desk: Desk) -> Of | None:
 
 
 def _opening(desk: Desk) -> Line:
+    if _count(desk) == 1:
+        return ("There is one sample, so its contribution is the whole gradient.",)
     factor = mean_factor(desk)
     if factor is None:
         what = "The loss of the batch" if desk.has_labels else "What is differentiated"
@@ -232,7 +234,10 @@ def _added(desk: Desk, found: Contributions) -> Iterator[Block]:
     chain = _sum_chain(desk, found)
     derivative = Derivative(desk.network.loss, found.name)
     if len(found.parts) == 1:
-        yield Paragraph(("With one sample, this is the gradient.",))
+        grid, relation = numbers(found.total)
+        formula = desk.chain(derivative, desk.result(found.name, shapes=True))
+        yield Paragraph(("This is the gradient, ", formula, ":"))
+        yield Display(desk.chain(derivative, grid, relation=relation))
         return
     yield Paragraph(
         (
