@@ -96,11 +96,19 @@ def load(name_or_path: str | os.PathLike[str]) -> Net:
     >>> load("four-layer")
     Net('four-layer', 2-2-4-3, cross_entropy)
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        found = type(name_or_path).__name__
+        raise UsageError(f"load: found {found}, expected the name of an example or a path")
     return Net.of_specification(specification.load(name_or_path))
 
 
 def loads(text: str) -> Net:
-    """A network from the text of a network file."""
+    """A network from the text of a network file.
+
+    Raises: SpecError with every fault of the text, UsageError for what is no text.
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"loads: found {type(text).__name__}, expected the text of a network file")
     return Net.of_specification(specification.loads(text))
 
 
@@ -311,8 +319,9 @@ class Derivation:
         """f(params, x, y) -> (loss, gradients), in NumPy."""
         return Function(self)
 
-    def source(self, wrt: Sequence[str] | None = None) -> str:
+    def source(self, wrt: str | Sequence[str] | None = None) -> str:
         """The text of a module with that function; it imports only numpy."""
+        wrt = (wrt,) if isinstance(wrt, str) else wrt
         return emit(self.sweep, wrt, sizes=self.built.sizes)
 
     def document(self, detail: str = "full") -> Document:
@@ -329,9 +338,10 @@ class Derivation:
 
     def record(self) -> dict[str, Any]:
         """The whole derivation as plain data, every step with its check."""
+        from symbackprop.document.proofs import proven
         from symbackprop.record import record
 
-        return record(self, {})
+        return record(self, proven(self.sweep, self.built.sizes).checks)
 
     @cached_property
     def typesetting(self) -> Typesetting:
@@ -433,7 +443,7 @@ class Gradient:
     @cached_property
     def numpy(self) -> str | None:
         """One NumPy expression; None where there is none."""
-        return expression_of(self.trace, self.owner.sweep.extended)
+        return expression_of(self.trace, self.owner.sweep.extended, self.owner.built.sizes)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

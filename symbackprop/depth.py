@@ -109,6 +109,13 @@ class DepthDerivation:
     swept: Sweep
     notation: Notation = field(default_factory=Notation)
 
+    def __repr__(self) -> str:
+        return f"DepthDerivation({self.activation!r})"
+
+    def _repr_markdown_(self) -> str:
+        lines = [f"$$\n{line.latex}\n$$\n\nfor {line.holds}" for line in self.statements]
+        return "\n\n".join([self.where + ".", *lines])
+
     @property
     def network(self) -> Network:
         return self.swept.network

@@ -184,7 +184,7 @@ class Typesetting:
     def scalar(self, expr: Expr) -> str:
         """Indices, sizes and numbers."""
         if isinstance(expr, Index):
-            return _index_name(expr.name)
+            return self._index(expr.name)
         if isinstance(expr, Symbol):
             return self.size(expr)
         if isinstance(expr, Element):
@@ -199,6 +199,11 @@ class Typesetting:
                 [(p.could_extract_minus_sign(), self.scalar(_positive(p))) for p in parts]
             )
         raise AssertionError(f"no LaTeX for {type(expr).__name__}")
+
+    def _index(self, name: str) -> str:
+        """The letter of an index; a second letter that the notation gives away becomes a prime."""
+        letter = _index_name(name)
+        return letter if letter == name or letter not in self._taken else _primed(name)
 
     def size(self, symbol: Symbol) -> str:
         if symbol in self.sizes:
@@ -262,8 +267,9 @@ class Typesetting:
         negative = term.coefficient.could_extract_minus_sign()
         above = [f for f in term.factors if not _is_below(f)]
         below = [_turned(f) for f in term.factors if _is_below(f)]
-        body = self._factors(above, alone=not below and len(above) == 1 and not term.bound)
-        scale = _positive(term.coefficient)
+        lonely = len(above) == 1 and (bool(below) or not term.bound)
+        body = self._factors(above, alone=lonely)
+        scale = _positive(term.coefficient.xreplace(dict(self.sizes)))
         if below:
             body = rf"\frac{{{body or '1'}}}{{{self._factors(below, len(below) == 1)}}}"
         sums = "".join(self._sum_sign(index, term) for index in term.bound)
@@ -295,7 +301,7 @@ class Typesetting:
         return all(map(self._is_single, delta.args))
 
     def _sum_sign(self, index: Index, term: Term) -> str:
-        name = _index_name(index.name)
+        name = self._index(index.name)
         read = [i for f in term.factors for e in elements_in(f) for i in e.indices]
         if any(written != index and written.has(index) for written in read):
             return rf"\sum_{{{name}}} "
@@ -350,6 +356,8 @@ class Typesetting:
             base = self.factor(factor.base)
             if isinstance(factor.base, Element):
                 return self._powered(factor.base, int(factor.exp))
+            if isinstance(factor.base, Applied):
+                return rf"{_parenthesised(base)}^{{{factor.exp}}}"
             return f"{base}^{{{factor.exp}}}"
         inner = self.pointwise(factor)
         return inner if alone or not factor.is_Add else _parenthesised(inner)
@@ -475,15 +483,17 @@ class _MatrixPrinter:
             case Ones():
                 return r"\mathbf{1}" if node.col is None else r"\mathbf{1}^{\top}"
             case Identity():
-                return "I"
+                return "1" if setting._is_lone(node.row) else "I"
             case Constant():
                 return setting.scalar(node.value)
+            case Diag() if setting._is_lone(node.row):
+                return self.show(node.inner)
             case Diag():
                 return rf"\operatorname{{diag}}{_parenthesised(self.show(node.inner))}"
             case MatMul():
                 return self._matmul(node)
             case Hadamard():
-                return r" \circ ".join(self._inside_hadamard(part) for part in node.parts)
+                return self._hadamard(node)
             case Divide():
                 return (
                     f"{self._inside_hadamard(node.numerator)} \\oslash "
@@ -498,6 +508,21 @@ class _MatrixPrinter:
                 return _signed(self._addend(part) for part in node.parts)
             case _:
                 raise AssertionError(f"no LaTeX for {type(node).__name__}")
+
+    def _hadamard(self, node: Hadamard) -> str:
+        """Entry by entry; a number among the parts stands in front, as a factor."""
+        lone = [p for p in node.parts if _is_scalar(p, self.typesetting)]
+        wide = [p for p in node.parts if not _is_scalar(p, self.typesetting)]
+        numbers = [
+            _parenthesised(self.show(p)) if isinstance(p, (MatMul, Sum)) else self._tight(p)
+            for p in lone
+        ]
+        if not wide:
+            return " ".join(numbers)
+        body = r" \circ ".join(self._inside_hadamard(part) for part in wide)
+        if numbers and len(wide) > 1:
+            body = _parenthesised(body)
+        return " ".join([*numbers, body])
 
     def _matmul(self, node: MatMul) -> str:
         setting = self.typesetting
@@ -540,7 +565,8 @@ class _MatrixPrinter:
     def _inside_hadamard(self, node: Node) -> str:
         shown = self.show(node)
         loose = isinstance(node, (Sum, Scale, Divide))
-        product = isinstance(node, MatMul) and not any(_is_ones(p) for p in node.parts)
+        ends_in_ones = isinstance(node, MatMul) and _is_ones(node.parts[-1])
+        product = isinstance(node, MatMul) and not ends_in_ones
         return _parenthesised(shown) if loose or product else shown
 
 
@@ -585,10 +611,12 @@ INDEX_LETTERS = frozenset("ijknl") | frozenset(SECOND_LETTERS.values())
 
 def _index_name(name: str) -> str:
     """Further indices of one axis have letters of their own (i, p, u), then primes."""
+    return SECOND_LETTERS.get(name, _primed(name))
+
+
+def _primed(name: str) -> str:
     match = re.fullmatch(r"([A-Za-z]+)(\d+)", name)
-    if match is None:
-        return name
-    return SECOND_LETTERS.get(name, match.group(1) + "'" * int(match.group(2)))
+    return name if match is None else match.group(1) + "'" * int(match.group(2))
 
 
 def _condition(condition: Expr) -> str:

@@ -14,16 +14,26 @@ from symbackprop.errors import UnsupportedError
 if TYPE_CHECKING:
     from symbackprop.api import Derivation, Gradient
     from symbackprop.crosscheck import Check
+    from symbackprop.document.blocks import Check as Proof
 
 
-def record(derivation: Derivation, proofs: Mapping[str, Check]) -> dict[str, Any]:
+def record(derivation: Derivation, proofs: Mapping[str, Proof]) -> dict[str, Any]:
     """Network, gradients with their steps, Jacobians of one sample, and checks."""
     return {
         "network": _network(derivation),
         "gradients": [_gradient(g) for g in derivation.gradients.values()],
         "adjoints": [_gradient(g) for g in _once(derivation.adjoints)],
         "jacobians": [_gradient(g) for g in _jacobians(derivation)],
-        "checks": [{"name": name, **_check(check)} for name, check in proofs.items()],
+        "checks": [
+            {
+                "name": name,
+                "of": "line of the code",
+                "kind": proof.kind,
+                "detail": proof.detail,
+                "facts": list(proof.facts),
+            }
+            for name, proof in proofs.items()
+        ],
     }
 
 

@@ -143,6 +143,8 @@ def _examples() -> Traversable:
 
 
 def _read(path: str) -> str:
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise SpecError([Fault("file", "a pipe or a device", "a network file")], path)
     try:
         with open(path, "rb") as stream:
             content = stream.read(LARGEST_FILE + 1)
@@ -432,11 +434,21 @@ class _Reader:
             if letter not in symbols and letter not in unused
         }
         bare = ("x", "y", "yhat", "L", "N")
+        meant = dict.fromkeys("ijkln", "an index")
+        meant |= {"I": "the identity matrix", "D": "the number of layers", "G": "a derivative"}
+        activations = {layer.activation for layer in architecture.layers}
+        if "sigmoid" in activations:
+            meant[r"\sigma"] = "the sigmoid"
+        if "softmax" in activations:
+            meant["s"] = "the sum inside a softmax"
         sizes = {size for size in architecture.widths if isinstance(size, str)}
         for letter, latex in symbols.items():
             owner = owners.setdefault(latex, letter)
             if owner != letter:
                 self._fault((*path, letter), describe(latex), f"a symbol that `{owner}` lacks")
+            elif latex in meant:
+                expected = f"another symbol; documents write {meant[latex]} so"
+                self._fault((*path, letter), describe(latex), expected)
             elif letter in bare and latex in sizes:
                 self._fault((*path, letter), describe(latex), "a symbol that is no size's name")
 

@@ -213,7 +213,7 @@ def test_expressions_of_jacobians() -> None:
     assert found["z3", "h2"] == "W3.T"
     assert found["z3", "b3"] == "np.eye(d3)"
     assert found["h2", "z2"] == "np.diag(h2 * (1 - h2))"
-    assert found["z3", "z2"] == "W3.T * h2 * (1 - h2)"
+    assert found["z3", "z2"] == "W3.T * (h2 * (1 - h2))"
 
 
 def test_the_text_is_the_same_every_time() -> None:

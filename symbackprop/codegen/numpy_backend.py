@@ -125,16 +125,19 @@ def emit(
     return source_of(program(swept, wanted, title, sizes, notes))
 
 
-def expression_of(derivation: Derived, network: Network) -> str | None:
+def expression_of(
+    derivation: Derived, network: Network, sizes: Mapping[Symbol, int] | None = None
+) -> str | None:
     """One NumPy expression for a gradient, `h2.T @ delta3`; None where there is none.
 
-    `network` is the one with adjoints (`Sweep.extended`).
+    `network` is the one with adjoints (`Sweep.extended`); `sizes` stand as numbers, `np.eye(3)`.
     """
     try:
         whole = through_output(derivation.result, network)
         of_loss = derivation.of == network.loss
         like = derivation.wrt if of_loss else ""
-        return expression_text(whole, derivation.indices, network, Names(), like)
+        names = Names({symbol: str(size) for symbol, size in (sizes or {}).items()})
+        return expression_text(whole, derivation.indices, network, names, like)
     except UnsupportedError:
         return None
 
@@ -542,7 +545,8 @@ def _words(code: Iterable[Any], key: Callable[[Any], str] = str) -> set[str]:
 
 def _size_names(network: Network, taken: Iterable[str]) -> Names:
     """An identifier for each size that no array and no word of Python uses already."""
-    used = set(taken) | set(FUNCTIONS)
+    primes = {f"{name}_prime" for name in FUNCTIONS}
+    used = set(taken) | set(FUNCTIONS) | primes | set(STABLE_HELPERS)
     names: dict[Expr, str] = {}
     symbols = {s for t in network.tensors for extent in t.shape for s in extent.free_symbols}
     for symbol in sorted(symbols, key=lambda symbol: symbol.name):

@@ -283,7 +283,7 @@ class _Writer:
             case Constant():
                 return number(node.value, self.names)
             case Diag():
-                return Text(f"np.diag({self._diagonal(node)})", ATOM, rows, cols)
+                return Text(f"np.diag({self._full(node.inner).text})", ATOM, rows, cols)
             case Map():
                 return call(node.function, node.order, self.write(node.inner))
             case MatMul():
@@ -314,8 +314,9 @@ class _Writer:
             return f"{classes}[:, None] == {node.tensor}"
         return f"{classes} == {node.tensor}[:, None]"
 
-    def _diagonal(self, node: Diag) -> str:
-        return self._full(node.inner).text
+    def _diagonal(self, node: Diag, rows: bool, cols: bool) -> Text:
+        """The entries of the diagonal as one array, with the level of its own text."""
+        return replace(self._full(node.inner), rows=rows, cols=cols, column="")
 
     def _turned(self, node: Node) -> Text | None:
         """`(a * b).T` in place of `a.T * b.T`."""
@@ -413,16 +414,12 @@ class _Writer:
         return self._multiplied(core, operands, lead, trail)
 
     def _operand(self, node: Node) -> Text:
-        return (
-            Text(self._diagonal(node), ATOM, True, True)
-            if isinstance(node, Diag)
-            else (self._full(node))
-        )
+        return self._diagonal(node, True, True) if isinstance(node, Diag) else self._full(node)
 
     def _summed(self, node: Node, over_rows: bool, over_cols: bool) -> Text:
         """The node summed over its rows, its columns, or both."""
         if isinstance(node, Diag):
-            diagonal = Text(self._diagonal(node), ATOM, not over_rows, not over_cols)
+            diagonal = self._diagonal(node, not over_rows, not over_cols)
             both = over_rows and over_cols
             return Text(f"{diagonal.held(ATOM)}.sum()", ATOM, False, False) if both else diagonal
         if not over_rows and not over_cols:
@@ -487,7 +484,8 @@ class _Writer:
             return replace(text, rows=True, cols=False, column="")
         text, before = operands[0], core[0]
         for node, operand in items[1:]:
-            text = self._after(before, text, node, operand, lead and before is core[0])
+            is_vector = isinstance(before, Diag) and text is operands[0] and not lead
+            text = self._after(is_vector, text, node, operand)
             before = node
         return replace(text, rows=row is not None, cols=col is not None, column="")
 
@@ -513,14 +511,15 @@ class _Writer:
         right = vector.held(POWER)
         return replace(vector, text=f"{operand.as_operand()} @ {right}", level=MATRIX_PRODUCT)
 
-    def _after(
-        self, before: Node, text: Text, node: Node, operand: Text, before_summed: bool
-    ) -> Text:
+    def _after(self, is_vector: bool, text: Text, node: Node, operand: Text) -> Text:
+        """The product so far times one more factor. `is_vector`: so far there is only a diagonal,
+        which scales the rows of what follows."""
         if isinstance(node, Diag):
             scaled_text = f"{text.as_factor(first=True)} * {operand.as_factor(first=False)}"
             return replace(text, text=scaled_text, level=PRODUCT, column="")
-        if isinstance(before, Diag) and not before_summed and text.level == ATOM:
-            column = f"{text.text}[:, None]" if node.col is not None else text.text
+        if is_vector:
+            held = text.held(ATOM)
+            column = f"{held}[:, None]" if node.col is not None else held
             product = f"{column} * {operand.as_factor(first=False)}"
             return replace(text, text=product, level=PRODUCT, column="")
         right = operand.held(POWER)

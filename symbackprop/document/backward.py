@@ -42,7 +42,9 @@ from symbackprop.terms import (
     Expression,
     Index,
     Partial,
+    canonical,
     contracted,
+    elements_in,
     expression,
     map_factors,
     multiply,
@@ -152,8 +154,12 @@ def _paths(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         (
             "These ",
             _count(width),
-            " sums are one row times one matrix. A column of the matrix holds the derivatives of",
-            " all outputs by one score:",
+            " sums are one matrix product. "
+            + (
+                "A row of the transposed Jacobian holds all derivatives by one score:"
+                if desk.setting.columns
+                else "A column of the Jacobian holds all derivatives by one score:"
+            ),
         )
     )
     yield desk.display(
@@ -310,7 +316,15 @@ def _slope_through_output(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     after = orient_differences(through_output(before, desk.network), desk.network)
     if after == before:
         return
-    yield Paragraph(("The derivative of the activation can be computed from its output:",))
+    out = desk.tensor(layer.output).name
+    known = any(e.tensor == out for t in after.terms for f in t.factors for e in elements_in(f))
+    yield Paragraph(
+        (
+            "The derivative of the activation can be computed from its output:"
+            if known
+            else "The derivative of the activation is a function that has a name of its own:",
+        )
+    )
     index = derivation.indices[0]
     yield desk.display(Of(before, (index,)), Of(after, (index,)))
     if desk.own and len(desk.places(layer.total)) > 1:
@@ -322,7 +336,7 @@ def _joined(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     """Row times Jacobian, entry by entry, and the derived result."""
     loss = desk.network.loss
     derivation = desk.sweep[layer.total]
-    yield Paragraph(("Now multiply the row by the Jacobian. In index form, every entry at once:",))
+    yield Paragraph(("Now put the two together. In index form, every entry at once:",))
     yield _chain_rule(desk, layer.output, layer.total)
     if desk.own:
         row, table = desk.result_grid(desk.sweep[layer.output]), _jacobian_entries(desk, layer)
@@ -404,7 +418,7 @@ def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         sides.append(desk.grid(delta))
     yield desk.display(*sides)
     yield Aside(
-        "Why a name for this row?",
+        "Why a name of its own?",
         (
             Paragraph(
                 (
@@ -469,7 +483,8 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
         Of(derivation.result, derivation.indices),
         jacobian=True,
     )
-    yield Paragraph(("Together they form the Jacobian, the transposed weight matrix:",))
+    shape = "the weight matrix itself" if desk.setting.columns else "the transposed weight matrix"
+    yield Paragraph((f"Together they form the Jacobian, {shape}:",))
     sides: list[Formula] = [Derivative(layer.total, layer.source)]
     if desk.own:
         if detailed:
@@ -478,7 +493,7 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
     yield desk.display(*sides, desk.matrix(derivation), jacobian=True)
     yield Paragraph(
         (
-            "The chain rule multiplies row and Jacobian: each entry of the product is a sum over"
+            f"The chain rule multiplies {_factors(desk)}: each entry of the product is a sum over"
             " all paths, of the derivative so far times the derivative of one step. ",
             *_not_updated(desk, layer),
         )
@@ -502,13 +517,25 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
                 _index_form(desk, layer.source),
                 Paragraph(
                     (
-                        "The sum runs over the second index of the weight, so the weights stand",
-                        " with rows and columns exchanged. The transpose follows from where the",
-                        " index sits; it is no trick to make shapes fit.",
+                        f"The sum runs over the {_summed_index(desk)} index of the weight, so the",
+                        " weights stand with rows and columns exchanged. The transpose follows",
+                        " from where the index sits; it is no trick to make shapes fit.",
                     )
                 ),
             ),
         )
+
+
+def _factors(desk: Desk) -> str:
+    return (
+        "the transposed Jacobian and the column"
+        if desk.setting.columns
+        else ("the row and the Jacobian")
+    )
+
+
+def _summed_index(desk: Desk) -> str:
+    return "first" if desk.setting.columns else "second"
 
 
 def _not_updated(desk: Desk, layer: LayerNames) -> Line:
@@ -749,8 +776,8 @@ def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterat
             (
                 Paragraph(
                     (
-                        "A row times a diagonal matrix multiplies each entry of the row by the",
-                        " entry in the same place of the diagonal. That is the entrywise product,",
+                        "A diagonal matrix multiplies each entry of what it meets by the entry",
+                        " in the same place of the diagonal. That is the entrywise product,",
                         " written with a small circle; the diagonal matrix need not be built.",
                     )
                 ),
@@ -824,9 +851,12 @@ def _chain_rule(desk: Desk, middle: str, wrt: str) -> Display:
     final = expression(*(substitute(term, renaming) for term in result.result.terms))
     summed = any(step.rule == USE_LABEL_SUMS.name for step in result.steps)
     last = "the entries of a target sum to 1" if summed else "the same, shorter"
+    sides = [expression(paths), inserted, kept]
+    if canonical(kept) != canonical(final):
+        sides.append(final)
     return desk.display(
         slope(loss, end),
-        *(Of(side, outer) for side in (expression(paths), inserted, kept, final)),
+        *(Of(side, outer) for side in sides),
         rules=("chain rule", "insert both derivatives", "only equal indices remain", last),
     )
 

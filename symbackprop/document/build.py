@@ -53,7 +53,7 @@ def document_of(
     blocks = [*overview(many, proof.checks, is_small(one)), *forward(one, many, architecture.loss)]
     if detail == "full":
         blocks += _derivation(one, many, architecture, notation)
-        blocks += _numbers(many, worked_point(architecture, values or {}, built))
+        blocks += _numbers(many, worked_point(architecture, values or {}, built), is_small(one))
     else:
         blocks += [*summary(many)]
     blocks += [*code(many, proof)]
@@ -93,7 +93,7 @@ def is_scalar(desk: Desk) -> bool:
     )
 
 
-def _numbers(many: Desk, worked: Worked | None) -> Iterator[Block]:
+def _numbers(many: Desk, worked: Worked | None, explained: bool) -> Iterator[Block]:
     """The same with numbers, where the file's sizes are numbers."""
     if worked is None:
         return
@@ -101,7 +101,7 @@ def _numbers(many: Desk, worked: Worked | None) -> Iterator[Block]:
     if worked.is_written_out:
         yield from forward_values(at, worked)
         yield from samples(at)
-    yield from descent(at, worked)
+    yield from descent(at, worked, explained)
 
 
 def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:

@@ -140,7 +140,7 @@ class Stated:
     right: bool
 
 
-Meaning = Literal["transpose", "entrywise", "ones", "indicator", "diagonal", "identity"]
+Meaning = Literal["transpose", "entrywise", "quotient", "ones", "indicator", "diagonal", "identity"]
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,12 @@ class Sign:
 
 
 SIGNS = {
-    "transpose": r"M^{\top}",
-    "entrywise": r"A \circ B",
+    "transpose": r"{\cdot}^{\top}",
+    "entrywise": r"\circ",
+    "quotient": r"\oslash",
     "ones": r"\mathbf{1}",
     "indicator": r"\mathbf{1}_{\lbrace \ldots \rbrace}",
-    "diagonal": r"\operatorname{diag}\left(v\right)",
+    "diagonal": r"\operatorname{diag}",
     "identity": "I",
 }
 

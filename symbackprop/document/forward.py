@@ -85,11 +85,12 @@ def _conventions(desk: Desk) -> Iterator[Line]:
         " is the number of samples.",
     )
     sign = desk.sign
-    yield (sign("transpose"), " is the matrix M with rows and columns exchanged.")
+    yield (sign("transpose"), " after a letter exchanges the rows and columns of its matrix.")
     yield (
         sign("entrywise"),
-        " multiplies two arrays of one shape entry by entry. A function of an array is also taken"
-        " entry by entry.",
+        " multiplies two arrays of one shape entry by entry, and ",
+        sign("quotient"),
+        " divides them. A function of an array is also taken entry by entry.",
     )
     yield (
         sign("ones"),
@@ -99,7 +100,7 @@ def _conventions(desk: Desk) -> Iterator[Line]:
     )
     yield (
         sign("diagonal"),
-        " is the square matrix with the entries of v on its diagonal and 0 elsewhere; ",
+        " of some numbers is the square matrix with them on its diagonal and 0 elsewhere; ",
         sign("identity"),
         " is the one with 1 on its diagonal. A matrix with one entry is treated as a number.",
     )
@@ -308,6 +309,15 @@ def _loss(one: Desk, many: Desk, loss: str) -> Iterator[Block]:
         yield Paragraph((LOSSES[loss],))
     yield Paragraph(("For a batch, where n is the number of a sample:",))
     yield many.display(Name(many.network.loss), Of(batch.rhs), defines=True)
+    if one.has_labels and one.setting.goal != many.setting.goal:
+        yield Paragraph(
+            (
+                one.name(one.network.loss),
+                " is the loss of one sample, ",
+                many.name(many.network.loss),
+                " that of the batch.",
+            )
+        )
     yield Paragraph((_reduction(many),))
 
 

@@ -59,7 +59,7 @@ def _row(many: Desk, name: str, proofs: Mapping[str, Check]) -> tuple[Line, ...]
     if adjoint.startswith("delta"):
         sides.append(Name(adjoint))
     formula = many.chain(*sides)
-    code = expression_of(derivation, many.setting.network)
+    code = expression_of(derivation, many.setting.network, many.setting.sizes)
     check = proofs.get(name, formula.check)
     return (
         (formula,),

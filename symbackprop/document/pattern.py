@@ -23,8 +23,11 @@ SPECIAL = ("", "softmax")
 def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
     """Error terms, weights and biases for a symbolic l, and the range of l of each line."""
     layers = layers_of(many.network)
+    if any(layer.function == "softmax" for layer in layers[:-1]):
+        return  # a softmax inside does not work entry by entry: there is no one line for all layers
+    pointwise = [layer.function for layer in layers if layer.function not in SPECIAL]
     hidden = [layer.function for layer in layers[:-1] if layer.function not in SPECIAL]
-    found = derive_depth(hidden[0] if hidden else "identity", notation)
+    found = derive_depth((hidden or pointwise or ["identity"])[0], notation)
     table = _desk(found, notation)
     below, last = found.adjoints["z"], found.boundary["z"]
     has_bias = any(layer.bias for layer in layers)
@@ -63,10 +66,14 @@ def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
     )
     yield _line(table, found.adjoints["h"])
     yield _line(table, below)
-    words = "weights and bias are" if has_bias else "the weights are"
+    everywhere = all(layer.bias for layer in layers)
+    words = "weights and bias are" if everywhere else "the weights are"
     yield Paragraph((f"In every layer, from l = 1 to l = D, {words} then one step away:",))
-    for name in ("W", "b") if has_bias else ("W",):
-        yield _line(table, found.gradients[name])
+    yield _line(table, found.gradients["W"])
+    if has_bias and not everywhere:
+        yield Paragraph(("and in a layer with a bias also",))
+    if has_bias:
+        yield _line(table, found.gradients["b"])
     if notation.delta == "from_output":
         yield Paragraph(
             (
