@@ -294,7 +294,12 @@ def _pointwise_jacobian(desk: Desk, layer: LayerNames, detailed: bool = False) -
     )
     if desk.own:
         if detailed and len(desk.places(layer.total)) > 1:
-            yield Paragraph(("By the first entry, for example, and then by each of them:",))
+            yield Paragraph(
+                (
+                    "First the derivatives by the first entry, as an example; then the whole"
+                    " Jacobian:",
+                )
+            )
             yield _column_by(desk, derivation, (0,), written=True)
         yield desk.display(
             Derivative(layer.output, layer.total),
@@ -380,9 +385,9 @@ def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     derivation = desk.sweep[layer.total]
     yield Paragraph(
         (
-            "The entries of a target add up to 1, so each entry is an output minus a target. Read",
-            " it for targets that are 1 for the right class and 0 for all others; first the target,"
-            " then the derivative, for each class in turn:",
+            "In the last step the entries of the target add up to 1; each entry of the derivative",
+            " is then an output minus a target. For targets that are 1 for the right class and 0"
+            " for all others this gives, first the target, then the derivative:",
         )
     )
     for right in range(classes):
@@ -403,9 +408,9 @@ def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         yield assumed.display(Derivative(desk.network.loss, layer.total), Grid((row,)))
     yield Paragraph(
         (
-            "The entry of the right class is negative, all others are positive. Training steps",
-            " against the derivative, so it raises the score of the right class and lowers all",
-            " others, each in proportion to how far its probability is off.",
+            "The entry of the right class is negative, all others are positive. A small step of",
+            " the scores against this derivative raises the score of the right class and lowers",
+            " all others, each in proportion to how far its probability is off.",
         )
     )
 
@@ -422,7 +427,8 @@ def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         (
             Paragraph(
                 (
-                    "Every derivative further back contains it as a factor. With a name it is",
+                    "Every derivative further back contains this one as a factor. With a name"
+                    " it is",
                     " computed once and reused; without one, each formula would carry along all",
                     " the formulas before it. It sits at ",
                     desk.name(layer.total),
@@ -448,9 +454,8 @@ def _layer(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
             desk.chain(Derivative(desk.network.loss, layer.total), Name(f"delta{layer.number}")),
             ". The sum ",
             desk.name(layer.total),
-            " is reached from the input of the layer, from its weights",
-            *((" and from its bias",) if layer.bias else ()),
-            ".",
+            " is reached from the input of the layer",
+            ", from its weights and from its bias." if layer.bias else " and from its weights.",
         )
     )
     yield from _by_source(desk, layer, detailed)
@@ -494,7 +499,8 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
     yield Paragraph(
         (
             f"The chain rule multiplies {_factors(desk)}: each entry of the product is a sum over"
-            " all paths, of the derivative so far times the derivative of one step. ",
+            " all paths; each addend is the derivative found so far times the derivative of one"
+            " more step. In matrix products the order of the factors matters. ",
             *_not_updated(desk, layer),
         )
     )
@@ -510,15 +516,22 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
             (
                 Paragraph(
                     (
-                        "Look at one entry. It adds, over all entries of the error term, that",
+                        "Look at one entry. The layer has one unit, so the entry is the error term"
+                        " times the weight on the way from this input to that unit:"
+                        if _is_single(desk, layer)
+                        else "Look at one entry. It adds, over all entries of the error term, that"
                         " entry times the weight on the way from this input to that sum:",
                     )
                 ),
                 _index_form(desk, layer.source),
                 Paragraph(
                     (
-                        f"The sum runs over the {_summed_index(desk)} index of the weight, so the",
-                        " weights stand with rows and columns exchanged. The transpose follows",
+                        f"With more units, such products are added over the {_summed_index(desk)}"
+                        " index of the weight, so the weights"
+                        if _is_single(desk, layer)
+                        else f"The sum runs over the {_summed_index(desk)} index of the weight, so"
+                        " the weights",
+                        " stand with rows and columns exchanged. The transpose follows",
                         " from where the index sits; it is no trick to make shapes fit.",
                     )
                 ),
@@ -566,9 +579,9 @@ def _columns_by_source(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         (
             "All derivatives by one entry of ",
             desk.name(layer.source),
-            " form a column. It holds what leads from the entries of ",
+            " form a column. It says how strongly the entries of ",
             desk.name(layer.total),
-            " back to this one entry:",
+            " react to this one entry:",
         )
     )
     derivation = desk.jacobian(layer.total, layer.source)

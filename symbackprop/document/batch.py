@@ -129,7 +129,7 @@ def _bias_remark(many: Desk, layer: LayerNames) -> Line:
         return ()
     ones = "row" if many.setting.columns else "column"
     return (
-        ", only that the bias is added to every sample, which is written as a product with a",
+        ", except that the bias is added to every sample; this is written as a product with a",
         f" {ones} of ones, a bold 1",
     )
 

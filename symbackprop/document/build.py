@@ -12,10 +12,10 @@ from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
 from symbackprop.document.batch import batch, summary
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
-from symbackprop.document.closing import account, code
+from symbackprop.document.closing import account, chains, code
 from symbackprop.document.descent import descent
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import show
+from symbackprop.document.formulas import Meaning, show
 from symbackprop.document.forward import forward
 from symbackprop.document.graph import graph
 from symbackprop.document.losses import losses
@@ -50,12 +50,15 @@ def document_of(
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(built, notation, architecture.samples)
     proof = proven(many.sweep, many.setting.sizes)
-    blocks = [*overview(many, proof.checks, is_small(one)), *forward(one, many, architecture.loss)]
+    rest: list[Block] = []
     if detail == "full":
-        blocks += _derivation(one, many, architecture, notation)
-        blocks += _numbers(many, worked_point(architecture, values or {}, built), is_small(one))
+        rest += _derivation(one, many, architecture, notation)
+        rest += _numbers(many, worked_point(architecture, values or {}, built), is_small(one))
     else:
-        blocks += [*summary(many)]
+        rest += [*summary(many)]
+    results = [*overview(many, proof.checks, is_small(one))]
+    signs = signs_in([*results, *rest])
+    blocks = [*results, *forward(one, many, architecture.loss, signs), *rest]
     blocks += [*code(many, proof)]
     placed = numbered(blocks)
     title = f"Backpropagation through the network {architecture.name}"
@@ -69,10 +72,11 @@ def _derivation(
     if is_small(one):
         yield from primer()
         yield from graph(one, many)
+    if not is_scalar(one):
+        yield from backward(one)
+    yield from batch(one, many)
     if is_scalar(one):
         return
-    yield from backward(one)
-    yield from batch(one, many)
     if len(architecture.layers) > 1:
         yield from pattern(many, notation)
     yield from needs(many)
@@ -181,6 +185,27 @@ def _without_equal_sides(display: Display) -> Display:
     kept = [0, *(k for k in range(1, len(shown)) if shown[k] != shown[k - 1])]
     sides = tuple(chain.sides[k] for k in kept)
     return Display(replace(chain, sides=sides), tuple(rules[k - 1] for k in kept[1:]))
+
+
+MARKS: Mapping[Meaning, str] = {
+    "transpose": r"\top",
+    "entrywise": r" \circ ",
+    "quotient": r"\oslash",
+    "ones": r"\mathbf{1}",
+    "indicator": r"\mathbf{1}_{\lbrace",
+    "diagonal": r"\operatorname{diag}",
+}
+
+
+def signs_in(blocks: list[Block]) -> frozenset[Meaning]:
+    """The signs of the notation that these blocks use and a reader has to know."""
+    texts = [chain_text(chain) for chain in (*chains(blocks, True), *chains(blocks, False))]
+    found = {m for m, mark in MARKS.items() if any(mark in text for text in texts)}
+    if not any(r"\mathbf{1}" in text.replace(MARKS["indicator"], "") for text in texts):
+        found.discard("ones")
+    if any(text.endswith("=I") or "= I" in text for text in texts):
+        found.add("identity")
+    return frozenset(found)
 
 
 def chain_text(chain: Chain) -> str:

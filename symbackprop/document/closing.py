@@ -26,8 +26,10 @@ def code(many: Desk, proof: Proven) -> Iterator[Block]:
     yield Heading(2, ("The code",))
     shown = (
         " Every line that computes a derivative, and the loss, was proved equal to the formulas"
-        " above for all sizes: a program read the text back into formulas with indices, and both"
-        " were brought to one normal form."
+        " above for all sizes: a program read each line and turned it into a formula with indices;"
+        " that formula and the one above, written in one standard form, are identical. The"
+        " derivative by"
+        " the input stands in the first table only; its line was proved in the same way."
         if proof.is_complete
         else " Lines that could not be proved equal to the formulas are marked in the first table."
     )
@@ -65,19 +67,21 @@ def code(many: Desk, proof: Proven) -> Iterator[Block]:
 STABLE = {
     "log_softmax": "In the logarithm of the softmax, the largest score is subtracted from all:"
     " that changes no quotient, because numerator and denominator gain the same factor, and no"
-    " exponential is too large. ",
+    " exponential is too large; the loss uses the logarithm, since an output can round to 0. ",
     "softmax": "In the softmax, the largest score is subtracted from all: that changes no quotient,"
-    " because numerator and denominator gain the same factor, and no exponential is too large. ",
-    "sigmoid": "In the sigmoid, only exponentials of negative numbers occur: for negative z, the"
-    " fraction is expanded by the exponential of z. ",
-    "softplus": "In the softplus, only exponentials of negative numbers occur. ",
+    " because numerator and denominator gain the same factor, and no exponential is too large."
+    " ",
+    "sigmoid": "In the sigmoid, no exponential of a positive number is taken: for negative z,"
+    " numerator"
+    " and denominator are multiplied by the exponential of z. ",
+    "softplus": "In the softplus, no exponential of a positive number is taken. ",
 }
 
 
 def account(blocks: Sequence[Block]) -> Iterator[Block]:
     """How many equations the document holds, and how they were checked."""
-    shown = [chain.check.kind for chain in _chains(blocks, displayed=True)]
-    inside = [chain.check.kind for chain in _chains(blocks, displayed=False)]
+    shown = [chain.check.kind for chain in chains(blocks, displayed=True)]
+    inside = [chain.check.kind for chain in chains(blocks, displayed=False)]
     defining = shown.count("definition")
     yield Heading(2, ("How this document was checked",))
     yield Paragraph(
@@ -90,7 +94,7 @@ def account(blocks: Sequence[Block]) -> Iterator[Block]:
             " come from the equations of the forward pass alone, and derivatives from adding a"
             " tiny imaginary number to a variable and reading off the imaginary part of the"
             " result (the complex step), so no formula of the backward pass confirms itself."
-            " Formulas in letters were compared with all sizes different.",
+            " Formulas that hold for any size were compared at sizes that all differ.",
         )
     )
     yield Paragraph(
@@ -104,14 +108,14 @@ def account(blocks: Sequence[Block]) -> Iterator[Block]:
     )
 
 
-def _chains(blocks: Iterable[Block], displayed: bool) -> Iterator[Chain]:
+def chains(blocks: Iterable[Block], displayed: bool) -> Iterator[Chain]:
     """Displayed equations, or those inside sentences and tables."""
     for block in blocks:
         match block:
             case Display():
                 yield from [block.chain] if displayed else []
             case Aside():
-                yield from _chains(block.blocks, displayed)
+                yield from chains(block.blocks, displayed)
             case Listing():
                 pass
             case _:

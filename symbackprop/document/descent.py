@@ -283,7 +283,8 @@ def _table(desk: Desk, run: Run) -> Iterator[Block]:
             *_choice_of_size(run.size),
             ", on the same samples each time. The table lists some of the steps, rounded to four"
             " digits. Its last column says how steep the place is that has been reached: the length"
-            " of the gradient is the root of the sum of the squares of all its entries, over all"
+            " of the gradient is the square root of the sum of the squares of all its entries,"
+            " over all"
             " parameters.",
         )
     )

@@ -505,8 +505,18 @@ def _single(part: Formula) -> Formula:
 
 def _is_sum(part: Of, shown: str) -> bool:
     if part.matrix:
-        return shown.startswith("-") or " + " in shown or " - " in shown
-    return len(part.whole.terms) > 1 or shown.startswith("-")
+        return shown.startswith("-") or _adds(shown)
+    return len(part.whole.terms) > 1 or shown.startswith("-") or _adds(shown)
+
+
+def _adds(shown: str) -> bool:
+    """Whether a sum stands outside all brackets."""
+    depth = 0
+    for place, character in enumerate(shown):
+        depth += (character in "{(") - (character in "})")
+        if depth == 0 and shown[place : place + 3] in (" + ", " - "):
+            return True
+    return False
 
 
 def _added(parts: Sequence[str]) -> str:

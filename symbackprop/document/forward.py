@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from symbackprop.document.blocks import Block, Code, Heading, Items, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Formula, Grid, Name, Of, Scalar
+from symbackprop.document.formulas import Formula, Grid, Meaning, Name, Of, Scalar
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.network import CountsClasses, SumsToOne, Tensor
@@ -29,11 +29,12 @@ MARKS = {
 }
 
 
-def forward(one: Desk, many: Desk, loss: str) -> Iterator[Block]:
-    """Conventions, table of letters, equations of the forward pass, the loss called `loss`."""
+def forward(one: Desk, many: Desk, loss: str, signs: frozenset[Meaning]) -> Iterator[Block]:
+    """Conventions, table of letters, equations of the forward pass, the loss called `loss`;
+    `signs` are those that the rest of the document uses."""
     yield Heading(2, ("The network",))
     yield Paragraph((_words(one),))
-    yield Items(tuple(_conventions(one)))
+    yield Items(tuple(_conventions(one, signs)))
     yield _letters(one, many)
     yield Heading(3, ("Forward pass",))
     yield Paragraph(
@@ -64,48 +65,40 @@ def _words(desk: Desk) -> str:
         else " This network is compared with nothing: it is the output itself that is"
         " differentiated."
     )
+    sample = (
+        "A sample is one input together with what the output should be, its target; several"
+        " samples together are a batch."
+        if desk.has_labels
+        else "A sample is one input; several samples together are a batch."
+    )
     return (
         "A network is a formula with adjustable numbers, its parameters. It works in layers: a"
         " layer takes some numbers, multiplies them by a matrix, its weights, and adds further"
         " numbers, its bias, where it has one. Each sum that comes out belongs to one unit of the"
-        f" layer.{activation} A sample is one input together with what the output should be, its"
-        f" target; several samples together are a batch.{goal} The derivatives by all entries"
+        f" layer.{activation} {sample}{goal} The derivatives by all entries"
         " of a parameter, arranged in its shape, are the gradient of that parameter."
     )
 
 
-def _conventions(desk: Desk) -> Iterator[Line]:
+def _conventions(desk: Desk, signs: frozenset[Meaning]) -> Iterator[Line]:
     yield (COLUMNS if desk.setting.columns else ROWS,)
     if desk.setting.depth > 1:
         yield (MARKS[desk.setting.notation.layer],)
     yield (
-        "A letter for one sample becomes a capital for the batch, unless that capital already"
-        " means something else; ",
+        "Some letters for one sample become capitals for the batch, as the table shows; ",
         desk.maths(Of(expression(product(SAMPLES, (), ())))),
         " is the number of samples.",
     )
-    sign = desk.sign
-    yield (sign("transpose"), " after a letter exchanges the rows and columns of its matrix.")
+    for meaning, words in SIGN_WORDS.items():
+        if meaning in signs:
+            yield (desk.sign(meaning), words)
     yield (
-        sign("entrywise"),
-        " multiplies two arrays of one shape entry by entry, and ",
-        sign("quotient"),
-        " divides them. A function of an array is also taken entry by entry.",
+        "A matrix with one entry is treated as a number. A function of an array is taken entry by"
+        " entry.",
     )
     yield (
-        sign("ones"),
-        " without a condition is a column of ones, as long as it needs to be. ",
-        sign("indicator"),
-        " with a condition is one number: 1 where the condition holds, otherwise 0.",
-    )
-    yield (
-        sign("diagonal"),
-        " of some numbers is the square matrix with them on its diagonal and 0 elsewhere; ",
-        sign("identity"),
-        " is the one with 1 on its diagonal. A matrix with one entry is treated as a number.",
-    )
-    yield (
-        "A gradient has the shape of its parameter. The Jacobian of one vector by another is the"
+        "The derivative of the loss by an array has the shape of that array. The Jacobian of"
+        " one vector by another is the"
         " table of all partial derivatives, with a row for each entry of the first and a column"
         " for each entry of the second (numerator layout).",
     )
@@ -140,7 +133,7 @@ def _letters(one: Desk, many: Desk) -> Table:
         (
             (one.name(f"delta{layer.number}"),),
             (many.name(f"delta{layer.number}"),),
-            ("error term: the derivative by ", one.name(layer.total)),
+            ("error term: the derivative of ", *_goals(one, many), " by ", one.name(layer.total)),
             (Code(f"delta{layer.number}"),),
             (shape(one, one.tensor(layer.total)),),
             (shape(many, many.tensor(layer.total)),),
@@ -149,13 +142,20 @@ def _letters(one: Desk, many: Desk) -> Table:
     ]
     header: tuple[Line, ...] = (
         ("letter",),
-        ("in a batch",),
+        ("batch letter",),
         ("what it is",),
         ("in code",),
         ("shape",),
-        ("in a batch",),
+        ("batch shape",),
     )
     return Table(header, tuple(rows))
+
+
+def _goals(one: Desk, many: Desk) -> Line:
+    """What is differentiated: for one sample, and for a batch if that has another letter."""
+    first, second = one.name(one.network.loss), many.name(many.network.loss)
+    same = one.setting.goal == many.setting.goal
+    return (first,) if same else (first, " (for a batch, of ", second, ")")
 
 
 def _code(tensor: Tensor) -> Line:
@@ -262,8 +262,13 @@ def _activations(desk: Desk) -> Iterator[Block]:
     names = [layer.function for layer in layers_of(desk.network)]
     for name in dict.fromkeys(n for n in names if n and n != "softmax"):
         record = desk.network.functions[name]
+        where = [str(n.number) for n in layers_of(desk.network) if n.function == name]
+        layers = f"layer {where[0]}" if len(where) == 1 else f"layers {', '.join(where)}"
         yield Paragraph(
-            (f"The activation is the {NAMES[name]}. It and its derivative, for a number z:",)
+            (
+                f"The activation of {layers} is the {NAMES[name]}. It and its derivative, for a"
+                " number z:",
+            )
         )
         yield desk.display(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
         sides = [Scalar(name, "slope"), Scalar(name, "derivative")]
@@ -279,10 +284,23 @@ def _activations(desk: Desk) -> Iterator[Block]:
             )
 
 
+SIGN_WORDS: Mapping[Meaning, str] = {
+    "transpose": " after a letter exchanges the rows and columns of its matrix.",
+    "entrywise": " multiplies two arrays of one shape entry by entry.",
+    "quotient": " divides two arrays of one shape entry by entry.",
+    "ones": " without a condition is a column of ones, as long as it needs to be.",
+    "indicator": " with a condition, called an indicator, is one number: 1 where the condition"
+    " holds, otherwise 0.",
+    "diagonal": " of some numbers is the square matrix with them on its diagonal and 0 elsewhere.",
+    "identity": " is the square matrix with 1 on its diagonal and 0 elsewhere.",
+}
 SOFTMAX = (
     "This is the softmax. Its inputs are called scores; its outputs are positive and add up to 1."
 )
-CLASSES = " There is one for each class, and they are read as the probabilities of the classes."
+CLASSES = (
+    " There is one score and one output for each class, and the outputs are read as the"
+    " probabilities of the classes."
+)
 NAMES = {
     "sigmoid": "sigmoid",
     "tanh": "hyperbolic tangent",
@@ -291,11 +309,14 @@ NAMES = {
     "softplus": "softplus",
 }
 LOSSES = {
-    "cross_entropy": "This is the cross-entropy, with the natural logarithm: 0 if the right class"
-    " has probability 1, and the larger the smaller that probability is.",
+    "cross_entropy": "This is the cross-entropy, with the natural logarithm. If the target is 1"
+    " for the"
+    " right class and 0 for all others, it is 0 when the right class has probability 1, and it"
+    " grows as that probability shrinks.",
     "binary_cross_entropy": "This is the binary cross-entropy, with the natural logarithm: each"
     " output is the probability of a yes, each target says how often yes is right.",
-    "squared_error": "This is the squared error: 0 if every output equals its target.",
+    "squared_error": "This is the squared error, or half of it where the factor one half stands"
+    " in front: 0 if every output equals its target.",
 }
 
 
@@ -334,4 +355,4 @@ def _reduction(many: Desk) -> str:
             " number of samples enters once, in the first error term, and the later error terms"
             " inherit it."
         )
-    return "This is a sum over the samples, so no factor for their number appears anywhere."
+    return "This is a sum over the samples and not a mean, so nothing is divided by their number."

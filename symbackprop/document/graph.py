@@ -609,7 +609,7 @@ def _local_slope(page: _Page) -> Line:
         return ()
     operation, part = found[0]
     return (
-        "With a node above and one of its inputs below, as in ",
+        "With a node above the fraction bar and one of its inputs below it, as in ",
         page.maths(Partial(operation.element, part)),
         ", it is the derivative of this one operation: a nudge of this input, while the other"
         " input, if there is one, is held fixed.",
@@ -1193,7 +1193,8 @@ def _update(desk: Desk, goal: Element) -> Iterator[Block]:
             "A positive derivative says that ",
             what,
             " grows when the parameter grows, a negative one that it shrinks. So each parameter is"
-            " moved a little against its derivative. The new value, on the left of the arrow, is"
+            " moved a little in the direction opposite to the sign of its derivative. The new"
+            " value, on the left of the arrow, is"
             " computed from the old one:",
         )
     )

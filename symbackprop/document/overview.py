@@ -14,7 +14,7 @@ from symbackprop.document.structure import layers_of
 WORDS = {
     "proved": "proved for all sizes",
     "exact": "exact",
-    "numeric": "numeric",
+    "numeric": "compared in numbers",
     "definition": "definition",
     "none": "not checked",
 }
@@ -36,8 +36,8 @@ def overview(many: Desk, proofs: Mapping[str, Check], primed: bool) -> Iterator[
     yield Paragraph(
         (
             "The derivatives for a batch. Once the error term of a layer is known, the gradient of"
-            " each of its parameters takes one more product or sum. Letters are explained in the"
-            " next section, the way each line of code was checked in the last.",
+            " each of its parameters takes one more product or sum. The next section explains the"
+            " letters, the section on the code what the last column means.",
         )
     )
     header: tuple[Line, ...] = (("derivative",), ("shape",), ("NumPy",), ("check",))
@@ -70,4 +70,5 @@ def _row(many: Desk, name: str, proofs: Mapping[str, Check]) -> tuple[Line, ...]
 
 
 def _words(check: Check) -> str:
-    return f"{WORDS[check.kind]}{', ' + check.detail if check.detail else ''}"
+    detail = f", {check.detail}" if check.detail and check.kind == "exact" else ""
+    return f"{WORDS[check.kind]}{detail}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from symbackprop.depth import DEPTH, SAMPLES, DepthDerivation, Statement, derive_depth
 from symbackprop.document.blocks import Block, Display, Heading, Maths, Paragraph
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Scalar, Stated
+from symbackprop.document.formulas import Derivative, Name, Scalar, Stated
 from symbackprop.document.scene import with_derivatives
 from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import random_point
@@ -31,13 +31,13 @@ def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
     table = _desk(found, notation)
     below, last = found.adjoints["z"], found.boundary["z"]
     has_bias = any(layer.bias for layer in layers)
-    factor = " and multiplies by the slope of its own activation" if hidden else ""
+    factor = ", then multiplies by the slope of its own activation" if hidden else ""
     yield Heading(2, ("The pattern for layer l",))
     yield Paragraph(
         (
             "Nothing above depended on how many layers there are. Let the layers be numbered from"
-            f" 1 at the input to D at the output; here D is {len(layers)}. The output of layer 0"
-            " means the input of the network.",
+            f" 1 at the input to D at the output; here D is {len(layers)}. What would be the output"
+            " of layer 0 means the input of the network.",
             *((" The activation is written ", _letter(table), ".") if hidden else ()),
             " The same derivation, with the number of the layer as an index, gives the following"
             " lines for a batch.",
@@ -48,20 +48,24 @@ def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
             ("The error term of the last layer was found from the loss and the softmax together:",)
         )
         yield many.display(
-            Derivative(many.network.loss, layers[-1].total), many.result(layers[-1].total)
+            Name(f"delta{layers[-1].number}"),
+            Derivative(many.network.loss, layers[-1].total),
+            many.result(layers[-1].total),
         )
     else:
         yield Paragraph(
             (
                 "The error term of the last layer starts from G, the derivative of the loss by the"
-                " output of the network:",
+                " output of the network; here ",
+                many.chain(Derivative(many.network.loss, "yhat"), many.result("yhat")),
+                ":",
             )
         )
         yield _line(table, last)
     yield Paragraph(
         (
             "Every other layer, from l = D − 1 down to l = 1, takes the error term of the layer"
-            f" after it, sends it back through that layer's weights to its own output{factor}:",
+            f" after it and sends it back through that layer's weights to its own output{factor}:",
         )
     )
     yield _line(table, found.adjoints["h"])

@@ -304,7 +304,7 @@ def _derivative() -> Iterator[Block]:
     )
     yield _display(nearly(ANY, _minus(_of("f", moved_x), _of("f", X)), _dot(Slope("y", "x"), E)))
     yield _say(
-        "What is left out is so much smaller than the nudge that it disappears in the limit.",
+        "What is left out is so small that, even divided by the nudge, it disappears in the limit.",
     )
 
 
@@ -349,9 +349,9 @@ def _chain_rule() -> Iterator[Block]:
         "chain rule",
     )
     yield _say(
-        "The numbers 3 and 2 played no part. The first line, ",
+        "Nothing in the first line depended on the numbers being 3 and 2: ",
         equal(ANY_NESTED, Slope("y", "x"), _dot(slope_g, slope_y)),
-        ", holds for any two functions, one inside the other.",
+        " holds for any two functions, one inside the other.",
     )
     yield _say(
         "Speeds behave in the same way. A bicycle is four times as fast as a walker, and a car is"
@@ -465,11 +465,11 @@ def _followed() -> Iterator[Block]:
     yield _display(nearly(ANY_MEETING, _minus(_of("h", moved), _of("h", X)), move_h))
     yield _display(nearly(ANY_MEETING, _minus(through_h, start), by_h))
     yield _say(
-        "In truth both move at once. Each adds its own share; that ",
+        "In truth both move at once, and each adds its own share. When ",
         G,
-        " has already moved a little changes the share of ",
+        " has moved a little, the share of ",
         H,
-        " only by something that is small even beside ",
+        " is a little different, but that difference is small even beside ",
         E,
         ". So the output moves by the sum of the two shares:",
     )
