@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Expr, Integer, Piecewise, Symbol, exp, fraction, log, tanh
+from sympy import Expr, Integer, Mul, Piecewise, Symbol, exp, fraction, log, tanh
 from sympy.core.symbol import Str
 
 from symbackprop.matrixform import (
@@ -416,7 +416,7 @@ class Typesetting:
             return _signed(
                 [(p.could_extract_minus_sign(), self.explicit(_positive(p))) for p in parts]
             )
-        above, below = fraction(expr)
+        above, below = _over(expr)
         if below != 1:
             return rf"\frac{{{self.explicit(above)}}}{{{self.explicit(below)}}}"
         if expr.is_Mul:
@@ -617,6 +617,17 @@ def _index_name(name: str) -> str:
 def _primed(name: str) -> str:
     match = re.fullmatch(r"([A-Za-z]+)(\d+)", name)
     return name if match is None else match.group(1) + "'" * int(match.group(2))
+
+
+def _over(expr: Expr) -> tuple[Expr, Expr]:
+    """Numerator and denominator, where e^{-z} stays above."""
+    parts = Mul.make_args(expr)
+    below = [1 / part for part in parts if part.is_Pow and part.exp.is_negative]
+    above = [part for part in parts if not (part.is_Pow and part.exp.is_negative)]
+    numbers = [part for part in above if part.is_Rational]
+    rest = [part for part in above if not part.is_Rational]
+    number = Mul(*numbers)
+    return Mul(number.p, *rest), Mul(number.q, *below)
 
 
 def _condition(condition: Expr) -> str:
