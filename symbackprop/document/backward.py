@@ -540,11 +540,9 @@ def _by_source(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
 
 
 def _factors(desk: Desk) -> str:
-    return (
-        "the transposed Jacobian and the column"
-        if desk.setting.columns
-        else ("the row and the Jacobian")
-    )
+    if desk.setting.columns:
+        return "the derivative so far, a column, by the transposed Jacobian"
+    return "the derivative so far, a row, by the Jacobian"
 
 
 def _summed_index(desk: Desk) -> str:
