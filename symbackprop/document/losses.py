@@ -106,7 +106,8 @@ def losses(desk: Desk, architecture: Architecture) -> Iterator[Block]:
     yield Paragraph(
         (
             "Nothing that follows needs this section. The backward pass is the same for every loss"
-            " once the first error term is known, the derivative of the loss by the last sum ",
+            " once the first error term is known, the derivative of the loss by the last sum,"
+            " here called ",
             _last_sum(made),
             ". These are the usual losses, each after the activation named with it, for one sample"
             " with ",
@@ -174,7 +175,11 @@ def _words(choices: tuple[Choice, ...], made: list[Desk]) -> Iterator[Line]:
         else:
             chain = one.chain(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
             yield (f"{name.replace('_', ' ')}: ", chain, " for each sum z;")
-    yield ("log: the natural logarithm, the inverse function of exp.",)
+    yield (
+        "log: the natural logarithm, the inverse function of exp; exp(z) is another way to write"
+        " the power of e with exponent z; a stroke after the letter of a function means its"
+        " derivative.",
+    )
 
 
 def _softmax_words(one: Desk) -> Iterator[Line]:
@@ -200,7 +205,8 @@ def _origin(choice: Choice, one: Desk) -> Iterator[Block]:
         yield Paragraph((*start, *_all_paths(choice, one)))
     elif _is_inserted(one):
         slope = Scalar(choice.activation, "slope"), Scalar(choice.activation, "through")
-        yield Paragraph((*start, ". The slope of the activation is ", one.chain(*slope), ":"))
+        words = ". By the quotient rule, the slope of the activation is "
+        yield Paragraph((*start, words, one.chain(*slope), ":"))
     else:
         yield Paragraph((*start, ". The activation adds its slope as a factor:"))
     yield one.display(*_distinct(one, _through(one)))
@@ -216,7 +222,7 @@ def _all_paths(choice: Choice, one: Desk) -> Line:
     return (
         ". Every output depends on every sum, ",
         slope,
-        ", so the effects of all outputs are added.",
+        " by the quotient rule, so the effects of all outputs are added.",
         *((" The last step uses that ", sums, ":") if facts else (" Together:",)),
     )
 
