@@ -315,6 +315,7 @@ def latex_words(text: str) -> str:
         "—": "---",
         "✓": r"$\checkmark$",
         "≤": r"$\le$",
+        "≈": r"$\approx$",
         "…": r"\dots{}",
         "−": "$-$",
     }

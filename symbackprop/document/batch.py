@@ -315,7 +315,8 @@ def _why_the_sum(many: Desk) -> Paragraph:
             "There is one copy of each weight, and every sample uses it. A small change of the"
             f" weight therefore changes the {what} through all samples at once. Effects along"
             " different paths add, so the gradient of a weight is the sum of what the samples"
-            " contribute, and each sample contributes its input times its error term.",
+            " contribute, and each sample contributes what it puts into the layer, times its"
+            " error term.",
         )
     )
 

@@ -12,7 +12,7 @@ from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
 from symbackprop.document.batch import batch, summary
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
-from symbackprop.document.closing import account, chains, code
+from symbackprop.document.closing import account, chains, code, formulas_in
 from symbackprop.document.descent import descent
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Meaning, show
@@ -200,6 +200,7 @@ MARKS: Mapping[Meaning, str] = {
 def signs_in(blocks: list[Block]) -> frozenset[Meaning]:
     """The signs of the notation that these blocks use and a reader has to know."""
     texts = [chain_text(chain) for chain in (*chains(blocks, True), *chains(blocks, False))]
+    texts += [show(part.formula, part.setting) for part in formulas_in(blocks)]
     found = {m for m, mark in MARKS.items() if any(mark in text for text in texts)}
     if not any(r"\mathbf{1}" in text.replace(MARKS["indicator"], "") for text in texts):
         found.discard("ones")

@@ -14,6 +14,7 @@ from symbackprop.document.blocks import (
     Inline,
     Items,
     Listing,
+    Maths,
     Paragraph,
     Table,
 )
@@ -28,15 +29,28 @@ def code(many: Desk, proof: Proven) -> Iterator[Block]:
         " Every line that computes a derivative, and the loss, was proved equal to the formulas"
         " above for all sizes: a program read each line and turned it into a formula with indices;"
         " that formula and the one above, written in one standard form, are identical. The"
-        " derivative by"
-        " the input stands in the first table only; its line was proved in the same way."
+        " code for the derivative by the input stands in the first table only; it was proved in"
+        " the same way."
         if proof.is_complete
         else " Lines that could not be proved equal to the formulas are marked in the first table."
     )
     yield Paragraph(
         (
-            "This module needs NumPy and nothing else. Its arrays have one sample in each row;"
-            " parameters come in a dictionary by name, and the gradients go out the same way.",
+            "This module needs NumPy and nothing else, a library of the language Python for"
+            " computing with arrays. Its arrays have one sample in each row; parameters come in a"
+            " dictionary by name, and the gradients go out the same way. A bias and its gradient"
+            " are plain lists of numbers there, which NumPy adds to every row of a matrix. In the"
+            " code, ",
+            Code("N"),
+            " is the number of samples, ",
+            Code("@"),
+            " the matrix product, ",
+            Code("*"),
+            " the product entry by entry, ",
+            Code(".T"),
+            " exchanges rows and columns, ",
+            Code(".sum(axis=0)"),
+            " adds the entries of each column.",
             shown,
         )
     )
@@ -89,9 +103,11 @@ def account(blocks: Sequence[Block]) -> Iterator[Block]:
             f"This section is about the program that made the document. Of its {len(shown)}"
             f" numbered equations, {defining} introduce a letter or restate the network; the"
             f" other {len(shown) - defining}, and {len(inside)} equations inside sentences and"
-            " tables, were compared before they were placed on the page: all their sides were"
-            " evaluated at numbers without any pattern and had to agree to ten digits. The values"
-            " come from the equations of the forward pass alone, and derivatives from adding a"
+            " tables, were compared before they were placed on the page. Rounded numbers (≈) had"
+            " to agree to the digits printed; a section on calculus, where there is one, says"
+            " itself how its lines were checked. In all other equations the sides were evaluated"
+            " at numbers without any pattern and had to agree to ten digits: the values come from"
+            " the equations of the forward pass alone, and derivatives from adding a"
             " tiny imaginary number to a variable and reading off the imaginary part of the"
             " result (the complex step), so no formula of the backward pass confirms itself."
             " Formulas that hold for any size were compared at sizes that all differ.",
@@ -121,6 +137,18 @@ def chains(blocks: Iterable[Block], displayed: bool) -> Iterator[Chain]:
             case _:
                 if not displayed:
                     yield from (part for part in _inline(block) if isinstance(part, Chain))
+
+
+def formulas_in(blocks: Iterable[Block]) -> Iterator[Maths]:
+    """Formulas inside sentences and tables that claim nothing."""
+    for block in blocks:
+        match block:
+            case Display() | Listing():
+                pass
+            case Aside():
+                yield from formulas_in(block.blocks)
+            case _:
+                yield from (part for part in _inline(block) if isinstance(part, Maths))
 
 
 def _inline(block: Heading | Paragraph | Table | Items) -> Iterator[Inline]:

@@ -315,8 +315,7 @@ LOSSES = {
     " grows as that probability shrinks.",
     "binary_cross_entropy": "This is the binary cross-entropy, with the natural logarithm: each"
     " output is the probability of a yes, each target says how often yes is right.",
-    "squared_error": "This is the squared error, or half of it where the factor one half stands"
-    " in front: 0 if every output equals its target.",
+    "squared_error": "This is zero if every output equals its target, and positive otherwise.",
 }
 
 

@@ -173,8 +173,8 @@ def _lesson(desk: Desk) -> Line:
     )
     if kept:
         start += (
-            " With the same input, other parameters give other gradients, since they change the"
-            " kept values."
+            " With the same input, other parameters in general give other gradients, since"
+            " they change the kept values."
         )
     if through:
         start += (
@@ -183,7 +183,10 @@ def _lesson(desk: Desk) -> Line:
             + " where the error terms pass through them on the way back."
         )
     if "label" in kinds:
-        start += " Other targets give other gradients, since every error term begins at the loss."
+        start += (
+            " In general other targets give other gradients, too, since every error term begins"
+            " at the loss."
+        )
     return (start,)
 
 
