@@ -75,8 +75,8 @@ def _words(desk: Desk) -> str:
         "A network is a formula with adjustable numbers, its parameters. It works in layers: a"
         " layer takes some numbers, multiplies them by a matrix, its weights, and adds further"
         " numbers, its bias, where it has one. Each sum that comes out belongs to one unit of the"
-        f" layer.{activation} {sample}{goal} The derivatives by all entries"
-        " of a parameter, arranged in its shape, are the gradient of that parameter."
+        f" layer.{activation} {sample}{goal} The derivatives by all entries of a weight matrix"
+        " or a bias, arranged in its shape, are its gradient."
     )
 
 

@@ -282,8 +282,8 @@ def _closing(desk: Desk, functions: Sequence[str]) -> Line:
     through = [function for function in functions if _is_through_output(desk, function)]
     if len(through) == len(functions):
         return (
-            "In the end no new function has to be computed: whatever stands there was computed on"
-            " the way forward.",
+            "On the last sides no new function has to be computed: whatever stands there was given"
+            " or kept from the forward pass.",
         )
     rest = " and of the ".join(_called(f) for f in functions if f not in through)
     return (f"The slope of the {rest} is taken at the sums that the forward pass has kept.",)
