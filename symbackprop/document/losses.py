@@ -87,8 +87,8 @@ FITS = (
     ),
     (
         "No loss",
-        " is what one needs where the output itself is to be differentiated. There are no targets,"
-        " so there is nothing to learn from.",
+        " means that the sum of the outputs takes the place of the loss: with one output, the"
+        " output itself is differentiated. There are no targets, so there is nothing to learn.",
     ),
 )
 
