@@ -235,7 +235,8 @@ def _opening(desk: Desk, functions: Sequence[str], deep: bool) -> Line:
         return (f"Here are the gradients of the weights, {named}.", *_last_side(desk, functions))
     return (
         "Of an activation the backward pass uses nothing but the derivative. Write f for the"
-        f" activation, here the {_called(functions[0])}. Here are the gradients of the weights, {named}. As long as f'"
+        f" activation, here the {_called(functions[0])}. Here are the gradients of the weights,"
+        f" {named}. As long as f'"
         " stands in them, they hold for any differentiable function f that works entry by entry.",
         *_output_keeps(desk, functions[0]),
         *_last_side(desk, functions),
