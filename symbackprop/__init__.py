@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         load,
         loads,
         render,
+        verify,
     )
     from symbackprop.errors import (
         ArrayError,
@@ -56,6 +57,7 @@ __all__ = [
     "load",
     "loads",
     "render",
+    "verify",
 ]
 
 
@@ -79,8 +81,9 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Two functions bear the name of a room, `derive` and `render`. Python would hide them behind
-    the modules as soon as those are imported; `from symbackprop.derive import ...` still works."""
+    """Three functions bear the name of a room: `derive`, `render` and `verify`. Python would hide
+    them behind the modules as soon as those are imported; `from symbackprop.derive import ...`
+    still works."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in __all__ and isinstance(value, ModuleType)):

@@ -48,6 +48,7 @@ from symbackprop.terms import Expression
 if TYPE_CHECKING:
     from symbackprop.depth import DepthDerivation
     from symbackprop.document.blocks import Document
+    from symbackprop.verify.report import Report as Judgement
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, npt.ArrayLike]
@@ -67,6 +68,7 @@ __all__ = [
     "load",
     "loads",
     "render",
+    "verify",
 ]
 
 
@@ -789,6 +791,34 @@ def render(document: Document, format: str) -> str | bytes:
     from symbackprop.render import render as printed
 
     return printed(document, format)
+
+
+def verify(
+    what: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Callable[..., Any],
+    net: Net | str | None = None,
+    *,
+    execute: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Judgement:
+    """Hand-written derivations held against a network: notes, code, or folders of them.
+
+    `net` may be left out where the notes carry their network. `execute` runs code that cannot be
+    read. `progress` hears how many of how many claims are judged, and what is next.
+    """
+    raise UsageError("verify: this version cannot judge notes yet")
+
+
+def annotate(report: Judgement) -> dict[str, str]:
+    """For each file of notes in a report, by its path, a copy with a mark beside each formula."""
+    from symbackprop.reader.files import READERS
+    from symbackprop.verify.printing.annotate import annotate as marked
+
+    notes = {}
+    for file in report.files:
+        reader = READERS.get(os.path.splitext(file.file)[1].lower())
+        if reader is not None and not file.problem:
+            notes[file.file] = marked(reader(file.file, file.text), file.claims)
+    return notes
 
 
 assert issubclass(UnknownName, SymbackpropError)

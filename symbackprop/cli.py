@@ -1,7 +1,7 @@
 """The command `symbackprop`.
 
-Owns: arguments, exit codes (0 fine, 1 something disagrees, 2 bad usage or bad input), and where
-text goes: reports to stdout alone, progress and errors to stderr.
+Owns: arguments, exit codes (0 fine, 1 something disagrees, 2 bad usage or bad input, or nothing to
+judge), and where text goes: reports to stdout alone, progress and errors to stderr.
 Refuses: mathematics, and a traceback for anything a user can cause. Imports what a command needs
 when it runs, so that `--help` and `init` do without SymPy.
 """
@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,12 +24,14 @@ from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
 
 if TYPE_CHECKING:
     from symbackprop.api import Net
+    from symbackprop.verify.report import Report
 
 FINE, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 DEFAULT_FORMATS = ("md", "tex", "json")
 DETAILS = ("summary", "full")
 BACKENDS = ("numpy",)
+REPORTS = ("text", "json", "github")
 PATIENCE = 1.0
 
 
@@ -82,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_derive(commands)
     _add_export(commands)
     _add_check(commands)
+    _add_verify(commands)
+    _add_explain(commands)
     _add_init(commands)
     return parser
 
@@ -142,6 +147,38 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "--optional", action="store_true", help="also ask torch and JAX, where installed"
     )
+
+
+def _add_verify(commands: Commands) -> None:
+    parser = _command(commands, "verify", _verify, "judge derivations and code written by hand")
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="notes (.md, .tex, .ipynb), FILE.py::FUNCTION, or a folder of them",
+    )
+    parser.add_argument(
+        "--spec", metavar="SPEC", help="the network; may be left out where the notes carry theirs"
+    )
+    parser.add_argument(
+        "--report", choices=REPORTS, default="text", help="what to print (default: text)"
+    )
+    parser.add_argument("--strict", action="store_true", help="also exit 1 for what is undecided")
+    parser.add_argument(
+        "--annotate",
+        metavar="OUT",
+        help="also write a copy of the notes with a mark beside each formula: a file, or a "
+        "directory (existing, or ending in /)",
+    )
+    parser.add_argument(
+        "--execute", action="store_true", help="run code that cannot be read; only code you trust"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="list every claim")
+
+
+def _add_explain(commands: Commands) -> None:
+    parser = _command(commands, "explain", _explain, "say what a slip is, with an example")
+    parser.add_argument("slip", metavar="SLIP", nargs="?", help="without a name: list all")
 
 
 def _add_init(commands: Commands) -> None:
@@ -206,6 +243,80 @@ def _check(asked: argparse.Namespace) -> int:
     return FINE if report.ok else DISAGREES
 
 
+def _verify(asked: argparse.Namespace) -> int:
+    from symbackprop import api, files
+
+    if asked.annotate is not None and not _is_directory(asked.annotate):
+        files.foresee([_file(asked.annotate)])
+    net = None if asked.spec is None else api.load(asked.spec)
+    with _progress("reading") as notify:
+        report = api.verify(
+            asked.paths, net, execute=asked.execute, progress=_paced(notify, sys.stderr.isatty())
+        )
+    _say(_printed(report, asked))
+    if asked.annotate is not None:
+        _write_annotated(api.annotate(report), asked.annotate)
+    return _verdict(report, asked.strict)
+
+
+def _printed(report: Report, asked: argparse.Namespace) -> str:
+    if asked.report == "json":
+        from symbackprop.verify.printing.json import as_json
+
+        return as_json(report)
+    if asked.report == "github":
+        from symbackprop.verify.printing.github import as_github
+
+        return as_github(report, strict=asked.strict)
+    from symbackprop.verify.printing.text import as_text
+
+    return as_text(report, colour=_wants_colour(), verbose=asked.verbose)
+
+
+def _wants_colour() -> bool:
+    """As no-color.org and force-color.org say; otherwise where somebody looks."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _verdict(report: Report, strict: bool) -> int:
+    """The exit code; what is missing is said on stderr, for the report may go to a program."""
+    problems = [file for file in report.files if file.problem]
+    for file in problems:
+        _complain(printable(f"{file.file}: {file.problem}"))
+    if not problems and not report.claims:
+        _complain(_nothing_judged(report))
+    if problems or not report.claims:
+        return BAD_INPUT
+    found = report.summary
+    return DISAGREES if found["refuted"] or (strict and found["undecided"]) else FINE
+
+
+def _nothing_judged(report: Report) -> str:
+    names = [printable(file.file) for file in report.files]
+    where = names[0] if len(names) == 1 else f"{len(names)} files"
+    return (
+        f"{where}: found no formula to judge, expected equations between $…$, $$…$$, \\(…\\), "
+        "\\[…\\], in a fenced `math` block or an equation environment"
+    )
+
+
+def _explain(asked: argparse.Namespace) -> int:
+    from symbackprop.verify.printing.explain import explain, overview
+
+    _say(overview() if asked.slip is None else explain(asked.slip))
+    return FINE
+
+
+def _say(text: str) -> None:
+    """On stdout, also where its encoding lacks a character."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def _init(asked: argparse.Namespace) -> int:
     from symbackprop.spec import example_names, example_text
 
@@ -242,13 +353,17 @@ def _targets(
     """The file for each format, and the directory that may have to be made."""
     chosen = _formats(wanted, available)
     place = "output/" if output is None else output
-    if place.endswith(("/", os.sep)) or os.path.isdir(_file(place)):
+    if _is_directory(place):
         directory = _file(place)
         formats = chosen or [f for f in DEFAULT_FORMATS if f in available]
         create = directory if place.endswith(("/", os.sep)) else None
         return {format: directory / f"{name}.{format}" for format in formats}, create
     path = _file(place)
     return {_format_of(path, chosen, available): path}, None
+
+
+def _is_directory(place: str) -> bool:
+    return place.endswith(("/", os.sep)) or os.path.isdir(_file(place))
 
 
 def _file(place: str) -> Path:
@@ -293,6 +408,41 @@ def _format_of(path: Path, chosen: Sequence[str], available: Sequence[str]) -> s
     return suffix
 
 
+def _write_annotated(notes: dict[str, str], place: str) -> None:
+    """The copies into a directory, placed as the notes are; or the only one into a file."""
+    from symbackprop import files
+
+    targets = _copies(list(notes), place)
+    for name, path in targets.items():
+        if path.exists() and any(os.path.samefile(path, note) for note in notes):
+            raise OutputError(str(path), f"it holds the notes; write {_beside(name)}")
+    by_directory: dict[Path, dict[Path, str | bytes]] = {}
+    for name, path in targets.items():
+        by_directory.setdefault(path.parent, {})[path] = notes[name]
+    for directory, contents in by_directory.items():
+        files.write_all(contents, directory if _is_directory(place) else None)
+    _tell_written(targets.values())
+
+
+def _copies(names: Sequence[str], place: str) -> dict[str, Path]:
+    if not names:
+        raise UsageError("--annotate: found no notes, expected .md, .tex or .ipynb")
+    if _is_directory(place):
+        common = os.path.commonpath([os.path.dirname(os.path.abspath(name)) for name in names])
+        return {name: _file(place) / os.path.relpath(name, common) for name in names}
+    if len(names) > 1:
+        raise UsageError(
+            f"--annotate: found the file {printable(place)} for {len(names)} notes, expected a "
+            f"directory; write {printable(place)}/"
+        )
+    return {names[0]: _file(place)}
+
+
+def _beside(name: str) -> str:
+    path = Path(name)
+    return str(path.with_name(f"{path.stem}.annotated{path.suffix}"))
+
+
 def _tell_written(paths: Iterable[Path]) -> None:
     for path in paths:
         print(f"wrote {printable(str(path))}", file=sys.stderr)
@@ -311,6 +461,19 @@ def _progress(stage: str) -> Iterator[Callable[[str], None]]:
         yield shown.begin
     finally:
         shown.end()
+
+
+def _paced(notify: Callable[[str], None], terminal: bool) -> Callable[[int, int, str], None]:
+    """What `verify` tells of its progress, rarely enough to be read."""
+    last, pause = 0.0, 0.1 if terminal else 10.0
+
+    def hear(done: int, total: int, what: str) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= pause:
+            last = now
+            notify(f"judging {printable(what[:50])} ({done} of {total})")
+
+    return hear
 
 
 class _Progress:

@@ -109,6 +109,21 @@ class OutputError(SymbackpropError):
         return printable(f"cannot write {self.path}: {self.reason}")
 
 
+class InputError(SymbackpropError):
+    """A file that could not be read, or is not what its name says.
+
+    >>> print(InputError("notes.md", "no such file or directory"))
+    cannot read notes.md: no such file or directory
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return printable(f"cannot read {self.path}: {self.reason}")
+
+
 class UsageError(SymbackpropError):
     """A call or a command line that asks for something that does not exist."""
 

@@ -22,8 +22,10 @@ from symbackprop.normalform import (
     atom,
     number,
     renamed,
+    total,
     variable,
 )
+from symbackprop.tracer.ranges import summed
 
 DType = Literal["float", "int", "bool"]
 Shape = tuple[Form, ...]
@@ -38,6 +40,10 @@ class TraceError(SymbackpropError):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.reason}" if self.line is not None else self.reason
+
+
+class OutOfBounds(TraceError):
+    """Code whose reading takes more time or space than is allowed."""
 
 
 class ShapeClash(TraceError):
@@ -188,11 +194,10 @@ def reduced(
     over = [variables[axis] for axis in chosen]
     form = array.form
     if how == "max":
-        if len(over) != 1:
-            raise TraceError("a maximum over several axes at once")
-        form = algebra.maximum_over(form, over[0])
+        for name in reversed(over):
+            form = algebra.maximum_over(form, name)
     else:
-        form = algebra.summed(form, over)
+        form = summed(algebra, form, over)
         if how == "mean":
             for axis in chosen:
                 form = form * algebra.power(array.shape[axis], Fraction(-1))
@@ -217,7 +222,7 @@ def matmul(algebra: Algebra, left: SymbolicArray, right: SymbolicArray) -> Symbo
     if right.ndim == 2:
         names[right.axis_variables[1]] = place(len(shape) - 1, right.shape[1])
     other = renamed(right.form, names)
-    form = algebra.summed(one * other, [bound])
+    form = summed(algebra, one * other, [bound])
     return SymbolicArray(shape, form, arithmetic_kind(left.dtype, right.dtype))
 
 
@@ -230,8 +235,11 @@ def outer(left: SymbolicArray, right: SymbolicArray) -> SymbolicArray:
 def einsum(algebra: Algebra, spec: str, arrays: Sequence[SymbolicArray]) -> SymbolicArray:
     inputs, arrow, output = spec.replace(" ", "").partition("->")
     groups = inputs.split(",")
-    if not arrow or len(groups) != len(arrays) or not (inputs.replace(",", "") + output).isalpha():
-        raise TraceError(f"einsum of {spec!r}: letters, commas and an arrow are read")
+    if not arrow:  # the letters that occur once, in the order of the alphabet
+        letters = inputs.replace(",", "")
+        output = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    if len(groups) != len(arrays) or not (inputs.replace(",", "") + output).isalpha():
+        raise TraceError(f"einsum of {spec!r}: letters and commas are read")
     extents: dict[str, Form] = {}
     names: dict[str, Atom] = {}
     for group, array in zip(groups, arrays, strict=True):
@@ -248,7 +256,7 @@ def einsum(algebra: Algebra, spec: str, arrays: Sequence[SymbolicArray]) -> Symb
     for group, array in zip(groups, arrays, strict=True):
         letters = dict(zip(array.axis_variables, (names[c] for c in group), strict=True))
         form = form * renamed(array.form, letters)
-    form = algebra.summed(form, [names[c] for c in extents if c not in output])
+    form = summed(algebra, form, [names[c] for c in extents if c not in output])
     final = {names[c]: place(i, extents[c]) for i, c in enumerate(output)}
     shape = tuple(extents[c] for c in output)
     return SymbolicArray(shape, renamed(form, final), arithmetic_kind(*(a.dtype for a in arrays)))
@@ -264,13 +272,18 @@ def filled(shape: Shape, value: Form, dtype: DType = "float") -> SymbolicArray:
 
 
 def arange(extent: Form) -> SymbolicArray:
-    return SymbolicArray((extent,), atom(place(0, extent)), "int")
+    return SymbolicArray((extent,), runner(0, extent), "int")
+
+
+def runner(axis: int, extent: Form) -> Form:
+    """The place on an axis. On an axis of size 1 it is 0: such an axis never has a variable, so
+    that it broadcasts."""
+    return ZERO if extent == ONE else atom(place(axis, extent))
 
 
 def eye(algebra: Algebra, extent: Form) -> SymbolicArray:
     shape = (extent, extent)
-    rows, columns = place(0, extent), place(1, extent)
-    return SymbolicArray(shape, algebra.delta(atom(rows) - atom(columns)))
+    return SymbolicArray(shape, algebra.delta(runner(0, extent) - runner(1, extent)))
 
 
 def diag(algebra: Algebra, array: SymbolicArray) -> SymbolicArray:
@@ -285,68 +298,64 @@ def diag(algebra: Algebra, array: SymbolicArray) -> SymbolicArray:
     )
 
 
-def gathered(
-    algebra: Algebra, array: SymbolicArray, indices: Sequence[SymbolicArray]
+def stacked(algebra: Algebra, parts: Sequence[SymbolicArray], axis: int = 0) -> SymbolicArray:
+    """np.stack, and np.array of a list: a new axis with one place for each part."""
+    if not parts:
+        raise TraceError("an array made from nothing")
+    if any(part.shape != parts[0].shape for part in parts):
+        raise ShapeClash("parts of different shapes are stacked")
+    axis = normal_axis(axis, parts[0].ndim + 1)
+    wider = []
+    for part in parts:
+        kept: list[int | None] = list(range(part.ndim))
+        kept.insert(axis, None)
+        wider.append(with_axes(part, kept))
+    return joined(algebra, wider, axis)
+
+
+def joined(algebra: Algebra, parts: Sequence[SymbolicArray], axis: int) -> SymbolicArray:
+    """np.concatenate: each part where its stretch of the axis is."""
+    if not parts:
+        raise TraceError("an array made from nothing")
+    axis = normal_axis(axis, parts[0].ndim)
+    for part in parts:
+        if part.ndim != parts[0].ndim or _without(part.shape, axis) != _without(
+            parts[0].shape, axis
+        ):
+            raise ShapeClash("parts that are joined differ in another axis")
+    if len(parts) == 1:
+        return parts[0]
+    extent = total(part.shape[axis] for part in parts)
+    shape = (*parts[0].shape[:axis], extent, *parts[0].shape[axis + 1 :])
+    here = atom(place(axis, extent))
+    form = start = ZERO
+    for part in parts:
+        length = part.shape[axis]
+        old = part.axis_variables[axis]
+        inside = here - start
+        hit = algebra.delta(inside) if length == ONE else algebra.guard(inside, ZERO, length)
+        form = form + hit * algebra.substituted(part.form, {old: inside})
+        start = start + length
+    return SymbolicArray(shape, form, widest(*(part.dtype for part in parts)))
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def tensordot(
+    algebra: Algebra, left: SymbolicArray, right: SymbolicArray, axes: tuple[list[int], list[int]]
 ) -> SymbolicArray:
-    """a[i, j]: integer arrays (or numbers) for every axis, broadcast against each other."""
-    shape, values = _positions(algebra, array, indices)
-    inside = [algebra.fresh(v) for v in array.axis_variables]
-    form = renamed(array.form, dict(zip(array.axis_variables, inside, strict=True)))
-    moved = algebra.substituted(form, dict(zip(inside, values, strict=True)))
-    return SymbolicArray(shape, moved, array.dtype)
-
-
-def scattered(
-    algebra: Algebra,
-    array: SymbolicArray,
-    indices: Sequence[SymbolicArray],
-    update: Callable[[SymbolicArray], SymbolicArray],
-) -> SymbolicArray:
-    """The array after `a[i, j] = update(a[i, j])`, for the one-hot pattern: one index is
-    `np.arange` over its whole axis, so that no entry is met twice."""
-    shape, values = _positions(algebra, array, indices)
-    if not shape:
-        change = update(gathered(algebra, array, indices)).form
-        change = change - gathered(algebra, array, indices).form
-        for name, value in zip(array.axis_variables, values, strict=True):
-            change = change * algebra.delta(atom(name) - value)
-        return SymbolicArray(array.shape, array.form + change, array.dtype)
-    if len(shape) != 1:
-        raise TraceError("an assignment to entries other than a[np.arange(N), y]")
-    runner = place(0, shape[0])
-    runs = [axis for axis, value in enumerate(values) if value == atom(runner)]
-    if len(runs) != 1:
-        raise TraceError("an assignment to entries that may meet the same entry twice")
-    axis = runs[0]
-    old = gathered(algebra, array, indices)
-    new = update(old)
-    change = aligned(new, shape) - old.form
-    fresh = algebra.fresh(runner)
-    change = renamed(change, {runner: fresh})
-    hit = ONE
-    for other, value in enumerate(values):
-        if other != axis:
-            position = renamed(value, {runner: fresh})
-            hit = hit * algebra.delta(atom(array.axis_variables[other]) - position)
-    moved = algebra.substituted(change * hit, {fresh: atom(array.axis_variables[axis])})
-    return SymbolicArray(array.shape, array.form + moved, array.dtype)
-
-
-def _positions(
-    algebra: Algebra, array: SymbolicArray, indices: Sequence[SymbolicArray]
-) -> tuple[Shape, list[Form]]:
-    if len(indices) != array.ndim:
-        raise TraceError(f"{len(indices)} integer indices for {array.ndim} axes")
-    shape = broadcast_shape([index.shape for index in indices])
-    values: list[Form] = []
-    for index, extent in zip(indices, array.shape, strict=True):
-        if index.dtype != "int":
-            raise TraceError("an index that is no whole number")
-        value = aligned(index, shape)
-        constant = value.constant
-        if constant is not None:
-            value = value if constant >= 0 else extent + value
-        elif algebra.guard(value, ZERO, extent) != ONE:
-            raise TraceError("an index that is not known to stay on its axis")
-        values.append(value)
-    return shape, values
+    """Axes of one array against axes of the other; the rest in order."""
+    one = [normal_axis(axis, left.ndim) for axis in axes[0]]
+    other = [normal_axis(axis, right.ndim) for axis in axes[1]]
+    if len(one) != len(other) or len(set(one)) != len(one) or len(set(other)) != len(other):
+        raise ShapeClash("the axes of a tensor product do not pair up")
+    letters = [chr(ord("a") + i) for i in range(left.ndim + right.ndim)]
+    first, second = letters[: left.ndim], letters[left.ndim :]
+    for a, b in zip(one, other, strict=True):
+        second[b] = first[a]
+    output = [c for i, c in enumerate(first) if i not in one]
+    output += [c for i, c in enumerate(second) if i not in other]
+    spec = f"{''.join(first)},{''.join(second)}->{''.join(output)}"
+    return einsum(algebra, spec, [left, right])

@@ -26,6 +26,10 @@ class Claim:
     `links` are the sides of a chain as text, `failing` the number of the first false link.
     `others` are further explanations, best first, as (slug, sentence, suggestion).
     `facts` lists the declared facts that a proof used.
+    `same_as` is the line of the first claim with the same slip, `follows_from` the earlier false
+    lines of the same file that a false but `consistent` one follows from.
+    `counterexample` has `entry` (the place in the result), one number for each side under its
+    name (`claimed`, `derived`), `sizes` by letter, and whatever else it takes to recompute.
     """
 
     file: str
@@ -133,3 +137,13 @@ class Report:
                 {"file": file.file, "problem": file.problem} for file in self.files if file.problem
             ],
         }
+
+    def __str__(self) -> str:
+        from symbackprop.verify.printing.text import as_text
+
+        return as_text(self)
+
+    def _repr_markdown_(self) -> str:
+        from symbackprop.verify.printing.markdown import as_markdown
+
+        return as_markdown(self)

@@ -1,0 +1,294 @@
+"""Loops over a symbolic number of samples: the body is read once, at a symbolic index.
+
+Owns: what may change in such a loop. Each array that the body changes is an unknown while it is
+read. What it adds to the unknown, if that does not depend on unknowns, is summed over the loop.
+Where it changes the unknown in the row of its own index alone, and reads no other row, each row is
+what its own pass made of it.
+Refuses: every other dependence between passes, break, return, lists that grow.
+Would be wrong if: a pass read what another pass had written. Unknowns show that they were read.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symbackprop.normalform import Atom, Form, atom, variable
+from symbackprop.tracer import ranges
+from symbackprop.tracer.arrays import SymbolicArray, TraceError, place, widest
+from symbackprop.tracer.memory import Cell, Frame, Touched
+from symbackprop.tracer.values import Repeated, Scope, Unread, element_array
+
+if TYPE_CHECKING:
+    from symbackprop.tracer.interpreter import Reader
+
+MOST_WATCHED = 64
+_AFTER = "a name that a loop over samples leaves with the value of its last pass"
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """An unknown: `name` in forms, and the value before the loop."""
+
+    name: str
+    before: SymbolicArray
+    unknown: SymbolicArray
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What one pass leaves: new values of watched arrays, of numbers, of other names."""
+
+    index: Atom
+    slots: Sequence[_Slot]
+    cells: Sequence[tuple[Cell, _Slot, SymbolicArray]]
+    names: dict[str, tuple[_Slot | None, Any]]
+
+
+def read_once(reader: Reader, loop: ast.For, source: Repeated, scope: Scope) -> None:
+    """Read the loop, and leave arrays and names as the whole loop leaves them."""
+    names = _assigned_names(loop)
+    watched = _roots([scope[name] for name in sorted(names) if name in scope])
+    for _ in range(MOST_WATCHED):
+        try:
+            found = _one_pass(reader, loop, source, scope, watched, names)
+        except Touched as touched:
+            if touched.frame not in reader.machine.memory.frames and _is_ours(touched, watched):
+                watched.append(touched.cell)
+                continue
+            raise
+        _finish(reader, found, scope)
+        return
+    raise TraceError("a loop over samples that changes too many arrays", loop.lineno)
+
+
+def _is_ours(touched: Touched, watched: Sequence[Cell]) -> bool:
+    return all(touched.cell is not cell for cell in watched)
+
+
+def _assigned_names(loop: ast.For) -> set[str]:
+    return {
+        node.id
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _roots(values: Sequence[Any]) -> list[Cell]:
+    found: list[Cell] = []
+    for value in values:
+        is_array = isinstance(value, Cell) and value.lost is None and not value.is_number
+        if is_array and all(value.root is not cell for cell in found):
+            found.append(value.root)
+    return found
+
+
+# --------------------------------------------------------------------------------------------
+# One pass
+# --------------------------------------------------------------------------------------------
+
+
+def _one_pass(
+    reader: Reader,
+    loop: ast.For,
+    source: Repeated,
+    scope: Scope,
+    watched: Sequence[Cell],
+    names: set[str],
+) -> _Pass:
+    m = reader.machine
+    index = m.algebra.fresh(variable("", source.extent))
+    kept, before = dict(scope), [cell.value for cell in watched]
+    for cell in watched:
+        m.memory.watch(cell)
+    slots = [_slot(reader, array) for array in before]
+    numbers = {n: _slot(reader, m.array(scope[n])) for n in sorted(names) if _counts(scope, n)}
+    m.memory.frames.append(Frame(list(watched)))
+    reader.samples.append(index)
+    depth = len(reader.calls[-1].loops)
+    try:
+        for cell, slot in zip(watched, slots, strict=True):
+            cell.put(slot.unknown)
+        for name, slot in numbers.items():
+            scope[name] = m.memory.cell(slot.unknown)
+        reader.assign(loop.target, source.item(m.memory.cell(_whole(index))), scope)
+        _body(reader, loop, scope)
+        after = [(c, s, c.value) for c, s in zip(watched, slots, strict=True)]
+        left = {
+            name: (numbers.get(name), value)
+            for name, value in scope.items()
+            if name in names and value is not kept.get(name, index)
+        }
+    finally:
+        del reader.calls[-1].loops[depth:]
+        reader.samples.pop()
+        m.memory.frames.pop()
+        scope.clear()
+        scope.update(kept)
+        for cell, array in zip(watched, before, strict=True):
+            cell.put(array)
+    return _Pass(index, [*slots, *numbers.values()], after, left)
+
+
+def _body(reader: Reader, loop: ast.For, scope: Scope) -> None:
+    for node in ast.walk(loop):
+        if isinstance(node, (ast.Break, ast.Continue, ast.Return)) and _belongs(loop, node):
+            raise TraceError(f"{type(node).__name__} in a loop over samples", node.lineno)
+    reader.block(loop.body, scope)
+
+
+def _belongs(loop: ast.For, wanted: ast.stmt) -> bool:
+    """Whether a break ends this loop, and not one inside it."""
+    stack: list[ast.AST] = list(loop.body)
+    while stack:
+        node = stack.pop()
+        if node is wanted:
+            return True
+        if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+            continue
+        inner = isinstance(node, (ast.For, ast.While)) and not isinstance(wanted, ast.Return)
+        if not inner:
+            stack += ast.iter_child_nodes(node)
+    return False
+
+
+def _whole(index: Atom) -> SymbolicArray:
+    return SymbolicArray((), atom(index), "int")
+
+
+def _counts(scope: Scope, name: str) -> bool:
+    value = scope.get(name)
+    if isinstance(value, Cell):
+        return value.lost is None and value.is_number
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _slot(reader: Reader, before: SymbolicArray) -> _Slot:
+    algebra = reader.machine.algebra
+    name = f"%loop{algebra.fresh(variable('', before.form)).data[0]}"
+    unknown = element_array(algebra, name, before.shape, False)
+    return _Slot(name, before, SymbolicArray(before.shape, unknown.form, before.dtype))
+
+
+# --------------------------------------------------------------------------------------------
+# The whole loop
+# --------------------------------------------------------------------------------------------
+
+
+def _finish(reader: Reader, found: _Pass, scope: Scope) -> None:
+    whole = _Whole(reader, found)
+    results = [(cell, whole.after(slot, new)) for cell, slot, new in found.cells]
+    bound = {name: whole.bound(slot, value) for name, (slot, value) in found.names.items()}
+    for cell, array in results:
+        if array is not None:
+            reader.machine.memory.write(cell, array)
+    scope.update(bound)
+
+
+class _Whole:
+    """From what one pass adds to what all of them leave."""
+
+    def __init__(self, reader: Reader, found: _Pass) -> None:
+        self.m, self.found = reader.machine, found
+        self.names = {slot.name for slot in found.slots}
+        self.rows = {
+            slot.name: axis
+            for _, slot, new in found.cells
+            if (axis := self._own_row(slot, new)) is not None
+        }
+        for slot in found.slots:
+            names = (*slot.before.axis_variables,)
+            self.m.algebra.locals[slot.name] = (names, slot.before.form)
+
+    def _own_row(self, slot: _Slot, new: SymbolicArray) -> int | None:
+        """The axis along which a pass changes its own place alone."""
+        change = new.form - slot.unknown.form
+        for axis, extent in enumerate(new.shape):
+            if extent != self.found.index.data[2]:
+                continue
+            hit = self._hit(axis, extent)
+            if change.terms and all(dict(mono).get(hit) for mono in change.terms):
+                return axis
+        return None
+
+    def _hit(self, axis: int, extent: Form) -> Atom:
+        difference = atom(place(axis, extent)) - atom(self.found.index)
+        ((mono, _),) = self.m.algebra.delta(difference).terms.items()
+        return mono[0][0]
+
+    def after(self, slot: _Slot, new: SymbolicArray) -> SymbolicArray | None:
+        """The array after the loop; None if it stays what it was."""
+        change = new.form - slot.unknown.form
+        if change.is_zero:
+            return None
+        axis = self.rows.get(slot.name)
+        if axis is None:
+            return self._summed(slot.before, change, slot.before.dtype)
+        here = place(axis, new.shape[axis])
+        moved = self.m.algebra.substituted(change, {self.found.index: atom(here)})
+        form = self._written(slot.unknown.form + moved, here)
+        return SymbolicArray(new.shape, ranges.decided(form), slot.before.dtype)
+
+    def _summed(self, before: SymbolicArray, change: Form, kind: Any) -> SymbolicArray:
+        algebra = self.m.algebra
+        added = self._written(change, self.found.index)
+        form = before.form + ranges.summed(algebra, added, [self.found.index])
+        return SymbolicArray(before.shape, form, kind)
+
+    def _written(self, form: Form, here: Atom) -> Form:
+        """Unknowns replaced by what was there before the loop, which is right in the own row."""
+        read = _unknowns(form, self.names)
+        if not read:
+            return form
+        for what in read:
+            axis = self.rows.get(what.data[0])
+            if axis is None or what.data[1][axis] != atom(here):
+                raise TraceError("a loop over samples in which a pass depends on others")
+        return self.m.algebra.rebuilt(form)
+
+    def bound(self, slot: _Slot | None, value: Any) -> Any:
+        """What a name is bound to after the loop."""
+        if isinstance(value, (Cell, int, float)) and not isinstance(value, bool):
+            array = self.m.array(value)
+            for origin in self._origins(slot, value):
+                if origin.name in {a.data[0] for a in _unknowns(array.form, {origin.name})}:
+                    change = array.form - origin.unknown.form
+                    kind = widest(origin.before.dtype, array.dtype)
+                    return self.m.memory.cell(self._summed(origin.before, change, kind))
+            free = self.found.index not in array.form.variables
+            if free and not _unknowns(array.form, self.names) and isinstance(value, Cell):
+                if value.level > len(self.m.memory.frames) or value.base is not None:
+                    return Unread(_AFTER, None)
+                return value
+        return Unread(_AFTER, None)
+
+    def _origins(self, slot: _Slot | None, value: Any) -> Sequence[_Slot]:
+        """The unknowns that `d = d + …` may add to: the number's own, or an array's."""
+        if slot is not None:
+            return [slot]
+        if isinstance(value, Cell):
+            same = [s for _, s, _ in self.found.cells if s.before.shape == value.value.shape]
+            return same
+        return []
+
+
+def _unknowns(form: Form, names: set[str]) -> set[Atom]:
+    found: set[Atom] = set()
+    stack: list[Any] = [form]
+    seen: set[int] = set()
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Form):
+            stack += part.terms
+        elif isinstance(part, Atom):
+            if id(part) in seen:
+                continue
+            seen.add(id(part))
+            if part.kind == "el" and part.data[0] in names:
+                found.add(part)
+            stack += part.data
+        elif isinstance(part, tuple):
+            stack += part
+    return found

@@ -1,0 +1,376 @@
+"""The judge of hand-written backward passes: a source text in, a report of claims out.
+
+Owns: the order of the judgement (find the function, settle its layout, mark its values, blame,
+prove, explain) and the claims. Refuses: running anything, unless `execute` asks for it.
+Would be wrong if a claim were refuted without numbers that anyone can recompute.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.layers.multilayer import Built
+from symbackprop.tracer.interpreter import MOST_CHARACTERS, nested_too_deeply
+from symbackprop.verify.code.arguments import argument_names
+from symbackprop.verify.code.marks import Mark, Reading, Session
+from symbackprop.verify.code.proofs import Proved, proofs
+from symbackprop.verify.code.reading import Fault, Module
+from symbackprop.verify.code.roots import Blame, Root, blamed, depends_on
+from symbackprop.verify.code.search import Subjects, settled
+from symbackprop.verify.code.truth import Factor, Subject
+from symbackprop.verify.report import Claim, FileReport, Method, Status
+
+SEARCH_SECONDS = 15.0
+POINTS = 4
+DEEPEST = 150
+
+
+def judge_code(
+    source: str,
+    function: str,
+    path: str,
+    batch: Built,
+    one: Built,
+    *,
+    execute: bool = False,
+) -> FileReport:
+    """The claims of `function` in `source`: each named intermediate and returned gradient.
+
+    `batch` and `one` are the network for N samples and for a single one. `path` is only quoted.
+    """
+    found = _function(source, function)
+    if isinstance(found, str):
+        return FileReport(path, (), {}, source, found)
+    module, node, methods = found
+    subjects = Subjects(Subject.of(batch), Subject.of(one))
+    if execute:
+        from symbackprop.verify.code.execute import executed
+
+        return executed(source, function, path, module, node, subjects)
+    deadline = time.monotonic() + SEARCH_SECONDS
+    session, reading = settled(module, node, methods, subjects, deadline)
+    if reading.trail.fault is not None and not reading.stored and not reading.truth.values:
+        return FileReport(path, (), {}, source, _positioned(reading.trail.fault))
+    return _Judgement(source, path, session, reading).report()
+
+
+def _function(
+    source: str, function: str
+) -> tuple[Module, ast.FunctionDef, Mapping[str, ast.FunctionDef]] | str:
+    """The function, or why there is nothing to judge."""
+    if len(source) > MOST_CHARACTERS:
+        return f"a file of more than {MOST_CHARACTERS} characters"
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as problem:
+        return f"line {problem.lineno}: this is no Python: {problem.msg}"
+    except (ValueError, RecursionError, MemoryError) as problem:
+        return f"this is no Python: {problem}"
+    if nested_too_deeply(tree, DEEPEST):
+        return "an expression is nested too deeply to be read"
+    module = Module.of(tree)
+    owner, _, name = function.rpartition(".")
+    if owner:
+        methods: Mapping[str, ast.FunctionDef] = module.classes.get(owner, {})
+        if name in methods:
+            return module, methods[name], methods
+    elif name in module.functions:
+        return module, module.functions[name], {}
+    else:
+        for methods in module.classes.values():
+            if name in methods:
+                return module, methods[name], methods
+    present = [*module.functions]
+    for known, methods in module.classes.items():
+        present += [f"{known}.{method}" for method in methods]
+    listed = f"; it has {', '.join(present[:8])}" if present else "; it has none at all"
+    return f"there is no function {function} in this file{listed}"
+
+
+def _positioned(fault: Fault) -> str:
+    return f"line {fault.line}: {fault.reason}" if fault.line else fault.reason
+
+
+@dataclass
+class _Judgement:
+    """One judgement in progress."""
+
+    source: str
+    path: str
+    session: Session
+    reading: Reading
+    started: float = field(default_factory=time.monotonic)
+    proved: Proved = field(default_factory=lambda: Proved({}))
+
+    def report(self) -> FileReport:
+        reading = self.reading
+        problem = self._problem()
+        if problem:
+            return FileReport(self.path, (), {}, self.source, problem)
+        blame = Blame((), reading)
+        if not reading.all_right:
+            blame = blamed(self.session, reading)
+        claims = self._claims(blame)
+        return FileReport(self.path, tuple(claims), self._settings(), self.source)
+
+    def _problem(self) -> str:
+        """Why nothing could be judged; empty where something was."""
+        reading = self.reading
+        fault = reading.trail.fault
+        if fault is not None and not reading.stored:
+            return _positioned(fault) if fault.kind != "shape" else ""
+        if fault is None and not reading.returned:
+            name, line = self.session.function.name, self.session.function.lineno
+            return (
+                f"line {line}: {name} returns no gradient that is known by its name; return a "
+                'dict such as {"W1": …} or a tuple of names such as dW1, db1'
+            )
+        return ""
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            **self.session.layout.settings,
+            "reduction": self.session.subject.reduction,
+        }
+
+    # ---- claims ------------------------------------------------------------------------------
+
+    def _claims(self, blame: Blame) -> list[Claim]:
+        chosen = _claimed(self.reading, blame)
+        self.proved = proofs(self.session, self.source, self.reading.stored, self.reading.returned)
+        healed = _by_site(blame.healed)
+        made = [self._claim(mark, blame, healed) for mark in chosen]
+        made += self._not_reached(blame, {c.name for c in made})
+        return made
+
+    def _claim(self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
+        base = Claim(
+            self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name
+        )
+        root = next((r for r in blame.roots if r.site == mark.site), None)
+        if root is not None and not (mark.returned and mark.ok):
+            return self._refuted(base, mark, root)
+        after = healed.get((mark.site, mark.name))
+        unchanged = after is not None and _same_mark(mark, after)
+        if mark.ok and (mark.returned or unchanged or not blame.roots):
+            return self._verified(base, mark)
+        if unchanged and mark.state in ("scaled", "other"):
+            return self._verified(base, mark, _convention(mark))
+        if mark.state == "bad" and unchanged and not mark.returned:
+            reason = f"{mark.name} is no multiple of {_said(mark.meaning)}, but nothing "
+            reason += "returned shows it wrong: the name may mean something else"
+            return replace(base, status="undecided", sentence=reason)
+        lines = depends_on(self.session, blame, mark.name) if blame.roots else ()
+        refuted = self._refuted(base, mark, None)
+        if after is not None and after.state in ("right", "scaled", "other"):
+            return replace(
+                refuted,
+                consistent=True,
+                follows_from=lines,
+                sentence=f"follows correctly from line {_listed(lines)}",
+            )
+        return refuted
+
+    def _verified(self, base: Claim, mark: Mark, sentence: str = "") -> Claim:
+        """Proved for all sizes where the tracer could; else right at points."""
+        proved = self.proved.facts
+        facts = proved.get((0 if mark.returned else mark.line, mark.name))
+        if facts is None:
+            return replace(base, method="numeric", sentence=sentence)
+        return replace(base, method="proved", facts=facts, sentence=sentence)
+
+    def _refuted(self, base: Claim, mark: Mark, root: Root | None) -> Claim:
+        meaning = mark.meaning or (root.meaning if root is not None else None)
+        wanted = None
+        if meaning is not None:
+            factor = Factor()
+            if root is not None and root.fills:
+                factor = next(iter(root.fills.values())).factor
+            wanted = self.session.layout.of(meaning, self.reading.truth)
+            if wanted is not None:
+                wanted = wanted * factor.value(self.reading.truth)
+        method: Method = "numeric"
+        if wanted is not None and np.shape(wanted) != np.shape(mark.value):
+            method = "shape"
+        return replace(
+            base,
+            status="refuted",
+            method=method,
+            counterexample=self.witness(mark.value, wanted),
+            sentence="wrong, no single slip explains it",
+        )
+
+    def witness(self, value: Any, wanted: Any) -> dict[str, Any]:
+        """Sizes, the arrays to call the function with, the entry, the code's value, the right."""
+        shown: dict[str, Any] = {
+            "sizes": dict(self.reading.truth.sizes),
+            "values": self.given(),
+        }
+        if wanted is None:
+            return shown
+        if np.shape(value) != np.shape(wanted):
+            return shown | {
+                "entry": [],
+                "left": list(np.shape(value)),
+                "right": list(np.shape(wanted)),
+            }
+        gap = np.abs(np.asarray(value, dtype=float) - np.asarray(wanted, dtype=float))
+        entry = np.unravel_index(int(np.argmax(np.nan_to_num(gap, nan=np.inf))), gap.shape)
+        return shown | {
+            "entry": [int(i) for i in entry],
+            "left": float(np.asarray(value)[entry]),
+            "right": float(np.asarray(wanted)[entry]),
+        }
+
+    def given(self) -> dict[str, Any]:
+        """What was given, in the author's layout, under the network's names."""
+        truth, layout = self.reading.truth, self.session.layout
+        names = [t.name for t in self.session.subject.network.of_kind("input", "label", "parameter")]
+        found = {}
+        for name in names:
+            value = layout.of(name, truth)
+            if value is not None:
+                found[name] = value.tolist()
+        return found
+
+    def _not_reached(self, blame: Blame, present: set[str]) -> list[Claim]:
+        """Claims for a fault, and for what stands behind it."""
+        fault = self.reading.trail.fault
+        if fault is None:
+            return []
+        name = next((r.name for r in blame.roots if r.fault is not None), "")
+        claim = Claim(
+            self.path,
+            fault.line or self.session.function.lineno,
+            fault.column + 1,
+            1,
+            "refuted" if fault.kind != "unread" else "undecided",
+            "shape" if fault.kind == "shape" else "",
+            name=name or self.session.function.name,
+            counterexample=self.witness(None, None) if fault.kind != "unread" else None,
+            sentence=fault.reason,
+        )
+        made = [claim]
+        for mark in blame.healed.returned:
+            if mark.name not in present and mark.site not in {r.site for r in blame.roots}:
+                made.append(
+                    Claim(
+                        self.path,
+                        mark.line,
+                        mark.column + 1,
+                        mark.length,
+                        "undecided",
+                        name=mark.name,
+                        sentence=f"not reached: line {claim.line} fails"
+                        + ("; right once that line is put right" if mark.ok else ""),
+                        consistent=mark.ok,
+                        follows_from=(claim.line,),
+                    )
+                )
+        return made
+
+
+def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
+    """One mark for each claim, in execution order: the last of each name and line."""
+    chosen: dict[tuple[Any, ...], Mark] = {}
+    roots = {root.site for root in blame.roots}
+    drafts = _drafts(reading)
+    for number, mark in enumerate(reading.stored):
+        if mark.event is None or mark.event.depth and mark.site not in roots:
+            continue
+        if number in drafts and mark.site not in roots:
+            continue
+        if mark.meaning is None and mark.site not in roots:
+            if mark.found is None or not mark.found.startswith("d:"):
+                continue
+        if mark.meaning is not None and mark.meaning.removeprefix("d:")[0] in "xyL":
+            continue
+        if mark.meaning is not None and mark.meaning[0] in "Wb" and mark.site not in roots:
+            continue
+        key = (mark.site, mark.name)
+        old = chosen.get(key)
+        if old is None or _RANK[old.state] <= _RANK[mark.state] or old.sample is None:
+            chosen.pop(key, None)
+            chosen[key] = mark
+    made = list(chosen.values())
+    for mark in reading.returned:
+        twin = next((m for m in made if _is_twin(m, mark)), None)
+        if twin is not None:
+            position = made.index(twin)
+            made[position] = replace(
+                mark, line=twin.line, column=twin.column, length=twin.length
+            )
+        else:
+            made.append(mark)
+    return made
+
+
+_RANK = {"right": 0, "scaled": 1, "other": 2, "silent": 3, "bad": 4}
+
+
+def _is_twin(stored: Mark, returned: Mark) -> bool:
+    """Whether a returned value is the one that was stored, under the name it has there."""
+    same_name = stored.name == returned.name or stored.meaning == returned.meaning
+    return (
+        same_name
+        and stored.event is not None
+        and np.shape(stored.value) == np.shape(returned.value)
+        and bool(np.array_equal(stored.value, returned.value))
+    )
+
+
+def _drafts(reading: Reading) -> set[int]:
+    """Stored values that a change in place overtakes: `dz[z <= 0] = 0` follows."""
+    found: set[int] = set()
+    last: dict[tuple[str, int | None, str], int] = {}
+    for number, mark in enumerate(reading.stored):
+        event = mark.event
+        assert event is not None
+        key = (event.name, event.index, event.function)
+        if event.how == "change" and key in last:
+            found.add(last[key])
+        last[key] = number
+    return found
+
+
+def _by_site(reading: Reading) -> dict[Any, Mark]:
+    found: dict[Any, Mark] = {}
+    for mark in (*reading.stored, *reading.returned):
+        found[(mark.site, mark.name)] = mark
+    return found
+
+
+def _same_mark(mark: Mark, after: Mark) -> bool:
+    return (mark.state, mark.found, mark.factor) == (after.state, after.found, after.factor)
+
+
+def _convention(mark: Mark) -> str:
+    """How a value that is not the named tensor itself relates to the right one."""
+    said = _said(mark.found)
+    if mark.factor.is_one:
+        return f"{mark.name} is {said}"
+    return (
+        f"{mark.name} is {mark.factor.text} times {said}; the gradients built from it are right"
+    )
+
+
+def _said(meaning: str | None) -> str:
+    if meaning is None:
+        return "a tensor of the network"
+    if meaning.startswith("d:"):
+        return f"dL/d{meaning[2:]}"
+    return f"f'(z{meaning[2:]})" if meaning.startswith("f'") else meaning
+
+
+def _listed(lines: Sequence[int]) -> str:
+    return ", ".join(str(line) for line in lines)
+
+
+__all__ = ["argument_names", "judge_code"]
+_Status = Status

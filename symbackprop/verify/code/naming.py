@@ -1,0 +1,157 @@
+"""Which tensor a name in somebody's code means: arguments, dict keys, locals, returned values.
+
+Owns: the customary names (`A1`, `y_hat`, `dZ2`, `grad_W1`, `hidden_error`), the count of layers.
+Refuses: values. A name is a guess that the judge compares with numbers; a name that says nothing
+has no meaning here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+INPUTS = frozenset(
+    "x a0 h0 inputs input inp data features x_batch xs x_train batch_x samples sample".split()
+)
+LABELS = frozenset(
+    "y t target targets labels label y_true ytrue y_onehot y_one_hot onehot one_hot actual "
+    "y_batch truth ys y_train expected desired batch_y".split()
+)
+OUTPUTS = frozenset(
+    "yhat y_hat p out output outputs y_pred ypred pred preds prediction predictions probs prob "
+    "probabilities al o aout a_out a_o h_out output_layer yh y_p".split()
+)
+SCORES = frozenset("logits scores zl z_out zout z_o zo score".split())
+HIDDEN = frozenset("hidden hid h a h_hidden a_h ah a_hidden hidden_layer hidden_out".split())
+HIDDEN_SCORES = frozenset("z zh z_h z_hidden zhidden hidden_z pre pre_h".split())
+COUNTS = frozenset(
+    "m n num_examples n_samples num_samples batch_size batch nsamples n_examples bs".split()
+)
+DEPTHS = frozenset("l depth num_layers n_layers nlayers layers_count".split())
+RATES = frozenset("lr alpha eta learning_rate rate step step_size".split())
+PARAMETERS = frozenset("params parameters param p theta model weights_dict net".split())
+CACHES = frozenset("cache caches memory saved forward_cache store mem state act acts tape".split())
+WEIGHT_LISTS = frozenset("weights w ws weight".split())
+BIAS_LISTS = frozenset("biases b bs bias".split())
+ACTIVATION_LISTS = frozenset("activations a h hs acts activation as_ outputs layers hidden".split())
+SCORE_LISTS = frozenset("zs z preacts pre_activations preactivations z_list".split())
+FIRST_OF_TWO = "wh w_h w_hidden syn0 w_ih wih wxh w_xh w_in w_input w_i"
+LAST_OF_TWO = "wout wo w_o w_out w_output syn1 w_ho who why w_hy w_oh v"
+
+_LAYERED = re.compile(r"([a-z]+(?:_[a-z]+)*?)_?\[?(\d+)\]?")
+_GRADIENT = re.compile(
+    r"(?:d[lj]?_?d?_?|grad(?:ient)?s?_?(?:of_)?|g_|nabla_|delta_?|del_|partial_)(?=[a-z])"
+)
+_AFTER = re.compile(r"(.+?)_?(?:grads?|gradients?|deltas?|errors?|err|_d)")
+_ADJOINTS = frozenset("delta d error err dlt e deltas delta_ zeta grad g errors loss_grad".split())
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How many layers there are, and what their counting in this code starts from.
+
+    A meaning is a tensor of the network (`W1`, `z2`, `h1`, `x`), or `d:` and one: its adjoint.
+    """
+
+    depth: int
+    offset: int = 0
+
+    def meaning(self, name: str) -> str | None:
+        """Of a value in the code; None where the name says nothing."""
+        low = name.lower().strip("_")
+        return self._forward(low, name) or self._adjoint(low)
+
+    def gradient(self, name: str) -> str | None:
+        """Of a returned value: there `W1` means the gradient too."""
+        found = self.meaning(name)
+        if found and found[0] in "Wb":
+            return f"d:{found}"
+        return found
+
+    def _forward(self, low: str, name: str) -> str | None:
+        for known, meaning in ((INPUTS, "x"), (LABELS, "y"), (OUTPUTS, f"h{self.depth}")):
+            if low in known:
+                return meaning
+        if low in SCORES:
+            return f"z{self.depth}"
+        if low in ("loss", "cost", "j"):
+            return "L"
+        if self.depth == 2 and low in HIDDEN | HIDDEN_SCORES:
+            return "h1" if low in HIDDEN else "z1"
+        if self.depth == 1 and low in HIDDEN_SCORES | {"a"}:
+            return "z1" if low in HIDDEN_SCORES else "h1"
+        return self._parameter(low) or self._layered(low, name)
+
+    def _parameter(self, low: str) -> str | None:
+        if self.depth == 1:
+            if low in ("w", "weights", "weight"):
+                return "W1"
+            if low in ("b", "bias", "biases"):
+                return "b1"
+        if self.depth == 2:
+            for words, layer in ((FIRST_OF_TWO, 1), (LAST_OF_TWO, 2)):
+                if low in words.split():
+                    return f"W{layer}"
+                if low.replace("b", "w", 1) in words.split() and low.startswith("b"):
+                    return f"b{layer}"
+        return None
+
+    def _layered(self, low: str, name: str) -> str | None:
+        found = _LAYERED.fullmatch(low)
+        if found is None:
+            return None
+        word, layer = found[1], int(found[2]) + self.offset
+        if word in ("w", "weight", "weights", "theta"):
+            return self._of("W", layer)
+        if word in ("b", "bias", "biases"):
+            return self._of("b", layer)
+        layer -= self.offset  # activations count from the input whatever the weights do
+        if layer == 0 and word in ("a", "h", "x", "layer", "l", "activation"):
+            return "x"
+        if word in ("h", "a", "act", "activation", "hidden", "o", "out", "layer", "l"):
+            return self._of("h", layer)
+        if word in ("z", "s", "net", "u", "pre", "score", "scores", "logits"):
+            return self._of("z", layer)
+        return None
+
+    def _of(self, letter: str, layer: int) -> str | None:
+        return f"{letter}{layer}" if 1 <= layer <= self.depth else None
+
+    def _adjoint(self, low: str) -> str | None:
+        layered = _LAYERED.fullmatch(low)
+        if layered and layered[1] in _ADJOINTS:
+            return f"d:z{layered[2]}" if 1 <= int(layered[2]) <= self.depth else None
+        if low in ("delta_out", "output_delta", "delta_output", "d_out", "out_delta", "delta_o"):
+            return f"d:z{self.depth}"
+        if self.depth == 2 and low in ("delta_hidden", "hidden_delta", "delta_h", "d_hidden_layer"):
+            return "d:z1"
+        for rest in self._stripped(low):
+            inner = self._forward(rest, rest)
+            if inner and inner not in ("y", "L"):
+                return f"d:{inner}"
+        return None
+
+    def _stripped(self, low: str) -> Iterable[str]:
+        if found := _GRADIENT.match(low):
+            yield low[found.end() :]
+        if low.startswith("d"):
+            yield low[1:]
+        if found := _AFTER.fullmatch(low):
+            yield found[1]
+
+
+def offset_of(names: Iterable[str], depth: int) -> int:
+    """1 where weights are counted from 0 (`W0`, `W1`), else 0."""
+    low = {name.lower().strip("_") for name in names}
+    zero = bool(low & {"w0", "w_0", "weights0", "theta0", "b0", "b_0"})
+    return 1 if zero and not low & {f"w{depth}", f"w_{depth}", f"b{depth}"} else 0
+
+
+def argument_lists(function: ast.FunctionDef) -> frozenset[str]:
+    """Arguments that may be lists of arrays, or what is looked up by layer."""
+    spec = function.args
+    names = {a.arg.lower() for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    known = WEIGHT_LISTS | BIAS_LISTS | ACTIVATION_LISTS | SCORE_LISTS | CACHES | PARAMETERS
+    return frozenset(names & known)

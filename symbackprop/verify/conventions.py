@@ -1,0 +1,667 @@
+r"""Finding out how a note is to be read.
+
+Owns: the candidates for each letter and convention, and the search for the reading under which the
+note's forward equations hold and most of its lines are true. Refuses: judging.
+Would be wrong if a convention were bent to excuse a single false line: a reading is preferred only
+where it makes more lines true than it makes false.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from symbackprop.reader.syntax import (
+    Apply,
+    Big,
+    Comparison,
+    Derivative,
+    Group,
+    Indicator,
+    Node,
+    Number,
+    Product,
+    Scripted,
+    Statement,
+    Symbol,
+    children,
+    walk,
+)
+from symbackprop.verify.judge import Worlds, judge
+from symbackprop.verify.settings import Mark, Settings
+from symbackprop.verify.symbols import FUNCTIONS, split
+
+INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
+ENOUGH = 80  # statements that decide about a convention; more would only cost time
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What was seen of each head of a note."""
+
+    seen: Counter[str]
+    marked: Counter[str]
+    applied: Counter[str]
+    called: Counter[str]
+    plain: Counter[str]
+    bounds: Counter[str]
+    derived: Counter[str]
+    scripts: Counter[str]
+    two_below: Counter[str]
+
+
+def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
+    """How often each head stands with a layer mark, as a function, alone, and so on."""
+    heads = Heads(*(Counter() for _ in range(9)))
+    for statement in statements:
+        for side in statement.sides:
+            _look(side, mark, heads, False)
+    return heads
+
+
+def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
+    parts = split(node) if isinstance(node, (Symbol, Scripted)) else None
+    if parts is not None:
+        head = parts[0].head
+        if inside_script:
+            heads.scripts[head] += 1
+        else:
+            heads.seen[head] += 1
+            if any(_is_mark(s, mark) for s in parts[1]):
+                heads.marked[head] += 1
+            elif not parts[1]:
+                heads.plain[head] += 1
+            if any(s.place == "below" and len(s.parts) == 2 for s in parts[1]):
+                heads.two_below[head] += 1
+        for script in parts[1]:
+            for part in script.parts:
+                _look(part, mark, heads, True)
+        return
+    if isinstance(node, Product) and node.sign == "":
+        for one, other in zip(node.factors, node.factors[1:], strict=False):
+            base = other.base if isinstance(other, Scripted) else other
+            found = split(one)
+            if found is not None and isinstance(base, Group) and base.bracket:
+                (heads.applied if len(base.items) == 1 else heads.called)[found[0].head] += 1
+    if isinstance(node, Apply):
+        found = split(node.function)
+        if found is not None:
+            heads.applied[found[0].head] += 1
+    if isinstance(node, Derivative) and node.of is not None:
+        top = node.of.factors[0] if isinstance(node.of, Product) else node.of
+        found = split(top)
+        if found is not None:
+            heads.derived[found[0].head] += 1
+    if isinstance(node, Big):
+        for bound in node.bounds:
+            if bound.upper is not None:
+                found = split(bound.upper)
+                if found is not None:
+                    heads.bounds[found[0].head] += 1
+        _look(node.body, mark, heads, inside_script)
+        return
+    if isinstance(node, (Comparison, Indicator)):
+        inside_script = inside_script or _compares_indices(node)
+    for child in children(node):
+        _look(child, mark, heads, inside_script)
+
+
+def _compares_indices(node: Node) -> bool:
+    """j = 1, i \\neq k: letters that count, not quantities."""
+    symbols = [n for n in walk(node) if isinstance(n, Symbol)]
+    return all(n.head in INDEX_LETTERS for n in symbols)
+
+
+def _is_mark(script: Any, mark: Mark) -> bool:
+    if script.kind != "group" or not script.parts:
+        return False
+    wanted = {
+        "^l": ("above", ""),
+        "_l": ("below", ""),
+        "^(l)": ("above", "("),
+        "^[l]": ("above", "["),
+    }
+    if (script.place, script.bracket) != wanted[mark]:
+        return False
+    return _looks_like_layer(script.parts[0], bare=mark == "^l")
+
+
+def _looks_like_layer(part: Node, bare: bool) -> bool:
+    letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
+    if letters:
+        return letters <= {"l", "L", r"\ell", "k", "i", "h", "n", "N"}
+    return isinstance(part, Number) or not bare
+
+
+def mark_of(statements: Sequence[Statement]) -> Mark:
+    """Where the layer stands, from the scripts that are there."""
+    counts: Counter[str] = Counter()
+    for statement in statements:
+        for side in statement.sides:
+            for node in walk(side):
+                parts = split(node) if isinstance(node, Scripted) else None
+                if parts is None:
+                    continue
+                for script in parts[1]:
+                    if script.kind != "group" or not script.parts:
+                        continue
+                    letters = {n.head for n in walk(script.parts[0]) if isinstance(n, Symbol)}
+                    layered = letters <= {"l", "L", r"\ell"}
+                    if script.place == "above" and script.bracket == "[":
+                        counts["^[l]"] += 3
+                    elif script.place == "above" and script.bracket == "(" and layered:
+                        counts["^(l)"] += 1
+                    elif script.place == "above" and not script.bracket and layered:
+                        weight = 1 if letters or parts[0].head in _WEIGHTS else 0.25
+                        counts["^l"] += weight  # type: ignore[assignment]
+                    elif script.place == "below" and layered and len(script.parts) == 1:
+                        weight = 1 if letters else 0.5 if parts[0].head in _WEIGHTS else 0
+                        counts["_l"] += weight  # type: ignore[assignment]
+    marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
+    best = max(marks, key=lambda m: counts[m])
+    return best if counts[best] else "^l"
+
+
+_WEIGHTS = frozenset({"W", "w", r"\theta", r"\Theta", "b", "z", "a", "h", r"\delta", "Z", "A", "H"})
+
+
+# --------------------------------------------------------------------------------------------
+# Candidates
+# --------------------------------------------------------------------------------------------
+
+NODES = {
+    "z": ("z", "h"),
+    "a": ("h", "z"),
+    "h": ("h",),
+    "o": ("h", "z"),
+    "s": ("z", "h"),
+    "u": ("z", "h"),
+    "v": ("z", "h"),
+    "n": ("z",),
+    "q": ("z", "h"),
+    "g": ("h",),
+    "net": ("z",),
+    "y": ("h",),
+    "x": ("h",),
+    "f": ("h",),
+    "r": ("h", "z"),
+    "p": ("h", "z"),
+    r"\alpha": ("h",),
+    r"\phi": ("h",),
+    r"\xi": ("z",),
+    r"\nu": ("z",),
+    r"\hat{y}": ("h",),
+    "i": ("z",),
+    "in": ("z",),
+    "out": ("h",),
+    "input": ("input",),
+}
+WEIGHTS = ("w", r"\theta", r"\omega", "u", "v", "k", "m", r"\beta")
+BIASES = ("b", "c", r"\beta", r"\theta", "d")
+ERRORS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", "e", r"\zeta", "g", "D", "r", r"\eta")
+LOSSES = (
+    "L",
+    "C",
+    "J",
+    "E",
+    "H",
+    r"\ell",
+    "l",
+    "S",
+    "R",
+    "loss",
+    "cost",
+    "Loss",
+    "Cost",
+    "CE",
+    "MSE",
+    r"\mathcal{L}",
+)
+COUNTS = ("N", "m", "M", "n", "B", "S", "P")
+ACTIVATIONS = (
+    r"\sigma",
+    "f",
+    "g",
+    r"\phi",
+    r"\varphi",
+    r"\psi",
+    r"\rho",
+    r"\Phi",
+    "F",
+    "h",
+    "s",
+    r"\theta",
+    "S",
+    "act",
+)
+OUTPUTS = (
+    r"\hat{y}",
+    r"\hat{Y}",
+    "p",
+    "q",
+    "o",
+    "a",
+    "s",
+    "y",
+    "P",
+    "O",
+    "A",
+    "Y",
+    "f",
+    "h",
+    r"\pi",
+    r"\tilde{y}",
+    r"\hat{p}",
+    r"\bar{y}",
+    "out",
+    r"\mu",
+    "r",
+    r"\sigma",
+)
+LABELS = (
+    "y",
+    "t",
+    "Y",
+    "T",
+    "d",
+    r"\tau",
+    "l",
+    r"\hat{y}",
+    "r",
+    "target",
+    r"\bar{y}",
+    r"\tilde{y}",
+    r"y^*",
+)
+
+
+def lower(head: str) -> str:
+    if len(head) == 1:
+        return head.lower()
+    return re.sub(r"^\\([A-Z])", lambda m: "\\" + m.group(1).lower(), head)
+
+
+def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
+    """The families a head may stand for, likeliest first."""
+    if head in FUNCTIONS:
+        return (FUNCTIONS[head],)
+    found: list[str] = []
+    small = lower(head)
+    marked = heads.marked[head] > 0
+    applied = heads.applied[head] > 0
+    if head.startswith("d") and len(head) > 1 and head not in ("diag", "d"):
+        return tuple("d_" + f for f in candidates(head[1:], heads, depth) if not f.startswith("d_"))
+    if head.startswith(r"\partial "):
+        inner = head.removeprefix(r"\partial ")
+        return tuple("d_" + f for f in candidates(inner, heads, depth))
+    if applied and head in ACTIVATIONS:
+        found.append("f")
+        if "softmax" not in found and head in (r"\sigma", "S", "s", "f"):
+            found.append("softmax")
+    if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
+        found.append("identity")
+    if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
+        found.append("ones")
+    if marked:
+        found.extend(NODES.get(small, ()))
+        if small in WEIGHTS and (head.lower() == "w" or small not in NODES):
+            found.insert(0, "W")
+        elif small in WEIGHTS:
+            found.append("W")
+        if small in BIASES:
+            found.append("b")
+        if head in ERRORS:
+            found.append("delta")
+        if small in ("w",):
+            found = ["W"]
+        if small == "b":
+            found = ["b"]
+        if head in (r"\delta",):
+            found = ["delta"]
+        if head in LOSSES and heads.derived[head]:
+            found.append("L")
+        if head in (r"\hat{y}", r"\hat{Y}"):
+            found.append("yhat")
+        return tuple(dict.fromkeys(found))
+    if head in LOSSES:
+        found.extend(("L", "loss_n"))
+    if head in ("x", "X"):
+        found.append("x")
+    if head in LABELS:
+        found.append("y")
+    if head in OUTPUTS:
+        found.append("yhat")
+    if head in COUNTS:
+        found.append("N")
+    found.extend(_unmarked(head, small, heads, depth))
+    if head == r"\delta":
+        found = [f for f in found if f.startswith("delta")]
+    if head in (r"\hat{y}", r"\hat{Y}"):
+        found = ["yhat", "y"]
+    return tuple(dict.fromkeys(found))
+
+
+def _unmarked(head: str, small: str, heads: Heads, depth: int) -> Iterator[str]:
+    """A letter without a mark, in a note whose layers have letters of their own."""
+    layers = range(1, depth + 1)
+    if depth == 1:
+        if small in NODES and "z" in NODES[small]:
+            yield "z:1"
+        if small in WEIGHTS:
+            yield "W:1"
+        if small in BIASES:
+            yield "b:1"
+        if head in ERRORS:
+            yield "delta:1"
+        if small in NODES and "h" in NODES[small]:
+            yield "h:1"
+        return
+    if small in WEIGHTS:
+        yield from (f"W:{n}" for n in layers)
+    if small in BIASES:
+        yield from (f"b:{n}" for n in layers)
+    for family in NODES.get(small, ()):
+        if family in ("z", "h"):
+            yield from (f"{family}:{n}" for n in layers)
+    if head in ERRORS:
+        yield from (f"delta:{n}" for n in reversed(layers))
+
+
+# --------------------------------------------------------------------------------------------
+# The search
+# --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Finder:
+    """A search in progress over readings of a note."""
+
+    statements: Sequence[Statement]
+    worlds: Mapping[str, Worlds]
+    depth: int
+    reduction: str
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    judged: int = 0
+
+    def find(self) -> tuple[Settings, str]:
+        """The settings and the reduction under which the note is read."""
+        mark = mark_of(self.statements)
+        heads = heads_of(self.statements, mark)
+        choices = {
+            head: found
+            for head in [*heads.seen, *heads.bounds]
+            if (found := candidates(head, heads, self.depth))
+        }
+        choices.update({h: (f,) for h, f in self.fixed.items()})
+        letters = {head: found[0] for head, found in choices.items()}
+        settings = Settings(mark=mark, letters=self._distinct(letters, choices))
+        forward = [s for s in self.statements if self._is_forward(s, choices)]
+        settings = self._forward(settings, forward, choices)
+        settings, reduction = self._backward(settings, choices)
+        return settings, reduction
+
+    def _distinct(
+        self, letters: dict[str, str], choices: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, str]:
+        """Not two small letters for one tensor where another choice is there: y and t, ŷ and y."""
+        taken: dict[str, str] = {}
+        for head in sorted(letters, key=lambda h: len(choices[h])):
+            for family in choices[head]:
+                key = f"{family}|{lower(head) if len(head) == 1 else head}"
+                clash = taken.get(family)
+                if clash is None or lower(clash) == lower(head) or key in taken:
+                    letters[head] = family
+                    taken.setdefault(family, head)
+                    break
+        return letters
+
+    def _is_forward(self, statement: Statement, choices: Mapping[str, tuple[str, ...]]) -> bool:
+        if len(statement.sides) < 2:
+            return False
+        for side in statement.sides:
+            for node in walk(side):
+                if isinstance(node, Derivative):
+                    return False
+                parts = split(node) if isinstance(node, (Symbol, Scripted)) else None
+                if parts is not None:
+                    first = choices.get(parts[0].head, ("",))[0]
+                    if first.startswith(("d_", "delta")):
+                        return False
+        return True
+
+    def outcome(self, statement: Statement, settings: Settings, reduction: str) -> str:
+        """The better outcome of both modes."""
+        found = set()
+        for mode in ("one", "batch"):
+            if mode not in self.worlds[reduction].generic:
+                continue
+            self.judged += 1
+            verdict = judge(statement, replace(settings, mode=mode), self.worlds[reduction])
+            if verdict.outcome == "true":
+                return "true"
+            found.add(verdict.outcome)
+        return "false" if "false" in found else sorted(found)[0]
+
+    def score(self, statements: Sequence[Statement], settings: Settings, reduction: str) -> float:
+        """True lines count for a reading, false ones against it."""
+        points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
+        return sum(points[self.outcome(s, settings, reduction)] for s in statements)
+
+    # --- forward equations ------------------------------------------------------------------
+
+    def _forward(
+        self,
+        settings: Settings,
+        statements: Sequence[Statement],
+        choices: Mapping[str, tuple[str, ...]],
+    ) -> Settings:
+        statements = list(statements)[:ENOUGH]
+        if not statements:
+            return settings
+        best, top = settings, float("-inf")
+        for samples, weights, nodes, start in itertools.product(
+            ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
+        ):
+            trial = replace(
+                settings,
+                samples=samples,
+                weights=weights,
+                nodes=nodes,
+                weights_from=start,
+                depth=nodes,
+            )
+            found = self.score(statements, trial, self.reduction)
+            if found > top + 1e-9:
+                best, top = trial, found
+        return self._letters(best, statements, choices, self.reduction)
+
+    def _letters(
+        self,
+        settings: Settings,
+        statements: Sequence[Statement],
+        choices: Mapping[str, tuple[str, ...]],
+        reduction: str,
+    ) -> Settings:
+        """Statement by statement: the assignment of its ambiguous letters that makes it true."""
+        decided: set[str] = set()
+        for statement in statements:
+            inside = [h for h in _heads_in(statement) if len(choices.get(h, ())) > 1]
+            if self.outcome(statement, settings, reduction) == "true":
+                decided.update(inside)
+                continue
+            open_ = [h for h in inside if h not in decided]
+            found = self._assignment(statement, settings, open_, choices, reduction)
+            if found is not None:
+                settings = found
+                decided.update(inside)
+        return settings
+
+    def _assignment(
+        self,
+        statement: Statement,
+        settings: Settings,
+        open_: Sequence[str],
+        choices: Mapping[str, tuple[str, ...]],
+        reduction: str,
+    ) -> Settings | None:
+        orientations = [(settings.samples, settings.weights)]
+        if all(":" in f for h in open_ for f in choices[h][:1]) and open_:
+            orientations += [(s, w) for s in ("rows", "columns") for w in ("in_out", "out_in")]
+        tried = 0
+        for samples, weights in orientations:
+            for picks in itertools.product(*(choices[h] for h in open_)):
+                tried += 1
+                if tried > 150:
+                    return None
+                letters = {**settings.letters, **dict(zip(open_, picks, strict=True))}
+                trial = replace(settings, letters=letters, samples=samples, weights=weights)
+                if self.outcome(statement, trial, reduction) == "true":
+                    return trial
+        return None
+
+    # --- the rest ---------------------------------------------------------------------------
+
+    def _backward(
+        self, settings: Settings, choices: Mapping[str, tuple[str, ...]]
+    ) -> tuple[Settings, str]:
+        statements = [s for s in self.statements if len(s.sides) > 1]
+        if len(statements) > ENOUGH:
+            step = len(statements) / ENOUGH
+            statements = [statements[int(n * step)] for n in range(ENOUGH)]
+        reduction = self.reduction
+        outcomes = [self.outcome(s, settings, reduction) for s in statements]
+        for _ in range(2):
+            changed = False
+            for trial, other in self._trials(settings, reduction, choices):
+                if not self._matters(statements, outcomes, settings, trial, other == reduction):
+                    continue
+                found = self._better(statements, outcomes, trial, other)
+                if found is not None:
+                    settings, reduction, outcomes, changed = trial, other, found, True
+            if not changed:
+                break
+        return settings, reduction
+
+    def _matters(
+        self,
+        statements: Sequence[Statement],
+        outcomes: Sequence[str],
+        settings: Settings,
+        trial: Settings,
+        same: bool,
+    ) -> bool:
+        """Whether a line that is not true yet has one of the letters that the trial changes."""
+        if not same:
+            return True
+        changed = {h for h, f in trial.letters.items() if settings.letters.get(h) != f}
+        changed |= {h for h, f in trial.scales.items() if settings.scales.get(h, "1") != f}
+        if trial.scales != settings.scales and not changed:
+            return False
+        if not changed:
+            return trial != settings
+        return any(
+            outcome != "true" and changed & set(_heads_in(statement))
+            for statement, outcome in zip(statements, outcomes, strict=True)
+        )
+
+    def _better(
+        self,
+        statements: Sequence[Statement],
+        outcomes: Sequence[str],
+        trial: Settings,
+        reduction: str,
+    ) -> list[str] | None:
+        """The outcomes under another reading if it is better by one line at least."""
+        open_ = [n for n, o in enumerate(outcomes) if o not in ("true", "definition")]
+        gained = {n: self.outcome(statements[n], trial, reduction) for n in open_}
+        points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
+        gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())
+        if gain < 0.3:
+            return None
+        found = list(outcomes)
+        for n, outcome in gained.items():
+            found[n] = outcome
+        for n, outcome in enumerate(outcomes):
+            if outcome == "true":
+                found[n] = self.outcome(statements[n], trial, reduction)
+                gain += points[found[n]] - 1.0
+                if gain < 0.3:
+                    return None
+        return found
+
+    def _trials(
+        self, settings: Settings, reduction: str, choices: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[tuple[Settings, str]]:
+        for family in ("loss_n", "L"):
+            for head, found in choices.items():
+                if family in found and settings.letters[head] != family:
+                    letters = {**settings.letters, head: family}
+                    yield replace(settings, letters=letters), reduction
+        for other in self.worlds:
+            if other != reduction:
+                yield settings, other
+        errors = [h for h, f in settings.letters.items() if f.startswith("delta")]
+        if errors:
+            turned = "from_output" if settings.deltas == "by_layer" else "by_layer"
+            yield replace(settings, deltas=turned), reduction
+            yield replace(settings, delta_of="h"), reduction
+        adjoints = [h for h, f in settings.letters.items() if f.startswith(("delta", "d_"))]
+        for scale in ("N", "-1", "-N", "1"):
+            for group in _adjoint_groups(adjoints):
+                scales = {**settings.scales, **dict.fromkeys(group, scale)}
+                yield replace(settings, scales=scales), reduction
+        for signs in ((r"\times",), ("*",), (r"\cdot",), ("",), ("", r"\cdot", "*", r"\times")):
+            if not set(signs) <= settings.entrywise:
+                yield replace(settings, entrywise=settings.entrywise | set(signs)), reduction
+        yield (
+            replace(settings, layout=_other(settings.layout, "numerator", "denominator")),
+            reduction,
+        )
+        yield replace(settings, chain=_other(settings.chain, "down", "up")), reduction
+        yield replace(settings, vectors=_other(settings.vectors, "variable", "row")), reduction
+        if settings.samples == "columns":
+            both = replace(settings, vectors="row", layout="numerator", chain="down")
+            yield both, reduction
+            yield replace(settings, vectors="variable", layout="denominator", chain="up"), reduction
+        yield replace(settings, depth=1 - settings.depth), reduction
+        yield replace(settings, samples=_other(settings.samples, "rows", "columns")), reduction
+        yield replace(settings, weights=_other(settings.weights, "in_out", "out_in")), reduction
+        for nodes, start in ((0, 0), (1, 0), (1, 1), (0, 1)):
+            trial = replace(settings, nodes=nodes, weights_from=start, depth=nodes)
+            yield trial, reduction
+        for head, found in choices.items():
+            for family in found:
+                if family != settings.letters.get(head):
+                    yield replace(settings, letters={**settings.letters, head: family}), reduction
+
+
+def _other(value: str, one: str, other: str) -> str:
+    return other if value == one else one
+
+
+def _adjoint_groups(heads: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All together; those of nodes; each kind alone."""
+    parameters = tuple(
+        h
+        for h in heads
+        if lower(h.removeprefix("d").removeprefix(r"\partial ")) in ("w", "b", r"\theta")
+    )
+    nodes = tuple(h for h in heads if h not in parameters)
+    for group in (nodes, parameters, tuple(heads)):
+        if group:
+            yield group
+    for head in heads:
+        yield (head,)
+
+
+def _heads_in(statement: Statement) -> list[str]:
+    found: list[str] = []
+    for side in statement.sides:
+        for node in walk(side):
+            if isinstance(node, Symbol) and node.head not in found:
+                found.append(node.head)
+    return found

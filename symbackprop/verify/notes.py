@@ -1,0 +1,618 @@
+r"""The judgement of a note: every formula, under one reading of the whole.
+
+Owns: `judge_note`: reading passages, finding the settings, one sample or batch by section, names
+the note introduces, hypotheses, errors carried forward, explanations, and the claims of the report.
+Refuses: files (`reader`) and printing. Would be wrong if the reading changed from line to line to
+please each line: only the switch between one sample and a batch may, and that costs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.evaluate import forward
+from symbackprop.layers.multilayer import Built
+from symbackprop.network import Network, SumsToOne
+from symbackprop.reader.macros import Macros, collect
+from symbackprop.reader.parser import read
+from symbackprop.reader.passages import Note, Passage
+from symbackprop.reader.syntax import (
+    Group,
+    Matrix,
+    Number,
+    Scripted,
+    Statement,
+    Symbol,
+    Unread,
+    walk,
+)
+from symbackprop.verify.carried import FalseLine, overrides
+from symbackprop.verify.conventions import INDEX_LETTERS, Finder
+from symbackprop.verify.judge import (
+    EQUALITIES,
+    Difference,
+    Verdict,
+    Worlds,
+    is_literal,
+    judge_in,
+    with_ranges,
+)
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.repair import Explanation, Names, Repair
+from symbackprop.verify.report import Claim, FileReport, Method
+from symbackprop.verify.settings import Alias, Settings
+from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.world import World, make_world
+
+Progress = Callable[[int, int, str], None]
+SEED = 11
+SWITCH, AT_HEADING = 2.0, 0.6
+LONGEST_WITNESS = 400
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The network for a batch and for one sample, under one reduction of the loss."""
+
+    batch: Built
+    one: Built | None
+
+
+@dataclass
+class Item:
+    """One formula of the note, and what has been found out about it."""
+
+    passage: Passage
+    statement: Statement
+    number: int
+    line: int
+    column: int
+    mode: str = "one"
+    verdict: Verdict | None = None
+    explanations: tuple[Explanation, ...] = ()
+    consistent: bool = False
+    follows: tuple[int, ...] = ()
+    remark: str = ""
+    hypothesis: World | None = None
+
+    @property
+    def latex(self) -> str:
+        span = self.statement.span
+        return self.passage.latex[span.start : span.end]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A formula that was not understood."""
+
+    passage: Passage
+    unread: Unread
+    line: int
+    column: int
+
+
+def judge_note(
+    note: Note,
+    variants: Mapping[str, Variant],
+    reduction: str,
+    samples: int | None = None,
+    fixed: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    explain: bool = True,
+) -> FileReport:
+    """The report on one note. `variants` are the network under each reduction that a note may
+    mean; `reduction` is that of the network file; `fixed` are letters that the user settled."""
+    return _Judgement(note, variants, reduction, samples, fixed or {}, progress, explain).report()
+
+
+@dataclass
+class _Judgement:
+    note: Note
+    variants: Mapping[str, Variant]
+    reduction: str
+    samples: int | None
+    fixed: Mapping[str, str]
+    progress: Progress | None
+    explain: bool
+    settings: Settings = field(default_factory=Settings)
+    worlds: dict[str, Worlds] = field(default_factory=dict)
+    false: list[FalseLine] = field(default_factory=list)
+
+    def report(self) -> FileReport:
+        macros = collect(self.note.definitions)
+        items, lost = self._items(macros)
+        self.worlds = {name: _worlds(v, self.samples) for name, v in self.variants.items()}
+        self._find(items)
+        self._modes(items)
+        for number, item in enumerate(items):
+            if self.progress is not None:
+                self.progress(number, len(items), self.note.path)
+            self._judge(item, macros)
+        claims = [self._claim(item) for item in items if self._is_claim(item)]
+        claims += [self._lost(each) for each in lost]
+        claims.sort(key=lambda c: (c.line, c.column))
+        claims = _grouped(claims)
+        return FileReport(self.note.path, tuple(claims), self._found(items), self.note.text)
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def _items(self, macros: Macros) -> tuple[list[Item], list[Lost]]:
+        items: list[Item] = []
+        lost: list[Lost] = []
+        for passage in self.note.passages:
+            for found in read(passage.latex, macros):
+                if isinstance(found, Unread):
+                    if passage.display or "=" in passage.latex:
+                        lost.append(Lost(passage, found, *passage.place(found.span.start)))
+                elif passage.display or _states(found):
+                    place = passage.place(found.span.start)
+                    items.append(Item(passage, found, len(items), *place))
+        return items, lost
+
+    # --- settings ---------------------------------------------------------------------------
+
+    def _find(self, items: Sequence[Item]) -> None:
+        variant = self.variants[self.reduction]
+        depth = max((t.layer or 0 for t in variant.batch.network.tensors), default=0)
+        statements = [item.statement for item in items if item.passage.display]
+        statements = statements or [item.statement for item in items]
+        finder = Finder(statements, self.worlds, depth, self.reduction, self.fixed)
+        self.settings, self.reduction = finder.find()
+
+    @property
+    def current(self) -> Worlds:
+        return self.worlds[self.reduction]
+
+    def _world(self, item: Item, mode: str) -> World:
+        return self.current.world(mode, is_literal(item.statement))
+
+    def _modes(self, items: Sequence[Item]) -> None:
+        """One sample or a batch, formula by formula: the cheapest way through the note, where
+        a switch costs more than one false line."""
+        modes = [m for m in ("one", "batch") if m in self.current.generic]
+        if len(modes) == 1 or not items:
+            for item in items:
+                item.mode = modes[0]
+            return
+        costs = [{m: self._cost(item, m) for m in modes} for item in items]
+        total = dict(costs[0])
+        back: list[dict[str, str]] = []
+        for number in range(1, len(items)):
+            new_section = items[number].passage.section != items[number - 1].passage.section
+            switch = AT_HEADING if new_section else SWITCH
+            step: dict[str, str] = {}
+            after: dict[str, float] = {}
+            for mode in modes:
+                best = min(modes, key=lambda m: total[m] + (0 if m == mode else switch))
+                step[mode] = best
+                after[mode] = total[best] + (0 if best == mode else switch) + costs[number][mode]
+            total, back = after, [*back, step]
+        mode = min(modes, key=lambda m: total[m])
+        for number in range(len(items) - 1, -1, -1):
+            items[number].mode = mode
+            mode = back[number - 1][mode] if number else mode
+
+    def _cost(self, item: Item, mode: str) -> float:
+        settings = replace(self.settings, mode=mode)
+        found = judge_in(item.statement, settings, self._world(item, mode))
+        if found.outcome == "false" and found.method == "shape":
+            return 1.2
+        return {"true": 0.0, "definition": 0.0, "unknown": 0.7, "false": 1.0}[found.outcome]
+
+    # --- one formula ------------------------------------------------------------------------
+
+    def _judge(self, item: Item, macros: Macros) -> None:
+        settings = replace(self.settings, mode=item.mode)
+        world = self._world(item, item.mode)
+        verdict = judge_in(item.statement, settings, world)
+        if verdict.outcome == "unknown":
+            verdict = self._named(item, verdict) or verdict
+        if verdict.outcome == "false":
+            verdict = self._under_hypothesis(item, settings, world, verdict)
+        item.verdict = verdict
+        if verdict.outcome != "false":
+            return
+        self._carried(item, settings, world)
+        if self.explain and not item.consistent:
+            item.explanations = tuple(self._explained(item, settings, world, macros))
+        self.false.append(
+            FalseLine(item.statement, verdict.link, verdict.numbers, settings, item.line)
+        )
+
+    def _named(self, item: Item, verdict: Verdict) -> Verdict | None:
+        """A formula that gives a name of its own to something: a definition."""
+        statement = item.statement
+        if len(statement.sides) < 2 or statement.relations[0] not in EQUALITIES:
+            return None
+        symbol = statement.sides[0]
+        if not isinstance(symbol, Symbol) or symbol.head in self.settings.letters:
+            return None
+        letters = {**self.settings.letters, symbol.head: "alias"}
+        aliases = {**self.settings.aliases, symbol.head: Alias(statement.sides[1], item.line)}
+        self.settings = replace(self.settings, letters=letters, aliases=aliases)
+        return Verdict("definition", name=symbol.head)
+
+    def _under_hypothesis(
+        self, item: Item, settings: Settings, world: World, verdict: Verdict
+    ) -> Verdict:
+        """`y = [1 0 0]` states an assumption; and what follows may hold only for such labels."""
+        if _is_assumption(item.statement, settings):
+            return Verdict("definition", name="y")
+        if not re.search(_ASSUMING, item.passage.before, re.IGNORECASE):
+            return verdict
+        for place, other in enumerate(_one_hot_worlds(world), start=1):
+            found = judge_in(item.statement, settings, other)
+            if found.outcome == "true":
+                return replace(found, note=f"where class {place} is the true one")
+        return verdict
+
+    def _carried(self, item: Item, settings: Settings, world: World) -> None:
+        """Whether the formula is true with what earlier false lines claim."""
+        for chosen in self._earlier():
+            merged: dict[tuple[str, str], Any] = {}
+            base = world
+            for false in chosen:
+                found = overrides(false, base)
+                if found is None:
+                    break
+                merged.update(found)
+                base = world.overridden(merged)
+            else:
+                verdict = judge_in(item.statement, settings, base)
+                if verdict.outcome == "true":
+                    item.consistent = True
+                    item.follows = tuple(f.line for f in chosen)
+                    return
+
+    def _earlier(self) -> Iterator[tuple[FalseLine, ...]]:
+        """Earlier false lines, the last one first; then all of them in order."""
+        recent = self.false[-12:]
+        for false in reversed(recent):
+            yield (false,)
+        if len(recent) > 1:
+            yield tuple(recent)
+
+    def _explained(
+        self, item: Item, settings: Settings, world: World, macros: Macros
+    ) -> list[Explanation]:
+        assert item.verdict is not None
+        numbers = item.verdict.numbers
+        meaning = Meaning(world, settings, numbers)
+        with contextlib.suppress(NotUnderstood, IllFormed):
+            meaning = with_ranges(item.statement.sides, meaning)
+        repair = Repair(
+            item.passage.latex,
+            item.statement,
+            item.verdict,
+            meaning,
+            lambda s: judge_in(s, settings, world),
+            lambda text: read(text, macros),
+            self._names(),
+        )
+        return repair.explanations()
+
+    def _names(self) -> Names:
+        settings = self.settings
+        depth = Meaning(self.current.generic["batch"], settings).scope.layers
+        counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
+        functions = [h for h, f in sorted(settings.letters.items()) if f == "f"]
+        text = self.note.text
+        hadamard = r"\circ" if r"\circ" in text and r"\odot" not in text else r"\odot"
+        transpose = r"\top" if r"\top" in text else "T"
+        return Names(
+            settings,
+            min(settings.nodes, settings.weights_from),
+            depth + max(settings.nodes, settings.weights_from),
+            counts[0] if counts else "",
+            hadamard,
+            transpose,
+            functions[0] if functions else "",
+        )
+
+    # --- claims -----------------------------------------------------------------------------
+
+    def _is_claim(self, item: Item) -> bool:
+        if item.passage.display:
+            return True
+        assert item.verdict is not None
+        return item.verdict.outcome in ("true", "false")
+
+    def _claim(self, item: Item) -> Claim:
+        verdict = item.verdict
+        assert verdict is not None
+        status = {"true": "verified", "false": "refuted", "definition": "definition"}.get(
+            verdict.outcome, "undecided"
+        )
+        end = item.passage.place(item.statement.span.end)
+        best = item.explanations[0] if item.explanations else None
+        length = len(item.latex.splitlines()[0]) if item.latex else 1
+        common: dict[str, Any] = {
+            "file": self.note.path,
+            "line": item.line,
+            "column": item.column,
+            "length": length,
+            "latex": item.latex,
+            "end_line": end[0],
+            "end_column": end[1],
+        }
+        if status != "refuted":
+            sentence = verdict.reason if status == "undecided" else verdict.note
+            return Claim(**common, status=status, method=_method(verdict), sentence=sentence)  # type: ignore[arg-type]
+        sentence = self._sentence(item, best)
+        span = best.span if best is not None else verdict.span
+        return Claim(
+            **common,
+            status="refuted",
+            method=_method(verdict),
+            counterexample=self._witness(item),
+            slip=best.slip if best is not None else verdict.slip,
+            sentence=sentence,
+            suggestion=best.suggestion if best is not None else "",
+            consistent=item.consistent,
+            follows_from=item.follows,
+            spot=self._spot(item, span),
+            claimed=_side_text(item, verdict.link + 1),
+            others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
+        )
+
+    def _sentence(self, item: Item, best: Explanation | None) -> str:
+        verdict = item.verdict
+        assert verdict is not None
+        if item.consistent:
+            lines = " and ".join(str(n) for n in item.follows)
+            return f"false, but it follows correctly from the false line {lines}"
+        where = ""
+        if len(item.statement.relations) > 1:
+            sides = _side_text(item, verdict.link), _side_text(item, verdict.link + 1)
+            where = f"link {verdict.link + 1} of the chain, {sides[0]} = {sides[1]}: "
+        layers = ""
+        if verdict.failing and len(verdict.failing) < len(verdict.layers):
+            letter = next((n for n in verdict.numbers if n != "L"), "l")
+            layers = f" (false for {letter} = {', '.join(map(str, verdict.failing))})"
+        if best is not None:
+            return f"{where}{best.sentence}{layers}"
+        reason = verdict.reason or "the sides differ"
+        return f"{where}{reason}{layers}"
+
+    def _spot(self, item: Item, span: Any) -> tuple[int, int, int] | None:
+        if span is None:
+            return None
+        line, column = item.passage.place(span.start)
+        return line, column, max(1, span.end - span.start)
+
+    def _witness(self, item: Item) -> dict[str, Any] | None:
+        verdict = item.verdict
+        assert verdict is not None
+        difference = verdict.difference
+        world = self._world(item, item.mode)
+        if difference is None:
+            return {"sizes": _sizes(world)}
+        return witness(world, difference, verdict)
+
+    def _lost(self, lost: Lost) -> Claim:
+        span = lost.unread.span
+        line, column = lost.passage.place(span.start)
+        end = lost.passage.place(span.end)
+        spot = lost.passage.place(lost.unread.at)
+        latex = lost.passage.latex[span.start : span.end]
+        return Claim(
+            self.note.path,
+            line,
+            column,
+            max(1, len(latex.splitlines()[0]) if latex else 1),
+            "undecided",
+            latex=latex,
+            sentence=f"not read: {lost.unread.reason}",
+            spot=(*spot, 1),
+            end_line=end[0],
+            end_column=end[1],
+        )
+
+    def _found(self, items: Sequence[Item]) -> dict[str, Any]:
+        """The settings as the report lists them."""
+        settings = self.settings
+        modes = {item.mode for item in items}
+        switches = [
+            item.line
+            for before, item in itertools.pairwise(items)
+            if before.mode != item.mode
+        ]
+        used: dict[str, str] = {}
+        for head, family in sorted(settings.letters.items()):
+            used[head] = _family_text(family)
+        found: dict[str, Any] = {
+            "samples": settings.samples,
+            "weights": "(in, out)" if settings.weights == "in_out" else "(out, in)",
+            "layout": settings.layout,
+            "reduction": self.reduction,
+            "mode": modes.pop() if len(modes) == 1 else "one sample, then a batch",
+            "layer": settings.mark,
+            "layers_from": {"units": settings.nodes, "weights": settings.weights_from},
+            "L": self._depth(),
+            "delta": settings.deltas,
+            "letters": used,
+        }
+        if switches:
+            found["mode_changes_at_lines"] = switches
+        scales = {h: s for h, s in sorted(settings.scales.items()) if s != "1"}
+        if scales:
+            found["scales"] = scales
+        if settings.entrywise:
+            found["entrywise_signs"] = sorted(s or "juxtaposition" for s in settings.entrywise)
+        return found
+
+    def _depth(self) -> int:
+        world = next(iter(self.current.generic.values()))
+        return Meaning(world, self.settings).scope.numbers["L"]
+
+
+# --------------------------------------------------------------------------------------------
+# Worlds
+# --------------------------------------------------------------------------------------------
+
+
+def _worlds(variant: Variant, samples: int | None) -> Worlds:
+    flat = frozenset(
+        a.name
+        for t in variant.batch.network.tensors
+        for a in t.axes
+        if variant.batch.sizes.get(a.extent) == 1
+    )
+    generic: dict[str, World] = {}
+    real: dict[str, World] = {}
+    for mode, built in (("one", variant.one), ("batch", variant.batch)):
+        if built is None:
+            continue
+        single = {s: 1 for s, n in built.sizes.items() if n == 1}
+        generic[mode] = make_world(built.network, single, flat, SEED)
+        sizes = dict(built.sizes)
+        for symbol in _count_symbols(built.network):
+            sizes[symbol] = samples or 3
+        real[mode] = make_world(built.network, sizes, flat, SEED + 50)
+    return Worlds(generic, real)
+
+
+def _count_symbols(network: Network) -> list[Any]:
+    return [
+        a.extent
+        for t in network.of_kind("input")
+        for a in t.axes
+        if a.name == "n" and a.extent.is_Symbol
+    ]
+
+
+_ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
+
+
+def _one_hot_worlds(world: World) -> Iterator[World]:
+    """The world with labels that are 1 at one class, for each class."""
+    network = world.network
+    labels = [t for t in network.of_kind("label") if any(isinstance(f, SumsToOne) for f in t.facts)]
+    if len(labels) != 1:
+        return
+    name = labels[0].name
+    count = world.values[name].shape[-1]
+    for place in range(count):
+        points = []
+        for point in world.points:
+            label = np.zeros_like(np.asarray(point.values[name], dtype=float))
+            label[..., place] = 1.0
+            points.append(forward(point.with_values({name: label})))
+        values = {
+            t.name: np.stack([np.asarray(p.values[t.name], dtype=float) for p in points])
+            for t in network.tensors
+        }
+        yield World(network, values, tuple(points), world.flat)
+
+
+def _is_assumption(statement: Statement, settings: Settings) -> bool:
+    """y = [1 0 0]: the labels, in numbers."""
+    if len(statement.sides) != 2:
+        return False
+    parts = split(statement.sides[0])
+    if parts is None or settings.letters.get(parts[0].head) not in ("y", "x"):
+        return False
+    other = statement.sides[1]
+    return isinstance(other, (Matrix, Group, Number, Scripted)) and not any(
+        isinstance(n, Symbol) and n.head not in ("T", r"\top") for n in walk(other)
+    )
+
+
+def _states(statement: Statement) -> bool:
+    """Whether an inline formula states something about the network."""
+    if len(statement.sides) < 2 or any(r not in EQUALITIES for r in statement.relations):
+        return False
+    first = statement.sides[0]
+    if isinstance(first, Symbol) and (
+        first.head in INDEX_LETTERS or first.head in ("L", "l", "N", "m")
+    ):
+        return False
+    return not all(isinstance(s, (Number, Symbol)) for s in statement.sides[1:])
+
+
+# --------------------------------------------------------------------------------------------
+# Words
+# --------------------------------------------------------------------------------------------
+
+
+def _method(verdict: Verdict) -> Method:
+    return verdict.method if verdict.method != "range" else "ill-formed"  # type: ignore[return-value]
+
+
+def _side_text(item: Item, number: int) -> str:
+    if number >= len(item.statement.sides):
+        return ""
+    span = item.statement.sides[number].span
+    return " ".join(item.passage.latex[span.start : span.end].split())
+
+
+def _sizes(world: World) -> dict[str, int]:
+    return {str(s): int(n) for s, n in world.points[0].sizes.items()}
+
+
+def witness(world: World, difference: Difference, verdict: Verdict) -> dict[str, Any]:
+    """Sizes, given values, the entry and both numbers there."""
+    point = world.points[min(difference.point, len(world.points) - 1)]
+    values = {
+        t.name: np.asarray(point.values[t.name], dtype=float).tolist()
+        for t in world.network.of_kind("input", "label", "parameter")
+    }
+    found: dict[str, Any] = {
+        "sizes": _sizes(world),
+        "values": values,
+        "entry": [n + 1 for n in difference.entry],
+        "left": difference.left,
+        "right": difference.right,
+    }
+    if difference.letters:
+        found["letters"] = dict(difference.letters)
+    layers = {n: v for n, v in verdict.numbers.items() if n != "L"}
+    if layers:
+        found["layer"] = layers
+    return found
+
+
+def _family_text(family: str) -> str:
+    if family.startswith("d_"):
+        return f"gradient of {_family_text(family[2:])}"
+    name, _, layer = family.partition(":")
+    words = {
+        "z": "pre-activation",
+        "h": "activation",
+        "W": "weights",
+        "b": "bias",
+        "x": "input",
+        "y": "label",
+        "yhat": "output",
+        "L": "loss",
+        "loss_n": "loss of one sample",
+        "N": "number of samples",
+        "delta": "error",
+        "f": "activation function",
+        "depth": "number of layers",
+        "alias": "a name of the note",
+    }
+    text = words.get(name, name)
+    return f"{text} {layer}" if layer else text
+
+
+def _grouped(claims: Sequence[Claim]) -> list[Claim]:
+    """The same slip in several places points to the first of them."""
+    first: dict[tuple[str, str], int] = {}
+    found = []
+    for claim in claims:
+        if claim.status == "refuted" and claim.slip and not claim.consistent and claim.sentence:
+            key = (claim.slip, claim.sentence.rpartition(": ")[2])
+            if key in first:
+                claim = replace(claim, same_as=first[key])
+            else:
+                first[key] = claim.line
+        found.append(claim)
+    return found

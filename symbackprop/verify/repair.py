@@ -1,0 +1,830 @@
+r"""Why a formula is false: the edits of its text that make it true.
+
+Owns: the edits for each kind of slip, their order, and the sentence for each. An edit is a piece of
+source text replaced by another, so that what it suggests is in the writer's own notation; it counts
+only if the formula, read again, is true. Refuses: judging, and edits of more than one kind at once.
+Would be wrong if an edit were offered that was not tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from symbackprop.reader.syntax import (
+    Big,
+    Group,
+    Matrix,
+    Node,
+    Number,
+    Product,
+    Quotient,
+    Script,
+    Scripted,
+    Span,
+    Statement,
+    Sum,
+    Symbol,
+    Unread,
+    children,
+    walk,
+)
+from symbackprop.verify.judge import Verdict, free_letters
+from symbackprop.verify.meaning import Meaning, index_letters
+from symbackprop.verify.settings import Settings
+from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Reference, split
+
+SECONDS = 2.5
+ENOUGH = 4
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Source characters from `start` to `end` become `text`; `rank` orders, small first.
+    `key` is the same for edits that are one slip made in several places."""
+
+    start: int
+    end: int
+    text: str
+    slip: str
+    sentence: str
+    rank: float = 1.0
+    key: str = ""
+    more: tuple[tuple[int, int, str], ...] = ()
+
+    @property
+    def pieces(self) -> tuple[tuple[int, int, str], ...]:
+        return ((self.start, self.end, self.text), *self.more)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An edit that makes the formula true, and the formula it makes."""
+
+    slip: str
+    sentence: str
+    suggestion: str
+    span: Span
+    key: str
+    whole: bool = True
+
+
+Judge = Callable[[Statement], Verdict]
+Read = Callable[[str], Sequence[Statement | Unread]]
+
+
+@dataclass
+class Repair:
+    """One false formula being explained. `latex` is the passage, `names` prints a tensor as the
+    writer does."""
+
+    latex: str
+    statement: Statement
+    verdict: Verdict
+    meaning: Meaning
+    judge: Judge
+    read: Read
+    names: Names
+    deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+
+    def explanations(self) -> list[Explanation]:
+        """Those found, best first; empty where no single slip explains the formula."""
+        found: list[tuple[float, Explanation]] = []
+        seen: set[str] = set()
+        edits = sorted(self._edits(), key=lambda e: (e.rank, e.start, e.text))
+        first: float | None = None
+        for edit in edits:
+            if time.monotonic() > self.deadline or len(found) >= ENOUGH:
+                break
+            if first is not None and edit.rank > first + 1.5:
+                break
+            text = applied(self.latex, edit.pieces)
+            if text in seen:
+                continue
+            seen.add(text)
+            whole = self._holds(edit)
+            if whole is None:
+                continue
+            span = Span(edit.start, max(edit.end, edit.start + 1))
+            suggestion = self._suggested(edit)
+            explanation = Explanation(edit.slip, edit.sentence, suggestion, span, edit.key, whole)
+            found.append((edit.rank + (0.0 if whole else 1.0), explanation))
+            first = edit.rank if first is None else first
+        return [e for _, e in sorted(found, key=lambda pair: pair[0])]
+
+    def _suggested(self, edit: Edit) -> str:
+        span = self.statement.span
+        shift = [(s - span.start, e - span.start, t) for s, e, t in edit.pieces]
+        return applied(self.latex[span.start : span.end], shift).strip()
+
+    def _holds(self, edit: Edit) -> bool | None:
+        """True where the whole formula holds after the edit, False where at least the link that
+        was false does, None otherwise."""
+        sides = list(self.statement.sides)
+        for number, side in enumerate(sides):
+            span = side.span
+            inside = [p for p in edit.pieces if span.start <= p[0] and p[1] <= span.end]
+            if not inside or (number == 0 and self.statement.continues):
+                continue
+            text = applied(
+                self.latex[span.start : span.end],
+                [(s - span.start, e - span.start, t) for s, e, t in inside],
+            )
+            found = self.read(text)
+            if len(found) != 1 or isinstance(found[0], Unread) or len(found[0].sides) != 1:
+                return None
+            sides[number] = found[0].sides[0]
+        if all(a is b for a, b in zip(sides, self.statement.sides, strict=True)):
+            return None
+        changed = replace(self.statement, sides=tuple(sides))
+        verdict = self.judge(changed)
+        if verdict.outcome == "true":
+            return True
+        if verdict.outcome == "false" and verdict.link > self.verdict.link:
+            return False
+        return None
+
+    # --- the edits --------------------------------------------------------------------------
+
+    def _edits(self) -> Iterator[Edit]:
+        link = self.verdict.link
+        order = [link + 1, link] if link or len(self.statement.sides) > 1 else [0]
+        for place, number in enumerate(n for n in order if n < len(self.statement.sides)):
+            side = self.statement.sides[number]
+            if number == 0 and self.statement.continues:
+                continue
+            penalty = 0.0 if place == 0 else 0.6 if number else 0.9
+            if number == 0 and isinstance(side, Symbol):
+                continue
+            for edit in self._side_edits(side, number == 0):
+                yield replace(edit, rank=edit.rank + penalty)
+
+    def _side_edits(self, side: Node, first: bool) -> Iterator[Edit]:
+        yield from self._symbol_edits(side)
+        yield from self._uniform_layers(side)
+        yield from self._sign_edits(side, first)
+        yield from self._product_edits(side)
+        yield from self._big_edits(side)
+        if not first:
+            yield from self._whole_edits(side)
+        yield from self._matrix_edits(side)
+
+    def text(self, node: Node | Script) -> str:
+        return self.latex[node.span.start : node.span.end]
+
+    def _symbols(self, node: Node) -> Iterator[Node]:
+        """Symbols with their scripts, not those inside scripts."""
+        if isinstance(node, (Symbol, Scripted)) and split(node) is not None:
+            yield node
+            return
+        for child in children(node):
+            yield from self._symbols(child)
+
+    def _reference(self, node: Node) -> Reference | None:
+        try:
+            return self.meaning.scope.resolve(node)
+        except (NotUnderstood, IllFormed):
+            return None
+
+    def _symbol_edits(self, side: Node) -> Iterator[Edit]:
+        for node in self._symbols(side):
+            parts = split(node)
+            assert parts is not None
+            symbol, scripts = parts
+            reference = self._reference(node)
+            family = self.meaning.settings.letters.get(symbol.head, "")
+            if family in ("f", "softmax", *_FUNCTIONS):
+                yield from self._prime_edits(node, symbol, scripts)
+            yield from self._transpose_edits(node, scripts, reference)
+            yield from self._layer_edits(node, symbol, scripts, family)
+            yield from self._index_edits(node, scripts)
+            yield from self._variable_edits(node, symbol, scripts, reference, family)
+            if reference is None:
+                yield from self._missing_mark(node, symbol, scripts, family)
+        for node in walk(side):
+            if isinstance(node, Number) and not isinstance(node, Scripted):
+                yield from self._number_edits(node)
+            if isinstance(node, Scripted) and split(node) is None:
+                yield from self._group_transposes(node)
+
+    def _missing_mark(
+        self, node: Node, symbol: Symbol, scripts: Sequence[Script], family: str
+    ) -> Iterator[Edit]:
+        if family.removeprefix("d_") not in LAYERED:
+            return
+        for number in range(self.names.first, self.names.last + 1):
+            mark = self.names.script(number)
+            text = f"{self.text(node)}{mark}"
+            sentence = f"{symbol.head} has no layer mark; {symbol.head}{mark} is the one that fits"
+            span = node.span
+            yield Edit(span.start, span.end, text, "ill-formed", sentence, 0.2, f"mark {text}")
+
+    def _prime_edits(self, node: Node, symbol: Symbol, scripts: Sequence[Script]) -> Iterator[Edit]:
+        name = self.latex[symbol.span.start : symbol.span.end]
+        primes = [s for s in scripts if s.kind == "prime"]
+        end = symbol.span.end
+        if primes:
+            span = primes[-1].span
+            yield Edit(
+                span.start,
+                span.end,
+                "",
+                "derivative-twice",
+                f"{name} itself is meant, not its derivative",
+                1.0,
+                "prime-",
+            )
+        else:
+            sentence = f"the derivative {name}' is meant, not {name} itself"
+            yield Edit(end, end, "'", "derivative-missing", sentence, 0.8, "prime+")
+
+    def _transpose_edits(
+        self, node: Node, scripts: Sequence[Script], reference: Reference | None
+    ) -> Iterator[Edit]:
+        span = node.span
+        name = self.text(node)
+        for script in scripts:
+            if script.kind == "transpose":
+                rest = self._without(node, script)
+                sentence = f"the transpose of {rest} is too much"
+                yield Edit(span.start, span.end, rest, "transpose", sentence, 0.7, f"T- {rest}")
+                return
+        if reference is None or reference.kind not in ("tensor", "adjoint", "alias"):
+            return
+        text = f"({name})^{self.names.transpose}" if scripts else f"{name}^{self.names.transpose}"
+        sentence = f"the transpose of {name} is missing"
+        yield Edit(span.start, span.end, text, "transpose", sentence, 0.7, f"T+ {name}")
+
+    def _without(self, node: Node, script: Script) -> str:
+        """The text of a node without one script; a brace group that held nothing else goes too."""
+        start, end = script.span.start - node.span.start, script.span.end - node.span.start
+        text = self.text(node)
+        rest = text[:start] + text[end:]
+        return rest.replace("^{}", "").replace("^{ }", "").rstrip("^")
+
+    def _group_transposes(self, node: Scripted) -> Iterator[Edit]:
+        for script in node.scripts:
+            if script.kind == "transpose":
+                rest = self._without(node, script)
+                inner = node.base.items[0] if isinstance(node.base, Group) else node.base
+                sentence = f"the transpose of {self.text(inner)} is too much"
+                yield Edit(
+                    node.span.start,
+                    node.span.end,
+                    rest,
+                    "transpose",
+                    sentence,
+                    0.7,
+                    f"T- {self.text(inner)}",
+                )
+
+    def _layer_edits(
+        self, node: Node, symbol: Symbol, scripts: Sequence[Script], family: str
+    ) -> Iterator[Edit]:
+        part = self._mark_part(symbol, scripts, family)
+        if part is None:
+            return
+        for text, step in self._neighbours(part):
+            sentence = f"the layer of {self.text(node)} is off by {abs(step)}: {text} is meant"
+            key = f"layer {symbol.head} {self.text(part)}->{text}"
+            yield Edit(
+                part.span.start,
+                part.span.end,
+                text,
+                "layer",
+                sentence,
+                0.9 + 0.3 * (abs(step) - 1),
+                key,
+            )
+
+    def _mark_part(self, symbol: Symbol, scripts: Sequence[Script], family: str) -> Node | None:
+        letter = family.partition(":")[0].removeprefix("d_")
+        if ":" in family or (letter not in LAYERED and letter != "f"):
+            return None
+        opened = True
+        for script in scripts:
+            try:
+                role = self.meaning.scope._role(script, opened, letter)
+            except NotUnderstood:
+                continue
+            if role == "layer":
+                return script.parts[0]
+        return None
+
+    def _neighbours(self, part: Node) -> Iterator[tuple[str, int]]:
+        text = self.text(part)
+        if isinstance(part, Number):
+            number = int(part.value)
+            for step in (1, -1, 2, -2):
+                if number + step >= 0:
+                    yield str(number + step), step
+            return
+        if isinstance(part, Symbol):
+            yield f"{text}-1", -1
+            yield f"{text}+1", 1
+            return
+        if isinstance(part, Sum) and len(part.terms) == 2 and isinstance(part.terms[1], Number):
+            base, number = self.text(part.terms[0]), int(part.terms[1].value) * part.signs[1]
+            for step in (1, -1, 2, -2):
+                total = number + step
+                yield base if not total else f"{base}{total:+d}", step
+
+    def _uniform_layers(self, side: Node) -> Iterator[Edit]:
+        """The same wrong layer at every use of a letter."""
+        places: dict[tuple[str, str], list[Node]] = {}
+        for node in self._symbols(side):
+            parts = split(node)
+            assert parts is not None
+            family = self.meaning.settings.letters.get(parts[0].head, "")
+            part = self._mark_part(*parts, family)
+            if part is not None:
+                places.setdefault((parts[0].head, self.text(part)), []).append(part)
+        for (head, mark), parts_ in sorted(places.items(), key=lambda p: p[1][0].span.start):
+            if len(parts_) < 2:
+                continue
+            for text, step in self._neighbours(parts_[0]):
+                pieces = tuple((p.span.start, p.span.end, text) for p in parts_)
+                sentence = (
+                    f"{head} has layer {mark} in {len(parts_)} places; it is the {head} of "
+                    f"layer {text}"
+                )
+                key = f"layer {head} {mark}->{text}"
+                rank = 0.85 + 0.3 * (abs(step) - 1)
+                yield Edit(*pieces[0], "layer", sentence, rank, key, pieces[1:])
+
+    def _index_edits(self, node: Node, scripts: Sequence[Script]) -> Iterator[Edit]:
+        known = [*self.meaning.ranges, *self._bound_letters()]
+        indices = [
+            (script, part)
+            for script in scripts
+            if script.kind == "group" and self._is_index(script)
+            for part in script.parts
+        ]
+        inside = self._is_index_of(node)
+        for script, part in indices:
+            del script
+            for text in self._other_indices(part, known):
+                sentence = f"the index {self.text(part)} of {self.text(node)} is wrong: {text}"
+                yield Edit(
+                    part.span.start, part.span.end, text, "index", sentence, 1.1, f"index {inside}"
+                )
+        if len(indices) == 2:
+            (_, one), (_, other) = indices
+            a, b = self.text(one), self.text(other)
+            if a != b and one.span.end <= other.span.start:
+                middle = self.latex[one.span.end : other.span.start]
+                sentence = f"the indices of {self.text(node)} are exchanged"
+                yield Edit(
+                    one.span.start,
+                    other.span.end,
+                    f"{b}{middle}{a}",
+                    "index",
+                    sentence,
+                    1.0,
+                    "swap",
+                )
+
+    def _is_index_of(self, node: Node) -> str:
+        parts = split(node)
+        return parts[0].head if parts else ""
+
+    def _is_index(self, script: Script) -> bool:
+        if script.place == "below":
+            return True
+        return script.bracket == "(" and self.meaning.settings.mark != "^(l)"
+
+    def _bound_letters(self) -> list[str]:
+        found: list[str] = []
+        for side in self.statement.sides:
+            for node in walk(side):
+                if isinstance(node, Big):
+                    for bound in node.bounds:
+                        if isinstance(bound.variable, Symbol) and bound.variable.head not in found:
+                            found.append(bound.variable.head)
+        return found
+
+    def _other_indices(self, part: Node, known: Sequence[str]) -> Iterator[str]:
+        if isinstance(part, Number):
+            for number in range(1, 9):
+                if number != part.value:
+                    yield str(number)
+        elif isinstance(part, Symbol):
+            for letter in known:
+                if letter != part.head:
+                    yield letter
+
+    def _variable_edits(
+        self,
+        node: Node,
+        symbol: Symbol,
+        scripts: Sequence[Script],
+        reference: Reference | None,
+        family: str,
+    ) -> Iterator[Edit]:
+        if family in ("f", "softmax", "N", "depth", *_FUNCTIONS):
+            return
+        scripted = bool(scripts)
+        for head, other in self.names.letters():
+            if head == symbol.head or other in ("f", "depth", "alias") or other in _FUNCTIONS:
+                continue
+            if (other == "N") != (family == "N"):
+                continue
+            if _takes_mark(other) != _takes_mark(family) and scripted:
+                continue
+            slip = "wrong-variable"
+            sentence = f"{head} is meant where {symbol.head} stands"
+            if self._inside_derivative(node):
+                slip = "derivative-argument"
+                sentence = f"the derivative is taken at {symbol.head}, it belongs at {head}"
+            yield Edit(
+                symbol.span.start,
+                symbol.span.end,
+                head + (" " if head[-1].isalpha() and head.startswith("\\") else ""),
+                slip,
+                sentence,
+                1.2,
+                f"{symbol.head}->{head}",
+            )
+        for name in self.names.others(reference):
+            slip = "derivative-argument" if self._inside_derivative(node) else "wrong-variable"
+            sentence = f"{name} is meant where {self.text(node)} stands"
+            yield Edit(node.span.start, node.span.end, name, slip, sentence, 1.4, f"->{name}")
+
+    def _inside_derivative(self, node: Node) -> bool:
+        """Whether a symbol is the argument of a primed function."""
+        for side in self.statement.sides:
+            for product in walk(side):
+                if not isinstance(product, Product):
+                    continue
+                for one, other in zip(product.factors, product.factors[1:], strict=False):
+                    parts = split(one)
+                    if parts is None or not any(s.kind == "prime" for s in parts[1]):
+                        continue
+                    if other.span.start <= node.span.start and node.span.end <= other.span.end:
+                        return True
+        return False
+
+    def _number_edits(self, node: Number) -> Iterator[Edit]:
+        for text in ("1", "2", "0", "3", "4", r"\frac{1}{2}"):
+            if text != node.text:
+                sentence = f"the number {node.text} is wrong: {text}"
+                yield Edit(
+                    node.span.start, node.span.end, text, "constant", sentence, 1.3, "number"
+                )
+
+    def _sign_edits(self, side: Node, first: bool) -> Iterator[Edit]:
+        for node in walk(side):
+            if not isinstance(node, Sum):
+                continue
+            for number, term in enumerate(node.terms):
+                before = node.terms[number - 1].span.end if number else node.span.start
+                between = self.latex[before : term.span.start]
+                for one, other in (("-", "+"), ("+", "-"), ("−", "+")):
+                    if one in between:
+                        place = before + between.rindex(one)
+                        sentence = f"the sign before {self.text(term)} is wrong"
+                        text = other if number else ""
+                        yield Edit(place, place + 1, text, "sign", sentence, 0.75, "sign")
+                        break
+                if number == 0 and node.signs[0] > 0:
+                    start = term.span.start
+                    sentence = f"the sign before {self.text(term)} is wrong"
+                    yield Edit(start, start, "-", "sign", sentence, 0.8, "sign")
+                yield from self._dropped_term(node, number)
+            yield from self._added_terms(node)
+        if not first:
+            text = self.text(side)
+            start = side.span.start
+            whole = f"-({text})" if isinstance(side, Sum) else f"-{text}"
+            yield Edit(start, side.span.end, whole, "sign", "the sign is wrong", 0.7, "sign")
+
+    def _dropped_term(self, node: Sum, number: int) -> Iterator[Edit]:
+        if len(node.terms) < 2:
+            return
+        term = node.terms[number]
+        start = node.terms[number - 1].span.end if number else node.span.start
+        end = term.span.end
+        if number == 0:
+            end = node.terms[1].span.start
+            if node.signs[1] < 0:
+                end = term.span.end
+        sentence = f"the term {self.text(term)} does not belong here"
+        yield Edit(start, end, "", "path-missing", sentence, 1.5, "term-")
+
+    def _added_terms(self, node: Sum) -> Iterator[Edit]:
+        """A term like its neighbours, with the next index."""
+        if len(node.terms) < 2:
+            return
+        for number, term in enumerate(node.terms):
+            for old in range(1, 9):
+                text = self.text(term)
+                if str(old) not in text:
+                    continue
+                for new in range(1, 9):
+                    if new == old:
+                        continue
+                    changed = self._renumbered(term, old, new)
+                    if changed is None or changed == text:
+                        continue
+                    sign = "+" if node.signs[number] > 0 else "-"
+                    sentence = f"the path through {changed} is missing"
+                    end = node.span.end
+                    yield Edit(
+                        end, end, f" {sign} {changed}", "path-missing", sentence, 1.0, "term+"
+                    )
+            if number >= 1:
+                break
+
+    def _renumbered(self, term: Node, old: int, new: int) -> str | None:
+        """A term with one index number changed everywhere in it."""
+        pieces = []
+        for node in self._symbols(term):
+            parts = split(node)
+            assert parts is not None
+            for script in parts[1]:
+                if script.place == "below":
+                    pieces += [
+                        (p.span.start - term.span.start, p.span.end - term.span.start, str(new))
+                        for p in script.parts
+                        if isinstance(p, Number) and p.text == str(old)
+                    ]
+        return applied(self.text(term), pieces) if pieces else None
+
+    def _product_edits(self, side: Node) -> Iterator[Edit]:
+        for node in walk(side):
+            if isinstance(node, Product):
+                yield from self._factors(node)
+            if isinstance(node, Quotient):
+                yield from self._quotient_edits(node)
+
+    def _quotient_edits(self, node: Quotient) -> Iterator[Edit]:
+        top, bottom = self.text(node.numerator), self.text(node.denominator)
+        sentence = f"the fraction {self.text(node)} is upside down"
+        yield Edit(
+            node.span.start,
+            node.span.end,
+            rf"\frac{{{bottom}}}{{{top}}}",
+            "constant",
+            sentence,
+            1.6,
+        )
+
+    def _groups(self, node: Product) -> list[tuple[int, int]]:
+        """Factors as spans of numbers, a function together with its argument."""
+        if node.sign != "":
+            return [(n, n) for n in range(len(node.factors))]
+        found = []
+        number = 0
+        while number < len(node.factors):
+            one = node.factors[number]
+            after = node.factors[number + 1] if number + 1 < len(node.factors) else None
+            takes = after is not None and (
+                self.meaning._function(one) is not None or self.meaning._is_called(one, after)
+            )
+            found.append((number, number + 1 if takes else number))
+            number += 2 if takes else 1
+        return found
+
+    def _factors(self, node: Product) -> Iterator[Edit]:
+        groups = self._groups(node)
+        spans = [(node.factors[a].span.start, node.factors[b].span.end) for a, b in groups]
+        for (a, b), (c, d) in itertools.pairwise(spans):
+            one, middle, other = self.latex[a:b], self.latex[b:c], self.latex[c:d]
+            sentence = f"the factors {one} and {other} stand in the wrong order"
+            if node.sign not in (r"\odot", r"\circ"):
+                text = f"{other}{middle or ' '}{one}"
+                yield Edit(a, d, text, "order", sentence, 0.75, "order")
+                text = f"{one} {self.names.hadamard} {other}"
+                sentence = f"{one} and {other} are multiplied entry by entry, not as matrices"
+                yield Edit(a, d, text, "operator", sentence, 0.95, "operator")
+            else:
+                sentence = f"{one} and {other} are multiplied as matrices, not entry by entry"
+                yield Edit(a, d, f"{one} {other}", "operator", sentence, 0.95, "operator")
+                yield Edit(a, d, f"{other} {one}", "operator", sentence, 1.05, "operator")
+        if len(spans) > 2:
+            texts = [self.latex[a:b] for a, b in spans]
+            if node.sign == "":
+                text = " ".join(reversed(texts))
+                yield Edit(
+                    spans[0][0], spans[-1][1], text, "order", "the factors stand in reverse", 1.0
+                )
+        for number, (a, b) in enumerate(spans):
+            yield from self._dropped_factor(node, number, spans, self.latex[a:b])
+
+    def _dropped_factor(
+        self, node: Product, number: int, spans: Sequence[tuple[int, int]], text: str
+    ) -> Iterator[Edit]:
+        a, b = spans[number]
+        if number + 1 < len(spans):
+            start, end = a, spans[number + 1][0]
+        else:
+            start, end = spans[number - 1][1], b
+        slip, why = self._kind_of_factor(text)
+        yield Edit(start, end, "", slip, f"the factor {text} is too much{why}", 1.0, "factor-")
+
+    def _kind_of_factor(self, text: str) -> tuple[str, str]:
+        heads = [h for h, f in self.names.letters() if f == "N"]
+        if any(f"{{{h}}}" in text or text.strip() in (h, f"1/{h}") for h in heads):
+            return "sample-count", ": it is counted already"
+        if "'" in text or "prime" in text or text.startswith(("(1", "(1-", "\\left(1")):
+            return "derivative-twice", ": the derivative is in what stands before"
+        if text.strip("()").replace(".", "").isdigit() or text in (r"\frac{1}{2}", r"\frac12"):
+            return "constant", ""
+        return "extra-factor", ""
+
+    def _big_edits(self, side: Node) -> Iterator[Edit]:
+        for node in walk(side):
+            if not isinstance(node, Big):
+                continue
+            sentence = f"the sum over {self._summed(node)} does not belong here"
+            start = node.body.span.start
+            yield Edit(node.span.start, start, "", "batch-sum", sentence, 1.1, "sum-")
+            for bound in node.bounds:
+                if isinstance(bound.variable, Symbol):
+                    for letter in [*self.meaning.ranges, *self._body_letters(node)]:
+                        if letter != bound.variable.head:
+                            span = bound.variable.span
+                            sentence = f"the sum runs over {letter}, not {bound.variable.head}"
+                            yield Edit(span.start, span.end, letter, "index", sentence, 1.0, "sum")
+                for end in (bound.lower, bound.upper):
+                    if isinstance(end, Number):
+                        for step in (1, -1, 2, -2):
+                            text = str(int(end.value) + step)
+                            sentence = f"the sum's bound {end.text} is wrong: {text}"
+                            yield Edit(
+                                end.span.start, end.span.end, text, "index", sentence, 1.1, "bound"
+                            )
+                if isinstance(bound.upper, Symbol):
+                    for head, family in self.names.letters():
+                        if head != bound.upper.head and (
+                            family == "N" or family.startswith("size")
+                        ):
+                            span = bound.upper.span
+                            sentence = f"the sum goes to {head}, not {bound.upper.head}"
+                            yield Edit(span.start, span.end, head, "index", sentence, 1.0, "bound")
+
+    def _summed(self, node: Big) -> str:
+        return ", ".join(self.text(b.variable) for b in node.bounds) or "everything"
+
+    def _body_letters(self, node: Big) -> list[str]:
+        return [h for h in index_letters(node.body) if h not in self.meaning.scope.numbers]
+
+    def _whole_edits(self, side: Node) -> Iterator[Edit]:
+        start, end = side.span.start, side.span.end
+        text = self.text(side)
+        tight = f"({text})" if isinstance(side, Sum) else text
+        count = self.names.count
+        if count:
+            sentence = f"the factor 1/{count} is missing"
+            yield Edit(start, end, rf"\frac{{1}}{{{count}}} {tight}", "sample-count", sentence, 0.7)
+            sentence = f"the factor 1/{count} is too much: it is counted already"
+            yield Edit(start, end, f"{count} {tight}", "sample-count", sentence, 0.9)
+            sentence = "the samples are not summed"
+            whole = rf"\sum_{{i=1}}^{{{count}}} {tight}"
+            if self.meaning.settings.mode == "batch":
+                yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
+        for letter, sentence in self._free_sums():
+            yield Edit(start, end, rf"\sum_{{{letter}}} {tight}", "path-missing", sentence, 0.9)
+        for factor in ("2", r"\frac{1}{2}", "4", r"\frac{1}{4}"):
+            sentence = f"the factor {factor} is missing"
+            yield Edit(start, end, f"{factor} {tight}", "constant", sentence, 0.95, "constant")
+        sentence = "the layout is the other one: the whole side has to be transposed"
+        yield Edit(
+            start, end, f"({text})^{self.names.transpose}", "layout", sentence, 0.8, "layout"
+        )
+        for factor, slip, sentence in self.names.factors(self.meaning):
+            yield Edit(start, end, f"{tight} {self.names.hadamard} {factor}", slip, sentence, 1.0)
+            yield Edit(start, end, f"{tight} {factor}", slip, sentence, 1.05)
+            yield Edit(start, end, f"{factor} {tight}", slip, sentence, 1.1)
+        for node in walk(side):  # the same for a part of a product
+            if isinstance(node, Group) and node.bracket and node is not side:
+                inner = self.text(node)
+                for factor, slip, sentence in self.names.factors(self.meaning):
+                    if slip == "derivative-missing":
+                        whole = f"({inner} {self.names.hadamard} {factor})"
+                        yield Edit(node.span.start, node.span.end, whole, slip, sentence, 1.3)
+
+    def _free_sums(self) -> Iterator[tuple[str, str]]:
+        """A letter on this side only: perhaps a sum over it is missing."""
+        link = self.verdict.link
+        left = free_letters(self.statement.sides[link])
+        for letter in free_letters(self.statement.sides[link + 1]):
+            if letter not in left:
+                yield letter, f"the sum over {letter} is missing: every path counts"
+
+    def _matrix_edits(self, side: Node) -> Iterator[Edit]:
+        """Two rows exchanged, or the matrix transposed."""
+        for node in walk(side):
+            if not isinstance(node, Matrix) or len(node.rows) * len(node.rows[0]) < 2:
+                continue
+            columns = list(zip(*node.rows, strict=True))
+            start, end = node.rows[0][0].span.start, node.rows[-1][-1].span.end
+            text = r" \\ ".join(" & ".join(self.text(c) for c in column) for column in columns)
+            sentence = "the matrix has to be transposed"
+            yield Edit(start, end, text, "transpose", sentence, 0.9, "matrix")
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the writer of a note writes the network's quantities."""
+
+    settings: Settings
+    first: int
+    last: int
+    count: str
+    hadamard: str
+    transpose: str
+    function: str
+
+    def letters(self) -> list[tuple[str, str]]:
+        return sorted(self.settings.letters.items())
+
+    def script(self, number: int | str) -> str:
+        match self.settings.mark:
+            case "^l":
+                return f"^{number}" if len(str(number)) == 1 else f"^{{{number}}}"
+            case "_l":
+                return f"_{number}" if len(str(number)) == 1 else f"_{{{number}}}"
+            case "^(l)":
+                return f"^{{({number})}}"
+            case "^[l]":
+                return f"^{{[{number}]}}"
+
+    def name(self, family: str, layer: int | str) -> str | None:
+        """The text of a layered quantity, as the writer would put it; `layer` as the writer
+        counts, or the network's own number for a letter that belongs to one layer."""
+        for head, found in self.letters():
+            if found == family:
+                return f"{head}{self.script(layer)}"
+        if isinstance(layer, int):
+            offset = self.settings.weights_from if family in ("W", "b") else self.settings.nodes
+            for head, found in self.letters():
+                if found == f"{family}:{layer - offset}":
+                    return head
+        return None
+
+    def layers(self, meaning: Meaning) -> list[int | str]:
+        letter = [n for n in meaning.numbers if n != "L"]
+        if letter:
+            return [letter[0], f"{letter[0]}+1", f"{letter[0]}-1"]
+        return list(range(self.first, self.last + 1))
+
+    def factors(self, meaning: Meaning) -> Iterator[tuple[str, str, str]]:
+        """What may have been forgotten: a derivative of an activation, an error from above."""
+        for layer in self.layers(meaning):
+            pre = self.name("z", layer)
+            if pre and self.function:
+                text = rf"{self.function}'({pre})"
+                yield text, "derivative-missing", f"the factor {text} is missing"
+        for layer in self.layers(meaning):
+            above = self.name("delta", layer) or self.name("d_z", layer)
+            if above:
+                sentence = f"what comes from above is missing: {above}"
+                yield above, "upstream-missing", sentence
+        for layer in self.layers(meaning):
+            for family in ("W", "h"):
+                name = self.name(family, layer)
+                if name:
+                    sentence = f"the factor {name} is missing"
+                    yield name, "upstream-missing", sentence
+                    if family == "W":
+                        yield f"({name})^{self.transpose}", "upstream-missing", sentence
+        for head, family in self.letters():
+            if family in ("x", "y", "yhat") and head not in ("dx", "dy"):
+                yield head, "upstream-missing", f"the factor {head} is missing"
+
+    def others(self, reference: Reference | None) -> Iterator[str]:
+        """Other quantities that may stand where one stands, without indices."""
+        if reference is None or reference.indices or reference.kind != "tensor":
+            return
+        if reference.layer is None or reference.power is not None or reference.transposed:
+            for head, family in self.letters():
+                if family in ("x", "yhat", "y") and head != reference.name:
+                    yield head
+            return
+        for family in ("z", "h"):
+            offset = self.settings.nodes
+            for step in (0, -1, 1):
+                name = self.name(family, reference.layer + offset + step)
+                if name:
+                    yield name
+        for head, family in self.letters():
+            if family in ("x", "yhat", "y"):
+                yield head
+
+
+_FUNCTIONS = frozenset({"sigmoid", "tanh", "relu", "softplus", "exp", "log", "softmax"})
+
+
+def _takes_mark(family: str) -> bool:
+    letter = family.removeprefix("d_")
+    return letter in LAYERED and ":" not in letter
+
+
+def applied(text: str, pieces: Sequence[tuple[int, int, str]]) -> str:
+    """The text with pieces replaced."""
+    for start, end, new in sorted(pieces, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text

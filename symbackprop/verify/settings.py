@@ -1,0 +1,59 @@
+r"""The conventions under which a note is read.
+
+Owns: `Settings`, one record that says what a letter, a mark and a product sign mean in a note.
+Refuses: finding them (`conventions` tries which reading makes the note true).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from symbackprop.reader.syntax import Node
+
+Mark = Literal["^l", "_l", "^(l)", "^[l]"]
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A name the note gives to an expression of its own; `line` is where."""
+
+    node: Node
+    line: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    r"""How a note is read.
+
+    `letters` gives each head (`\hat{y}`, `dW`) its family: a tensor letter of the network (`z`,
+    `W`), one tensor (`W:2`), `L`, `loss_n` (of one sample), `N`, `depth`, `f` (the activation of
+    whatever layer its argument has), the name of a function, `delta`.
+    `nodes`, `weights`, `deltas` are added to the network's number of a layer to give the note's.
+    `delta_of` is the family whose adjoint δ is; `scales` what an adjoint's letter is multiplied
+    by: `1`, `N` (the gradient of one sample's loss), `-1`, `-N`.
+    `vectors` is how a derivative of a number by a vector stands; `layout` how a derivative of a
+    vector by a vector does; `chain` whether a chain of derivatives begins with the loss.
+    `entrywise` are the product signs that may mean an entrywise product where they cannot be a
+    product of matrices.
+    """
+
+    mode: str = "one"  # or "batch"
+    samples: str = "rows"  # or "columns"
+    weights: str = "in_out"  # or "out_in"
+    layout: str = "numerator"  # or "denominator"
+    vectors: str = "variable"  # or "row"
+    chain: str = "down"  # or "up"
+    mark: Mark = "^l"
+    letters: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    nodes: int = 0
+    weights_from: int = 0
+    depth: int = 0
+    deltas: str = "by_layer"  # or "from_output"
+    delta_of: str = "z"  # or "h"
+    scales: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    entrywise: frozenset[str] = frozenset()
+    aliases: Mapping[str, Alias] = field(default_factory=dict)

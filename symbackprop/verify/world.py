@@ -1,0 +1,149 @@
+"""The network at numbers: every tensor and every derivative, at several generic points at once.
+
+Owns: `World`. Values come from the forward equations alone and derivatives from a complex step
+through them, so a judgement does not rest on the derivations that it is compared with.
+Refuses: rules, notation, symbols. Would be wrong if a local derivative of an equation were
+accumulated along the wrong path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from sympy import Symbol
+
+from symbackprop.evaluate import Point, forward, generic_sizes, jacobian, random_point
+from symbackprop.network import Network
+from symbackprop.verify.values import Array, Axis
+
+POINTS = 3
+STEP = 1e-30
+
+
+@dataclass
+class World:
+    """One network at several generic points. Arrays have the points as their first axis.
+
+    `flat` are the labels of axes with a single place in the user's network: no axes to a reader.
+    `overrides` are total derivatives (of, wrt) that an earlier line claims; they count for every
+    path. `moving` is set where the values are perturbed: there, derivatives are not known.
+    """
+
+    network: Network
+    values: Mapping[str, Array]
+    points: tuple[Point, ...] = ()
+    flat: frozenset[str] = frozenset()
+    overrides: Mapping[tuple[str, str], Array] = field(default_factory=dict)
+    moving: bool = False
+    _local: dict[tuple[str, str], Array] = field(default_factory=dict)
+    _total: dict[tuple[str, str], Array] = field(default_factory=dict)
+
+    def axes(self, name: str) -> tuple[Axis, ...]:
+        shape = self.values[name].shape[1:]
+        axes = self.network.by_name[name].axes
+        return tuple(Axis(a.name, n) for a, n in zip(axes, shape, strict=True))
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The number of places of each axis, by label."""
+        return {a.label: a.size for t in self.network.tensors for a in self.axes(t.name)}
+
+    def local(self, of: str, wrt: str) -> Array:
+        """d of / d wrt within the equation of `of`: axes of of, then of wrt."""
+        key = (of, wrt)
+        if key in self.overrides:
+            return self.overrides[key]
+        if key not in self._local:
+            found = [jacobian(p, of, wrt, total=False) for p in self.points]
+            self._local[key] = np.stack(found)
+        return self._local[key]
+
+    def total(self, of: str, wrt: str) -> Array:
+        """d of / d wrt through every path; zero where there is none."""
+        key = (of, wrt)
+        if key in self.overrides:
+            return self.overrides[key]
+        if key not in self._total:
+            self._total[key] = self._accumulated(of, wrt)
+        return self._total[key]
+
+    def _accumulated(self, of: str, wrt: str) -> Array:
+        outer, inner = self.values[of].shape[1:], self.values[wrt].shape
+        if of == wrt:
+            count = int(np.prod(outer, dtype=int))
+            eye = np.eye(count).reshape(outer + outer)
+            return np.broadcast_to(eye, (inner[0], *eye.shape))
+        whole = np.zeros((inner[0], *outer, *inner[1:]))
+        if not outer:  # of a number: adjoints, each from the ones before it
+            for equation in self.network.readers[wrt]:
+                target = equation.target
+                if target == of or self.depends(of, target):
+                    whole = whole + self._chained(of, target, wrt, self.local(target, wrt))
+            return whole
+        for name in sorted(self.network.equation_of[of].reads if self.depends(of, wrt) else ()):
+            if name == wrt or self.depends(name, wrt):
+                whole = whole + self._chained(of, name, wrt, self.total(name, wrt))
+        return whole
+
+    def _chained(self, of: str, middle: str, wrt: str, inner: Array) -> Array:
+        if of == middle:
+            return inner
+        outer = self.total(of, middle) if not self.values[of].shape[1:] else self.local(of, middle)
+        count = self.values[middle].ndim - 1
+        kept = list(range(1, outer.ndim - count))
+        shared = list(range(20, 20 + count))
+        tail = list(range(10, 10 + inner.ndim - 1 - count))
+        places = [0, *kept, *tail]
+        return np.asarray(np.einsum(outer, [0, *kept, *shared], inner, [0, *shared, *tail], places))
+
+    @cached_property
+    def _upstream(self) -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for equation in self.network.equations:
+            reads = equation.reads
+            found[equation.target] = reads.union(*(found.get(name, frozenset()) for name in reads))
+        return found
+
+    def depends(self, of: str, wrt: str) -> bool:
+        """Whether `wrt` is somewhere above `of`."""
+        return wrt in self._upstream.get(of, frozenset())
+
+    def overridden(self, overrides: Mapping[tuple[str, str], Array]) -> World:
+        """The world in which those derivatives are what somebody wrote."""
+        return replace(
+            self, overrides={**self.overrides, **overrides}, _total={}, _local=self._local
+        )
+
+    def moved(self, wrt: str) -> World:
+        """Each entry of `wrt` moved by an imaginary step, one after the other: as many times the
+        points as it has entries, the entries running fastest."""
+        count = int(np.prod(self.values[wrt].shape[1:], dtype=int))
+        moved: dict[str, Array] = {}
+        for name, value in self.values.items():
+            base = np.repeat(value.astype(complex), count, axis=0)
+            if name == wrt or self.depends(name, wrt):
+                slope = self.total(name, wrt).reshape(*value.shape, count)
+                base = base + 1j * STEP * np.moveaxis(slope, -1, 1).reshape(base.shape)
+            moved[name] = base
+        return World(self.network, moved, (), self.flat, moving=True)
+
+
+def make_world(
+    network: Network, sizes: Mapping[Symbol, int] | None, flat: frozenset[str], seed: int
+) -> World:
+    """Generic points of moderate size, at which no function is saturated."""
+    full = dict(generic_sizes(network))
+    full.update(sizes or {})
+    points = []
+    for number in range(POINTS):
+        point = random_point(network, seed + number, full)
+        names = [t.name for t in network.of_kind("input", "parameter")]
+        points.append(forward(point.with_values({n: point.values[n] / 2 for n in names})))
+    values = {
+        t.name: np.stack([np.asarray(p.values[t.name], dtype=float) for p in points])
+        for t in network.tensors
+    }
+    return World(network, values, tuple(points), flat)
