@@ -6,7 +6,7 @@ READY := .venv/.ready
 EXAMPLES := line linear-chain two-three-one four-layer
 N ?= 10000
 
-.PHONY: venv derive test check bench fuzz clean
+.PHONY: venv derive test check bench bench-verify fuzz clean
 
 venv: $(READY)
 
@@ -33,6 +33,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+bench-verify: $(READY)
+	$(BIN)/python -m tests.bench_verify
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(N)

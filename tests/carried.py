@@ -62,20 +62,41 @@ class Page:
         return len(self.lines) - 1
 
 
+def _caret(layer: int) -> str:
+    return f"^{layer}"
+
+
+def _low(layer: int) -> str:
+    return f"_{layer}"
+
+
+def _round(layer: int) -> str:
+    return f"^{{({layer})}}"
+
+
+def _square(layer: int) -> str:
+    return f"^{{[{layer}]}}"
+
+
+_CROSS, _SQUARED = "cross_entropy", "squared_error"
 STYLES: tuple[Style, ...] = (
-    Style("rows-caret", "rows", (4, 5, 3), "sigmoid", "cross_entropy", lambda n: f"^{n}"),
-    Style("rows-round", "rows", (3, 4, 5, 2), "tanh", "cross_entropy", lambda n: f"^{{({n})}}", "a", "J"),
-    Style("rows-low", "rows", (2, 5, 3), "tanh", "squared_error", lambda n: f"_{n}", "h", "E", r"\circ"),
-    Style("columns-square", "columns", (3, 4, 2), "sigmoid", "cross_entropy", lambda n: f"^{{[{n}]}}", "a", "J"),
-    Style("columns-round", "columns", (4, 3, 5, 2), "sigmoid", "squared_error", lambda n: f"^{{({n})}}", "a", "C", r"\circ", r"^\top"),
-    Style("columns-low", "columns", (3, 5, 4, 6, 2), "tanh", "cross_entropy", lambda n: f"_{n}", "h", r"\mathcal{L}"),
-    Style("batch-rows", "rows", (4, 5, 3), "tanh", "cross_entropy", lambda n: f"^{{({n})}}", "H", "L", r"\odot", r"^\top", True),
-    Style("batch-columns", "columns", (3, 4, 2), "sigmoid", "cross_entropy", lambda n: f"_{n}", "A", "J", r"\odot", "^T", True),
-    Style("units-partial", "units", (1, 1, 1, 1), "tanh", "squared_error", lambda n: f"_{n}", "a", "C"),
-    Style("units-d", "units", (1, 1, 1), "sigmoid", "squared_error", lambda n: f"_{n}", "h", "E", d="d"),
-    Style("indices-caret", "indices", (3, 4, 2), "sigmoid", "squared_error", lambda n: f"^{n}", "h", "E"),
-    Style("indices-round", "indices", (4, 3, 5), "tanh", "cross_entropy", lambda n: f"^{{({n})}}", "a", "L"),
-)  # fmt: skip
+    Style("rows-caret", "rows", (4, 5, 3), "sigmoid", _CROSS, _caret),
+    Style("rows-round", "rows", (3, 4, 5, 2), "tanh", _CROSS, _round, "a", "J"),
+    Style("rows-low", "rows", (2, 5, 3), "tanh", _SQUARED, _low, "h", "E", r"\circ"),
+    Style("columns-square", "columns", (3, 4, 2), "sigmoid", _CROSS, _square, "a", "J"),
+    Style(
+        "columns-round", "columns", (4, 3, 5, 2), "sigmoid", _SQUARED, _round, "a", "C", r"\circ"
+    ),
+    Style("columns-low", "columns", (3, 5, 4, 6, 2), "tanh", _CROSS, _low, "h", r"\mathcal{L}"),
+    Style(
+        "batch-rows", "rows", (4, 5, 3), "tanh", _CROSS, _round, "H", transpose=r"^\top", batch=True
+    ),
+    Style("batch-columns", "columns", (3, 4, 2), "sigmoid", _CROSS, _low, "A", "J", batch=True),
+    Style("units-partial", "units", (1, 1, 1, 1), "tanh", _SQUARED, _low, "a", "C"),
+    Style("units-d", "units", (1, 1, 1, 1), "sigmoid", _SQUARED, _low, "h", "E", d="d"),
+    Style("indices-caret", "indices", (3, 4, 2), "sigmoid", _SQUARED, _caret, "h", "E"),
+    Style("indices-round", "indices", (4, 3, 5), "tanh", _CROSS, _round, "a", "L"),
+)
 
 # A slip: where it can happen, and what becomes of (upstream text, factor of the activation).
 SLIPS: tuple[tuple[str, str], ...] = (
@@ -203,8 +224,10 @@ def _output(style: Style, place: str, kind: str, index: str = "") -> str:
     hat, y = (r"\hat{Y}", "Y") if style.batch else (r"\hat{y}" + index, "y" + index)
     front = "\\frac{1}{N} " if style.batch else ""
     slip = kind if place == "output" else ""
-    inner = {"sign": f"({y} - {hat})", "plus": f"({hat} + {y})"}.get(slip, f"({hat} - {y})")
-    return ("2 " if slip == "constant" else "") + front + inner
+    if slip == "constant":
+        return f"{front}(2 {hat} - 2 {y})"
+    inner = {"sign": f"{y} - {hat}", "plus": f"{hat} + {y}"}.get(slip, f"{hat} - {y}")
+    return f"{front}({inner})"
 
 
 def _backward(page: Page, style: Style, place: str, kind: str, layer: int) -> None:
@@ -291,11 +314,11 @@ def _indices(page: Page, style: Style, place: str, kind: str) -> None:
     page.add(f"z{one}_j = \\sum_i x_i W{one}_{{ij}} + b{one}_j")
     page.add(f"{h}{one}_j = {f}(z{one}_j)")
     total = f"\\sum_j {h}{one}_j W{two}_{{jk}} + b{two}_k"
-    page.add(f"{'\\hat{y}_k' if linear else f'z{two}_k'} = {total}")
+    entered = r"\hat{y}_k" if linear else f"z{two}_k"
+    page.add(f"{entered} = {total}")
     if not linear:
         page.add(f"\\hat{{y}}_k = \\frac{{e^{{z{two}_k}}}}{{\\sum_m e^{{z{two}_m}}}}")
     page.add(_loss(style))
-    entered = r"\hat{y}_k" if linear else f"z{two}_k"
     error = _output(style, place, kind, "_k")
     top = page.add(f"{_derivative(style, L, entered)} = {error}")
     page.add(f"{_derivative(style, L, f'W{two}_{{jk}}')} = {h}{one}_j {error}", top)

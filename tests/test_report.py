@@ -42,7 +42,7 @@ FALSE = Claim(
     "notes.md", 4, 1, 29, "refuted", "numeric",
     latex=r"\delta^2 = \delta^3 W^{3\top}",
     derived=r"\left(\delta^3 W^{3\top}\right) \circ \sigma'(z^2)",
-    counterexample={"entry": (0, 2), "claimed": 0.1 + 0.2, "derived": -0.3, "sizes": {"N": 3}},
+    counterexample={"entry": (0, 2), "left": 0.1 + 0.2, "right": -0.3, "sizes": {"N": 3}},
     slip="derivative-missing",
     sentence=r"the factor \sigma'(z^2) is missing",
     suggestion=r"\delta^2 = \left(\delta^3 W^{3\top}\right) \circ \sigma'(z^2)",
@@ -71,7 +71,7 @@ notes.md:4:1: refuted: the activation's derivative is missing [derivative-missin
        |            ^^^^^^^^^^^^^^^^^^
   cause      the factor \sigma'(z^2) is missing
   write      \delta^2 = \left(\delta^3 W^{3\top}\right) \circ \sigma'(z^2)
-  differs    entry (0, 2): claimed 0.3, derived -0.3, where N = 3
+  differs    entry (0, 2): left 0.3, right -0.3, where N = 3
   again      the same slip in line 9
   then       line 7 follows correctly from it
 
@@ -260,8 +260,9 @@ HOSTILE = (
 def hostile(text: str, **more: Any) -> Claim:
     return Claim(
         text, 1, 1, len(text), "refuted", latex=text, name=text[:5], derived=text, slip=text,
-        counterexample={"entry": [0], text[:30]: text, "sizes": {text: 1}}, sentence=text,
-        suggestion=text + "!", claimed=text, others=((text, text, text),), facts=(text,), **more,
+        counterexample={"entry": [text], "left": text, "right": [text], "sizes": {text: 1}},
+        sentence=text, suggestion=text + "!", claimed=text, others=((text, text, text),),
+        facts=(text,), **more,
     )  # fmt: skip
 
 

@@ -157,7 +157,7 @@ class Expressions:
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.tokens = list(tokens)
         self.words = [token[0] for token in tokens]
-        self.words.append("")
+        self.words.extend(("", "", "", ""))  # so that looking ahead needs no bounds
         self.stops = [
             w in _STOPS or (w[:5] in ("\\end{", "\\text") and _ends(w)) for w in self.words
         ]
@@ -353,7 +353,7 @@ class Expressions:
             return self.bare_word(word) if len(word) > 1 else self.letter()
         if first in _DIGITS and first:
             return self.number()
-        if word.startswith(r"\text"):
+        if word.startswith(r"\text{"):
             return self.text(word)
         if word.startswith(r"\operatorname{"):
             self.at += 1
@@ -418,7 +418,7 @@ class Expressions:
         if not inner or inner.lower() in PROSE:
             raise self.refuse("words where a letter, a number or a bracket is expected")
         self.at += 1
-        symbol = Symbol(inner, self.span(start), self.bold or word.startswith(r"\textbf"))
+        symbol = Symbol(inner, self.span(start), self.bold)
         return self.applied(symbol, start) if inner in FUNCTIONS else symbol
 
     def bold_font(self) -> Node:
@@ -462,19 +462,13 @@ class Expressions:
         start = self.at
         font = _SCRIPT_FONTS[self.words[start]]
         self.at += 1
-        node = self.argument()
-        scripts: tuple[Script, ...] = ()
-        if isinstance(node, Scripted):
-            node, scripts = node.base, node.scripts
-        if isinstance(node, Product) and all(isinstance(f, Symbol) for f in node.factors):
-            head = "".join(f.head for f in node.factors if isinstance(f, Symbol))
-            node = Symbol(head, node.span)
-        if isinstance(node, Number):
-            node = Symbol(node.text, node.span)
-        if not isinstance(node, Symbol):
+        argument = self.argument()
+        scripts = argument.scripts if isinstance(argument, Scripted) else ()
+        name = letters_of(argument.base if isinstance(argument, Scripted) else argument)
+        if not name:
             raise self.refuse(f"`{font}` around something that is no letter", start)
-        plain = font == r"\mathbb" and node.head in ("1", "I", "0")
-        head = node.head if plain else f"{font}{{{node.head}}}"
+        plain = font == r"\mathbb" and name in ("1", "I", "0")
+        head = name if plain else f"{font}{{{name}}}"
         if head == r"\mathbb{E}" and self.words[self.at] in ("[", "(", "_", r"\{"):
             raise self.refuse("expectations are not read", start)
         symbol = Symbol(head, self.span(start), plain or self.bold)
@@ -1025,7 +1019,7 @@ class Expressions:
             else:
                 self.at += 1
                 upper = self.upper_limit()
-        span = self.span(limits)
+        span = self.span(limits if self.at > limits else start)
         if upper is not None and not below:
             raise self.refuse("an upper bound without the variable that runs to it", limits)
         if len(below) > MOST_BOUNDS:
@@ -1185,7 +1179,7 @@ class Expressions:
         """Commas and "if" say nothing of their own; other words are a condition in words."""
         found: list[Node] = []
         while (word := self.words[self.at]) in ("&", ",", ";", ".", ":", r"\quad", r"\forall") or (
-            word.startswith(r"\text")
+            word.startswith(r"\text{")
         ):
             self.at += 1
             inner = word[word.index("{") + 1 : -1].split() if "{" in word else []
@@ -1329,6 +1323,19 @@ def is_applied_letter(node: Node) -> bool:
         primed = any(script.kind == "prime" for script in node.scripts)
         return primed or is_applied_letter(node.base)
     return isinstance(node, Symbol) and node.head in _APPLIED_LETTERS
+
+
+def letters_of(node: Node) -> str:
+    """The letters of a name, or nothing where it is no name."""
+    match node:
+        case Symbol():
+            return node.head
+        case Number():
+            return node.text
+        case Product(sign=""):
+            parts = [letters_of(factor) for factor in node.factors]
+            return "".join(parts) if all(parts) else ""
+    return ""
 
 
 def is_one(node: Node) -> bool:

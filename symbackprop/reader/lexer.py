@@ -166,8 +166,11 @@ def tokenize(latex: str) -> list[Token]:
             normal = r"\\" if word[1] == "\\" else _NORMAL.get(word, word)
             append(Token(normal, start, end, start == match.start()))
         elif kind == "combining":
-            accent = Token(_COMBINING[match["combining"]], *match.span("combining"), True)
-            tokens.insert(max(len(tokens) - 1, 0), accent._replace(start=match.start() - 1))
+            start, end = match.span(kind)
+            base = tokens.pop() if tokens else None
+            accent = _COMBINING[match[kind]]
+            tokens.append(Token(accent, base.start if base else start, end, True))
+            tokens.extend((base,) if base else ())
         else:
             tokens.extend(_special(kind, match))
     return tokens
@@ -235,8 +238,9 @@ def _text(word: str, start: int, end: int) -> Iterator[Token]:
         yield Token(f"\\text{{{condition[1]}}}", offset, offset + len(condition[1]))
         yield from _moved(tokenize(condition[2]), offset + condition.start(2))
     else:
-        name = "\\textbf" if word.startswith(r"\textbf") else "\\text"
-        yield Token(f"{name}{{{inner}}}", start, end)
+        if word.startswith(r"\textbf") and " " not in bare:
+            yield Token(r"\mathbf", start, end)
+        yield Token(f"\\text{{{inner}}}", start, end)
 
 
 def _text_with_mathematics(inner: str, start: int) -> Iterator[Token]:

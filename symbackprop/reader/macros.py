@@ -18,6 +18,7 @@ from symbackprop.reader.lexer import Token, tokenize
 
 MOST_TOKENS = 20_000
 DEEPEST = 50
+LONGEST_BODY = 5_000
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ _DEFINING = re.compile(
 )
 _NAME = re.compile(r"\s*(?:\{\s*(\\(?:[A-Za-z]+|.))\s*\}|(\\(?:[A-Za-z]+|.)))", re.DOTALL)
 _ARITY = re.compile(r"\s*\[\s*([0-9])\s*\]")
-_DEFAULT = re.compile(r"\s*\[([^\]]*)\]")
-_PARAMETERS = re.compile(r"([^{}]*)")
+_DEFAULT = re.compile(r"\s*\[([^\]]{0,1000}+)\]")
+_PARAMETERS = re.compile(r"([^{}]{0,200}+)")
 _SIMPLE = re.compile(r"\s*(?:#[1-9]\s*)*")
 _LET = re.compile(r"\s*=?\s*(\\[A-Za-z]+|\\.|\S)", re.DOTALL)
 
@@ -162,12 +163,11 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 def _closing(text: str, at: int) -> int | None:
     """Where the group that begins here (after blanks) ends."""
-    while at < len(text) and text[at].isspace():
-        at += 1
+    at += len(text[at : at + 200]) - len(text[at : at + 200].lstrip())
     if text[at : at + 1] != "{":
         return None
     depth = 0
-    for match in _BRACE.finditer(text, at):
+    for match in _BRACE.finditer(text, at, at + LONGEST_BODY):
         depth += (match[0] == "{") - (match[0] == "}")
         if depth == 0:
             return match.end()
@@ -249,7 +249,8 @@ class _Expansion:
         first = self.waiting.pop()[0]
         if first.text != "{":
             return [first], first.end
-        depth, inside = 1, []
+        depth = 1
+        inside: list[Token] = []
         while self.waiting:
             token = self.waiting.pop()[0]
             depth += (token.text == "{") - (token.text == "}")

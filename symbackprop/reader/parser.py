@@ -325,7 +325,7 @@ class Piece:
 
 def pieces_of(row: Sequence[Token]) -> list[Piece]:
     words = [token[0] for token in row]
-    if not any(word in _SPLITTING or word[:5] == r"\text" for word in words):
+    if not any(word in _SPLITTING or word[:6] == r"\text{" for word in words):
         relations = _relations(words)
         return [Piece("", list(row), relations)]
     return _Splitter(row, words).pieces()
@@ -371,7 +371,7 @@ class _Splitter:
             self.part(index, word)
         elif word == r"\forall":
             self.found.append(Piece("forall", [self.row[index]]))
-        elif word[:5] == r"\text" and self.is_prose(index):
+        elif word[:6] == r"\text{" and self.is_prose(index):
             self.found.append(Piece("text", [self.row[index]]))
         else:
             self.found[-1].tokens.extend(self.row[index:stop])
@@ -598,7 +598,7 @@ class Passage:
 
 
 def is_words(token: Token, piece: Piece) -> bool:
-    return piece.lead == "text" and token is piece.tokens[0] and token.text[:5] == r"\text"
+    return piece.lead == "text" and token is piece.tokens[0] and token.text[:6] == r"\text{"
 
 
 def is_and(token: Token) -> bool:
@@ -618,7 +618,7 @@ def is_range(piece: Piece) -> bool:
 
 def condition_of(tokens: Sequence[Token]) -> Comparison | None:
     """A remark as a comparison, where it is one and nothing else."""
-    inner = [t for t in tokens if t.text[:5] != r"\text" and t.text != r"\forall"]
+    inner = [t for t in tokens if t.text[:6] != r"\text{" and t.text != r"\forall"]
     while inner and inner[-1].text in _EDGE:
         inner = inner[:-1]
     if not inner or not any(token.text in RELATIONS for token in inner):

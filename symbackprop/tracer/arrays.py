@@ -236,8 +236,8 @@ def einsum(algebra: Algebra, spec: str, arrays: Sequence[SymbolicArray]) -> Symb
     inputs, arrow, output = spec.replace(" ", "").partition("->")
     groups = inputs.split(",")
     if not arrow:  # the letters that occur once, in the order of the alphabet
-        letters = inputs.replace(",", "")
-        output = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+        named = inputs.replace(",", "")
+        output = "".join(sorted(c for c in set(named) if named.count(c) == 1))
     if len(groups) != len(arrays) or not (inputs.replace(",", "") + output).isalpha():
         raise TraceError(f"einsum of {spec!r}: letters and commas are read")
     extents: dict[str, Form] = {}

@@ -43,7 +43,7 @@ def iterable(m: Machine, value: Any) -> Any:
     raise TraceError(f"a loop over {described(value)}")
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def items(m: Machine, value: Any) -> list[Any]:
@@ -246,8 +246,8 @@ _BUILTINS: Mapping[str, Callable[..., Any]] = {
     "abs": _abs,
     "min": _extreme(min, "min"),
     "max": _extreme(max, "max"),
-    "any": lambda m, values: any([truth(value) for value in items(m, values)]),
-    "all": lambda m, values: all([truth(value) for value in items(m, values)]),
+    "any": lambda m, values: any(truth(value) for value in items(m, values)),
+    "all": lambda m, values: all(truth(value) for value in items(m, values)),
     "sorted": _sorted,
     "isinstance": _isinstance,
     "round": _round,

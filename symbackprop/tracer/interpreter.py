@@ -248,7 +248,7 @@ class Reader(Evaluator):
             self.value(test, scope)
 
     def _is_pure(self, node: ast.expr, scope: Scope) -> bool:
-        own = {n for n in self.functions} | {
+        own = set(self.functions) | {
             s.name
             for kind in self.constants.values()
             if isinstance(kind, ast.ClassDef)

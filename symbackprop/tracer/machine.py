@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from symbackprop.normalform import Algebra, Form
+from symbackprop.normalform import Algebra, Form, number
 from symbackprop.tracer import arrays, indexing
 from symbackprop.tracer.arrays import SymbolicArray, TraceError
 from symbackprop.tracer.indexing import Selection
@@ -41,7 +41,7 @@ class Machine:
         if isinstance(value, Repeated) and value.rows is not None:
             return value.rows
         if isinstance(value, range) and value.start == 0 and value.step == 1 and value.stop > 0:
-            return arrays.arange(arrays.number(value.stop))
+            return arrays.arange(number(value.stop))
         if isinstance(value, (list, tuple, range)):
             if len(value) > 64:
                 raise TraceError("an array made from a long list")

@@ -44,9 +44,8 @@ def binary(m: Machine, op: ast.operator, left: Any, right: Any) -> Any:
         return _packed(m, op, left, right)
     if not isinstance(left, Cell) and not isinstance(right, Cell):
         return _concrete(m, op, left, right)
-    if isinstance(left, (list, tuple, str)) or isinstance(right, (list, tuple, str)):
-        if isinstance(op, ast.Mult) or isinstance(left, str) or isinstance(right, str):
-            raise TraceError(f"{type(op).__name__} of {described(left)} and {described(right)}")
+    if isinstance(left, str) or isinstance(right, str):
+        raise TraceError(f"{type(op).__name__} of {described(left)} and {described(right)}")
     one, other = m.array(left), m.array(right)
     if isinstance(op, ast.MatMult):
         return m.cell(arrays.matmul(m.algebra, one, other))
@@ -83,7 +82,7 @@ def _concrete(m: Machine, op: ast.operator, left: Any, right: Any) -> Any:
         right, (int, float, Fraction)
     ):
         raise TraceError(f"{type(op).__name__} of {described(left)} and {described(right)}")
-    if _is_int(left) and _is_int(right):
+    if isinstance(left, int) and isinstance(right, int):
         found = _whole(op, left, right)
         if found is not None:
             return found

@@ -133,11 +133,11 @@ def _is_mark(script: Any, mark: Mark) -> bool:
 def _looks_like_layer(part: Node, bare: bool) -> bool:
     letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
     if letters:
-        return letters <= {"l", "L", r"\ell", "k", "i", "h", "n", "N"}
+        return letters <= {"l", "L", r"\ell"}
     return isinstance(part, Number) or not bare
 
 
-def mark_of(statements: Sequence[Statement]) -> Mark:
+def mark_of(statements: Sequence[Statement], depth: int) -> Mark:
     """Where the layer stands, from the scripts that are there."""
     counts: Counter[str] = Counter()
     for statement in statements:
@@ -158,7 +158,12 @@ def mark_of(statements: Sequence[Statement]) -> Mark:
                     elif script.place == "above" and not script.bracket and layered:
                         weight = 1 if letters or parts[0].head in _WEIGHTS else 0.25
                         counts["^l"] += weight  # type: ignore[assignment]
-                    elif script.place == "below" and layered and len(script.parts) == 1:
+                    elif (
+                        script.place == "below"
+                        and layered
+                        and len(script.parts) == 1
+                        and (depth > 1 or letters)
+                    ):
                         weight = 1 if letters else 0.5 if parts[0].head in _WEIGHTS else 0
                         counts["_l"] += weight  # type: ignore[assignment]
     marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
@@ -290,6 +295,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     if head in FUNCTIONS:
         return (FUNCTIONS[head],)
     found: list[str] = []
+    if head == "e" and not heads.plain[head]:
+        return ()  # the base of the exponential
     small = lower(head)
     marked = heads.marked[head] > 0
     applied = heads.applied[head] > 0
@@ -326,6 +333,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
             found.append("L")
         if head in (r"\hat{y}", r"\hat{Y}"):
             found.append("yhat")
+        if head in ("x", "X"):
+            found.append("x")
         return tuple(dict.fromkeys(found))
     if head in LOSSES:
         found.extend(("L", "loss_n"))
@@ -389,7 +398,7 @@ class Finder:
 
     def find(self) -> tuple[Settings, str]:
         """The settings and the reduction under which the note is read."""
-        mark = mark_of(self.statements)
+        mark = mark_of(self.statements, self.depth)
         heads = heads_of(self.statements, mark)
         choices = {
             head: found

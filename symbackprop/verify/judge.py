@@ -37,6 +37,7 @@ from symbackprop.verify.symbols import (
     LAYERED,
     IllFormed,
     NotUnderstood,
+    OneSample,
     OutOfRange,
     Scope,
     split,
@@ -106,9 +107,10 @@ def judge_in(statement: Statement, settings: Settings, world: World) -> Verdict:
     """The verdict on one statement in one world."""
     meaning = Meaning(world, settings)
     letters = layer_letters(statement, meaning.scope)
-    if not letters:
-        return _settled(statement, meaning)
-    return _for_all_layers(statement, meaning, letters)
+    with np.errstate(all="ignore"):
+        if not letters:
+            return _settled(statement, meaning)
+        return _for_all_layers(statement, meaning, letters)
 
 
 # --------------------------------------------------------------------------------------------
@@ -209,10 +211,14 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
     try:
         meaning = with_ranges(statement.sides, meaning)
         meaning = _with_function_variable(statement, meaning)
+    except OutOfRange as problem:
+        method = "range" if meaning.numbers else "ill-formed"
+        return Verdict("false", method, problem.reason, problem.slip, span=problem.span)
     except IllFormed as problem:
         return Verdict("false", "ill-formed", problem.reason, problem.slip, span=problem.span)
     except NotUnderstood as problem:
-        return Verdict("unknown", reason=problem.reason, span=problem.span)
+        method = "mode" if isinstance(problem, OneSample) else ""
+        return Verdict("unknown", method, problem.reason, span=problem.span)
     notes: list[str] = []
     for number, relation in enumerate(statement.relations):
         left, right = statement.sides[number], statement.sides[number + 1]
@@ -341,7 +347,9 @@ def _link(left: Node, right: Node, meaning: Meaning) -> Verdict:
             span = problem.span or side.span
             return Verdict("false", "ill-formed", problem.reason, problem.slip, span=span)
         except NotUnderstood as problem:
-            return Verdict("unknown", reason=problem.reason, span=problem.span or side.span)
+            method = "mode" if isinstance(problem, OneSample) else ""
+            span = problem.span or side.span
+            return Verdict("unknown", method, problem.reason, span=span)
     structure = _structure(left, right, meaning)
     found = compare(values[0], values[1], meaning.settings)
     if found.outcome == "true" and structure is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, assert_never
 
 import numpy as np
@@ -42,7 +43,15 @@ from symbackprop.scalars import FUNCTIONS
 from symbackprop.terms import Expression
 from symbackprop.verify import values as v
 from symbackprop.verify.settings import Settings
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, OutOfRange, Reference, Scope, split
+from symbackprop.verify.symbols import (
+    IllFormed,
+    NotUnderstood,
+    OneSample,
+    OutOfRange,
+    Reference,
+    Scope,
+    split,
+)
 from symbackprop.verify.values import Array, Axes, Axis, Clash, Value
 from symbackprop.verify.world import STEP, World
 
@@ -209,7 +218,7 @@ class Meaning:
         if reference.name == "depth":
             return v.number(self.scope.numbers["L"])
         if SAMPLE not in self.world.sizes:
-            raise NotUnderstood("a number of samples where there is one sample", reference.span)
+            raise OneSample("a number of samples where there is one sample", reference.span)
         return v.number(self.world.sizes[SAMPLE])
 
     def _alias(self, reference: Reference) -> Value:
@@ -260,7 +269,12 @@ class Meaning:
 
     def _oriented(self, name: str, array: Array, axes: Axes, free: tuple[str, ...] = ()) -> Value:
         """A whole tensor as rows and columns. Axes with a single place are left out."""
+        single = [a.label for a in axes if a.label in self.world.flat and a.label != SAMPLE]
         array, axes = self._without_flat(array, axes, len(free))
+        found = self._laid_out(name, array, axes, free)
+        return replace(found, feature=single[-1]) if single else found
+
+    def _laid_out(self, name: str, array: Array, axes: Axes, free: tuple[str, ...]) -> Value:
         if self._is_weight(name):
             labels = [a.label for a in self.world.axes(name)]
             rows = tuple(a for a in axes if a.label == labels[0])
@@ -319,7 +333,7 @@ class Meaning:
         indices = self._split_digits(reference.indices, (len(order), len(kept)))
         if reference.sample is not None:
             if SAMPLE not in labels:
-                raise NotUnderstood("a sample is marked where there is one sample", reference.span)
+                raise OneSample("a sample is marked where there is one sample", reference.span)
             position = labels.index(SAMPLE)
             places[position] = reference.sample
             order = [p for p in order if p != position]
@@ -485,7 +499,7 @@ class Meaning:
         if reference.layer is not None:
             return activation(self.world, reference.layer)
         labels = {a.label for a in argument.axes if a.label.startswith("units")}
-        labels |= {argument.feature} if argument.feature else set()
+        labels = labels or ({argument.feature} if argument.feature else set())
         if len(labels) == 1:
             return activation(self.world, int(labels.pop()[5:]))
         known = {activation(self.world, n) for n in range(1, self.scope.layers + 1)} - {
@@ -588,7 +602,10 @@ class Meaning:
                     position += 2
                     continue
             if after is not None and self._is_called(node, after):
-                found.append((node, None))
+                assert isinstance(after, Group)
+                sampled = self._called_loss(node, after)
+                work = None if sampled is None else partial(self.referred, sampled)
+                found.append((node, work))
                 position += 2
                 continue
             found.append((node, None))
@@ -605,7 +622,33 @@ class Meaning:
         letter = self.settings.letters.get(parts[0].head, "")
         if letter in ("L", "loss_n"):
             return True
-        return len(after.items) > 1 and bool(letter)
+        if len(after.items) > 1 and bool(letter):
+            return True
+        return letter in ("yhat", "h", "z") and self._is_argument(after.items[0])
+
+    def _is_argument(self, node: Node) -> bool:
+        """What a quantity may be said to depend on: the input, the weights."""
+        parts = split(node)
+        family = self.settings.letters.get(parts[0].head, "") if parts else ""
+        return family.partition(":")[0] in ("x", "W", "z")
+
+    def _called_loss(self, node: Node, after: Group) -> Reference | None:
+        """The loss of the sample that its arguments mark: H(\\hat y^{(i)}, y^{(i)})."""
+        parts = split(node)
+        if parts is None or SAMPLE not in self.world.sizes:
+            return None
+        if self.settings.letters.get(parts[0].head, "") not in ("L", "loss_n"):
+            return None
+        for item in after.items:
+            inner = split(item)
+            for script in inner[1] if inner else ():
+                try:
+                    role = self.scope._role(script, False, "x")
+                except NotUnderstood:
+                    continue
+                if role == "sample":
+                    return Reference("loss_n", "loss_n", node.span, sample=script.parts[0])
+        return None
 
     def _function(self, node: Node) -> Reference | None:
         parts = split(node)
@@ -862,6 +905,8 @@ class Meaning:
             return []
         try:
             reference = self.scope.resolve(node)
+        except OutOfRange:
+            raise
         except (NotUnderstood, IllFormed):
             return []
         if reference.kind == "loss_n":
@@ -986,7 +1031,9 @@ class Meaning:
             case Group(items=(one,)) if node.bracket in ("", "("):
                 return self._plain_reference(one)
             case Product(sign="", factors=(first, Group() as second)):
-                return self._plain_reference(first) if self._is_called(first, second) else None
+                if not self._is_called(first, second):
+                    return None
+                return self._called_loss(first, second) or self._plain_reference(first)
             case Apply(function=function) if split(function) is not None:
                 parts = split(function)
                 assert parts is not None
@@ -1013,13 +1060,13 @@ class Meaning:
                 return self.link(one)
             case _:
                 return None
+        if bottom is None and _head_or_none(wrt) in self.local:
+            return None
         if bottom is None:
             raise NotUnderstood("what the derivative is taken by", wrt.span)
-        if bottom.kind not in ("tensor",) and not (bottom.kind == "alias"):
+        if bottom.kind != "tensor":
             raise NotUnderstood("a derivative by what is no quantity of the network", wrt.span)
-        if bottom.kind == "alias":
-            raise NotUnderstood("a derivative by a name of the note", wrt.span)
-        if top is None or top.kind in ("alias", "adjoint", "function"):
+        if top is None or top.kind not in ("tensor", "loss_n"):
             return None
         return self._tensor_link(top, bottom)
 

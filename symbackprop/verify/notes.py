@@ -204,6 +204,8 @@ class _Judgement:
         found = judge_in(item.statement, settings, self._world(item, mode))
         if found.outcome == "false" and found.method == "shape":
             return 1.2
+        if found.method == "mode":
+            return 2.0
         return {"true": 0.0, "definition": 0.0, "unknown": 0.7, "false": 1.0}[found.outcome]
 
     # --- one formula ------------------------------------------------------------------------
@@ -420,9 +422,7 @@ class _Judgement:
         settings = self.settings
         modes = {item.mode for item in items}
         switches = [
-            item.line
-            for before, item in itertools.pairwise(items)
-            if before.mode != item.mode
+            item.line for before, item in itertools.pairwise(items) if before.mode != item.mode
         ]
         used: dict[str, str] = {}
         for head, family in sorted(settings.letters.items()):

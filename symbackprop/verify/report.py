@@ -28,8 +28,9 @@ class Claim:
     `facts` lists the declared facts that a proof used.
     `same_as` is the line of the first claim with the same slip, `follows_from` the earlier false
     lines of the same file that a false but `consistent` one follows from.
-    `counterexample` has `entry` (the place in the result), one number for each side under its
-    name (`claimed`, `derived`), `sizes` by letter, and whatever else it takes to recompute.
+    `counterexample` has `sizes` and `values` to recompute with, `entry` (the place in the result),
+    the numbers there or, where shapes differ, the shapes as `left` and `right` (in code: what it
+    gives and what is right), and `letters` and `layer` for what the formula leaves open.
     """
 
     file: str

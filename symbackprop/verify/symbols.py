@@ -47,6 +47,10 @@ class NotUnderstood(Exception):
         super().__init__(reason)
 
 
+class OneSample(NotUnderstood):
+    """Samples are spoken of where the formula is read for one sample."""
+
+
 class IllFormed(Exception):
     """Something that cannot be right however it is read: an index or a layer that is not there."""
 
@@ -160,7 +164,8 @@ class Scope:
                     if rest:
                         state = replace(state, indices=(*state.indices, *rest))
                 case "index":
-                    state = replace(state, indices=(*state.indices, *script.parts))
+                    if not self._are_parameters(script):
+                        state = replace(state, indices=(*state.indices, *script.parts))
                 case "sample":
                     state = replace(state, sample=script.parts[0])
                 case "transpose":
@@ -174,6 +179,12 @@ class Scope:
                 case "inverse":
                     raise NotUnderstood("an inverse", script.span)
         return self._named(state, letter, adjoint, layer, marked, span)
+
+    def _are_parameters(self, script: Script) -> bool:
+        r"""h_{W,b}, f_\theta: what a quantity depends on, not which entry."""
+        heads = [p.head for p in script.parts if isinstance(p, Symbol)]
+        families = {self.settings.letters.get(h, "").partition(":")[0] for h in heads}
+        return len(heads) == len(script.parts) and families <= {"W", "b"} and bool(families)
 
     def _role(self, script: Script, layer_open: bool, letter: str) -> str:
         mark = self.settings.mark

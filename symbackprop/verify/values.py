@@ -167,7 +167,8 @@ def added(one: Value, other: Value, sign: int, sample: str) -> Value:
     """A sum. A vector without the sample axis is added to every sample of a batch; only a plain
     number is added to every entry."""
     for alone, rest in ((one, other), (other, one)):
-        if alone.is_scalar and not rest.is_scalar and not alone.literal:
+        samples_only = all(axis.label == sample for axis in rest.axes)
+        if alone.is_scalar and not rest.is_scalar and not alone.literal and not samples_only:
             raise Clash(f"a single number and {shape_text(rest)} are added")
     one, other = _with_samples(one, other, sample), _with_samples(other, one, sample)
     return entrywise(one, other, np.add if sign > 0 else np.subtract)

@@ -74,6 +74,8 @@ class Binder:
         if wanted in ("dict", "tuple") and self.names.meaning(name) not in ("x", "y"):
             return self._bundle()
         meaning = self.names.meaning(name)
+        if meaning == "N":
+            return self.count
         single = self.make(meaning) if meaning is not None else None
         if single is not None:
             return single
@@ -137,7 +139,7 @@ class Binder:
     def value_of_key(self, key: str) -> Any:
         low = key.lower().strip("_")
         meaning = self.names.meaning(key)
-        if meaning is not None:
+        if meaning is not None and meaning != "N":
             return self.make(meaning)
         if low in naming.COUNTS:
             return self.count

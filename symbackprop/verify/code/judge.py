@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from symbackprop.layers.multilayer import Built
-from symbackprop.tracer.interpreter import MOST_CHARACTERS, nested_too_deeply
+from symbackprop.tracer.interpreter import nested_too_deeply
 from symbackprop.verify.code.arguments import argument_names
+from symbackprop.verify.code.diagnosis import Diagnoser, Finding
 from symbackprop.verify.code.marks import Mark, Reading, Session
 from symbackprop.verify.code.proofs import Proved, proofs
 from symbackprop.verify.code.reading import Fault, Module
@@ -27,8 +28,10 @@ from symbackprop.verify.code.truth import Factor, Subject
 from symbackprop.verify.report import Claim, FileReport, Method, Status
 
 SEARCH_SECONDS = 15.0
+DIAGNOSIS_SECONDS = 15.0
 POINTS = 4
 DEEPEST = 150
+MOST_CHARACTERS = 300_000
 
 
 def judge_code(
@@ -55,8 +58,11 @@ def judge_code(
         return executed(source, function, path, module, node, subjects)
     deadline = time.monotonic() + SEARCH_SECONDS
     session, reading = settled(module, node, methods, subjects, deadline)
-    if reading.trail.fault is not None and not reading.stored and not reading.truth.values:
-        return FileReport(path, (), {}, source, _positioned(reading.trail.fault))
+    for number in range(1, POINTS) if reading.all_right else ():
+        other = session.read(number)
+        if not other.all_right:
+            session, reading = replace(session, point=number), other
+            break
     return _Judgement(source, path, session, reading).report()
 
 
@@ -107,6 +113,11 @@ class _Judgement:
     reading: Reading
     started: float = field(default_factory=time.monotonic)
     proved: Proved = field(default_factory=lambda: Proved({}))
+    explained: dict[Any, list[Finding]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        deadline = time.monotonic() + DIAGNOSIS_SECONDS
+        self.diagnoser = Diagnoser(self.source, self.path, self.session, deadline)
 
     def report(self) -> FileReport:
         reading = self.reading
@@ -155,7 +166,7 @@ class _Judgement:
         )
         root = next((r for r in blame.roots if r.site == mark.site), None)
         if root is not None and not (mark.returned and mark.ok):
-            return self._refuted(base, mark, root)
+            return self._explained(self._refuted(base, mark, root), root, blame)
         after = healed.get((mark.site, mark.name))
         unchanged = after is not None and _same_mark(mark, after)
         if mark.ok and (mark.returned or unchanged or not blame.roots):
@@ -204,6 +215,30 @@ class _Judgement:
             method=method,
             counterexample=self.witness(mark.value, wanted),
             sentence="wrong, no single slip explains it",
+        )
+
+    def _explained(self, claim: Claim, root: Root, blame: Blame) -> Claim:
+        """The claim with its slip, the corrected line and the patch."""
+        if root.site not in self.explained:
+            others = {
+                place: fill
+                for other in blame.roots
+                if other.site != root.site
+                for place, fill in other.fills.items()
+            }
+            self.explained[root.site] = self.diagnoser.explain(root, others)
+        found = self.explained[root.site]
+        if not found:
+            return claim
+        best = found[0]
+        return replace(
+            claim,
+            slip=best.edit.slug,
+            sentence=best.edit.sentence,
+            suggestion=best.suggestion,
+            spot=(best.line, best.column + 1, best.length),
+            patch=self.diagnoser.patch(best),
+            others=tuple((f.edit.slug, f.edit.sentence, f.suggestion) for f in found[1:4]),
         )
 
     def witness(self, value: Any, wanted: Any) -> dict[str, Any]:
@@ -256,6 +291,11 @@ class _Judgement:
             counterexample=self.witness(None, None) if fault.kind != "unread" else None,
             sentence=fault.reason,
         )
+        root = next((r for r in blame.roots if r.fault is not None), None)
+        if root is not None:
+            claim = self._explained(claim, root, blame)
+            if claim.slip:
+                claim = replace(claim, sentence=f"{claim.sentence} ({fault.reason})")
         made = [claim]
         for mark in blame.healed.returned:
             if mark.name not in present and mark.site not in {r.site for r in blame.roots}:
@@ -291,7 +331,7 @@ def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
                 continue
         if mark.meaning is not None and mark.meaning.removeprefix("d:")[0] in "xyL":
             continue
-        if mark.meaning is not None and mark.meaning[0] in "Wb" and mark.site not in roots:
+        if mark.meaning is not None and mark.meaning[0] in "WbN" and mark.site not in roots:
             continue
         key = (mark.site, mark.name)
         old = chosen.get(key)

@@ -115,6 +115,7 @@ class Session:
     subject: Subject
     layout: Layout
     methods: Mapping[str, ast.FunctionDef] = field(default_factory=dict)
+    point: int = 0
 
     @property
     def names(self) -> Naming:
@@ -159,9 +160,25 @@ class Session:
             trail = reader.run(node, arguments)
         return self.marked(trail, truth)
 
+    def returns_right(self, number: int, fills: Mapping[Place, Fill], root: Any) -> bool:
+        """Whether every returned gradient is right, some stored values being put right."""
+        truth = self.truth(number)
+        overrides = {place: self.filled(fill, truth) for place, fill in fills.items()}
+        try:
+            arguments = self.arguments(number)
+        except Fault:
+            return False
+        trail = Reader(self.module, overrides).run(self.function, arguments)
+        if trail.fault is not None:
+            return False
+        marks = list(self._returned(trail, truth))
+        wanted = [f"d:{t.name}" for t in self.subject.network.of_kind("parameter")]
+        judged = {m.meaning for m in marks} & set(wanted)
+        return bool(judged) and all(m.ok for m in marks)
+
     def used_arguments(self) -> dict[str, Any]:
         """The arguments after a reading: their dicts hold what was looked up."""
-        arguments = self.arguments(0)
+        arguments = self.arguments(self.point)
         given = dict(arguments)
         Reader(self.module).run(self.function, arguments)
         return given
@@ -171,12 +188,16 @@ class Session:
         assert value is not None
         if fill.sample is not None:
             value = self._sample(value, fill.sample)
-        return value * fill.factor.value(truth)
+        return value if fill.factor.is_one else value * fill.factor.value(truth)
 
     def _whole(self, meaning: str, truth: Truth) -> Numbers | None:
         if meaning.startswith("f'"):
             return self._slope(meaning, truth)
         return self.layout.of(meaning, truth)
+
+    def filled_slope(self, meaning: str, truth: Truth) -> Numbers | None:
+        """f'(z) of a layer, in this layout."""
+        return self._slope(meaning, truth)
 
     def _slope(self, meaning: str, truth: Truth) -> Numbers | None:
         layer = int(meaning[2:])
@@ -294,7 +315,7 @@ class Session:
             return None
         slopes = [f"f'{layer}" for layer in range(1, self.subject.depth + 1)]
         for meaning in (*truth.values, *slopes):
-            if meaning == "y:int":
+            if meaning in ("y:int", "N"):
                 continue
             known = self._against(value, meaning, truth, occurrence)
             if known is not None:

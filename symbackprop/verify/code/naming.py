@@ -76,6 +76,8 @@ class Naming:
                 return meaning
         if low in SCORES:
             return f"z{self.depth}"
+        if low in COUNTS:
+            return "N"
         if low in ("loss", "cost", "j"):
             return "L"
         if self.depth == 2 and low in HIDDEN | HIDDEN_SCORES:
@@ -129,7 +131,7 @@ class Naming:
             return "d:z1"
         for rest in self._stripped(low):
             inner = self._forward(rest, rest)
-            if inner and inner not in ("y", "L"):
+            if inner and inner not in ("y", "L", "N"):
                 return f"d:{inner}"
         return None
 

@@ -19,7 +19,6 @@ from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, number, re
 from symbackprop.terms import elements_in
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown, with_axes
 from symbackprop.tracer.interpreter import (
-    MOST_SECONDS,
     Interpreter,
     Traced,
     cells,
@@ -150,8 +149,8 @@ class _Proof:
             *parsed(source),
             on_assignment=self._assigned,
             on_value=self._value,
+            seconds=SECONDS,
         )
-        interpreter.started = time.monotonic() - (MOST_SECONDS - SECONDS)
         traced = interpreter.run(self.session.function, cells(self._arguments()))
         self._check_returned(traced)
 

@@ -74,7 +74,7 @@ def blamed(session: Session, reading: Reading) -> Blame:
             continue
         roots.append(found)
         fills |= found.fills
-        current = session.read(0, fills)
+        current = session.read(session.point, fills)
     order = {site: i for i, site in enumerate(_execution_order(current))}
     last = len(order)
     roots.sort(key=lambda root: (order.get(root.site, last), root.line))
@@ -114,7 +114,7 @@ def _next(
     for root in _candidates(session, reading, fills):
         if time.monotonic() > deadline:
             break
-        after = session.read(0, {**fills, **root.fills})
+        after = session.read(session.point, {**fills, **root.fills})
         left = len(set(after.wrong) - given_up)
         if after.trail.fault is not None and reading.trail.fault is not None:
             if after.trail.fault.line == reading.trail.fault.line:
@@ -294,7 +294,7 @@ def depends_on(session: Session, blame: Blame, name: str) -> tuple[int, ...]:
             if other is not root
             for place, fill in other.fills.items()
         }
-        after = session.read(0, fills)
+        after = session.read(session.point, fills)
         marks = {m.name: m for m in (*after.stored, *after.returned)}
         mark = marks.get(name)
         if root.fills and (mark is None or not mark.ok):

@@ -152,6 +152,7 @@ class Subject:
             values["y"] = values["y"].astype(int)
         elif self.shares and np.all(np.isin(values["y"], (0.0, 1.0))):
             values["y:int"] = np.argmax(values["y"], axis=-1)
+        values["N"] = np.array(1 if self.is_one else values["x"].shape[0])
         sizes = {str(symbol): int(size) for symbol, size in point.sizes.items()}
         samples = 1 if self.is_one else int(values["x"].shape[0])
         return Truth(values, sizes, samples, int(values[f"h{self.depth}"].shape[-1]))

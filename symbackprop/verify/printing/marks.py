@@ -45,7 +45,9 @@ def _block(claim: Claim, which: str) -> str:
             reason = prose(words.sentence(claim.sentence))
             return f"{mark} undecided{which}" + (f": {reason}" if reason else "")
         case _:
-            return f"{mark} {claim.status}{which}" + (f" ({claim.method})" if claim.method else "")
+            method = f" ({claim.method})" if claim.method else ""
+            note = f": {prose(words.sentence(claim.sentence))}" if claim.sentence else ""
+            return f"{mark} {claim.status}{which}{method}{note}"
 
 
 def _reasons(claim: Claim) -> list[str]:

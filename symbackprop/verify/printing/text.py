@@ -148,7 +148,8 @@ class _Printer:
         mark = words.MARKS[claim.status]
         head = f"  {place} {mark} {claim.status:<10} {claim.method:<10} "
         facts = f"  (uses {', '.join(map(flat, claim.facts))})" if claim.facts else ""
-        rest = shortened(flat(claim.latex or claim.name) + facts, WIDTH - width(head))
+        note = f"  ({flat(claim.sentence)})" if claim.sentence and claim.status != "refuted" else ""
+        rest = shortened(flat(claim.latex or claim.name) + facts + note, WIDTH - width(head))
         return (self.paint(head, COLOURS[claim.status]) + rest).rstrip()
 
     # --- the end ---------------------------------------------------------------------------

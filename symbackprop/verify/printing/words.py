@@ -59,24 +59,28 @@ def claimed(claim: Claim) -> str:
 def difference(claim: Claim) -> str:
     """Where the two sides differ: entry, values and sizes; the whole point is in the JSON report.
 
-    >>> point = {"entry": (1, 2), "claimed": 0.25, "derived": -0.25, "sizes": {"N": 3}}
+    >>> point = {"entry": [1, 2], "left": 0.25, "right": -0.25, "layer": {"l": 2}}
+    >>> point["sizes"] = {"N": 3}
     >>> difference(Claim("n.md", 1, 1, 3, "refuted", counterexample=point))
-    'entry (1, 2): claimed 0.25, derived -0.25, where N = 3'
+    'entry (1, 2): left 0.25, right -0.25, where l = 2, N = 3'
+    >>> difference(Claim("g.py", 1, 1, 3, "refuted", name="dW1", counterexample=point))
+    'entry (1, 2): found 0.25, right -0.25, where l = 2, N = 3'
     """
     point = dict(claim.counterexample or {})
-    entry, sizes = point.pop("entry", None), point.pop("sizes", None)
-    values = ", ".join(f"{flat(str(k))} {number(v)}" for k, v in point.items() if _is_short(v))
-    where = f"entry {number(entry)}: " if _has(entry) else ""
-    at = f", where {pairs(sizes)}" if isinstance(sizes, Mapping) and sizes else ""
-    return shortened(where + values + at, LONGEST) if values else ""
-
-
-def _has(entry: Any) -> bool:
-    return entry is not None and entry != () and entry != []
-
-
-def _is_short(value: Any) -> bool:
-    return isinstance(value, str | int | float | complex) and len(str(value)) <= 60
+    names = ("found", "right") if claim.name else ("left", "right")
+    sides = [point.get(side) for side in ("left", "right")]
+    if any(side is None for side in sides):
+        return ""
+    is_shape = any(isinstance(side, list | tuple) for side in sides)
+    told = ", ".join(
+        f"{name} {'shape ' if is_shape else ''}{number(side)}"
+        for name, side in zip(names, sides, strict=True)
+    )
+    entry = point.get("entry")
+    where = f"entry {number(entry)}: " if isinstance(entry, list | tuple) and entry else ""
+    letters = [point.get(key) for key in ("layer", "letters", "sizes")]
+    at = ", ".join(pairs(found) for found in letters if isinstance(found, Mapping) and found)
+    return shortened(where + told + (f", where {at}" if at else ""), LONGEST)
 
 
 def number(value: Any) -> str:
@@ -86,7 +90,7 @@ def number(value: Any) -> str:
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
+    if isinstance(value, float | complex):
         return f"{value:.6g}"
     if isinstance(value, tuple | list):
         return f"({', '.join(map(number, value))})"

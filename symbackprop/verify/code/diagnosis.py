@@ -1,0 +1,427 @@
+"""What the slip on a wrong line is: the change of that line which makes everything right.
+
+Owns: trying the edits in the author's text, ranking those that work, the corrected line and the
+patch. Refuses: a diagnosis that was not tried; what is said here was read again and came out right.
+Would be wrong if an edit were accepted at one point only.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.verify.code.edits import Context, Edit, Known, Span, edits, of_statement
+from symbackprop.verify.code.marks import Session
+from symbackprop.verify.code.reading import Closure, Fault, Module, Place, Reader
+from symbackprop.verify.code.roots import Root
+from symbackprop.verify.code.truth import Factor, factor_between
+
+MOST_TRIED = 1500
+MOST_FOUND = 6
+OTHER_POINT = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An edit that works: where, the corrected line, and the whole text after it."""
+
+    edit: Edit
+    line: int
+    column: int
+    length: int
+    suggestion: str
+    patched: str
+
+
+@dataclass
+class Diagnoser:
+    """Tries edits of a source. `fills` of the other roots are kept while one root is studied."""
+
+    source: str
+    path: str
+    session: Session
+    deadline: float
+    lines: list[bytes] = field(init=False)
+    tried: int = 0
+
+    def __post_init__(self) -> None:
+        self.lines = [line.encode() for line in self.source.split("\n")]
+
+    def explain(self, root: Root, others: Mapping[Place, Any]) -> list[Finding]:
+        """The edits that mend a root, best first."""
+        self.tried = 0
+        statements = list(self._statements(root))
+        for group in statements:
+            found = [f for statement, node in group for f in self._of(statement, node, root, others)]
+            if found:
+                return _ranked(found)
+        return []
+
+    # ---- where to look -----------------------------------------------------------------------
+
+    def _statements(self, root: Root) -> Iterator[list[tuple[ast.stmt, ast.expr]]]:
+        """The root's own statement; then the helpers it calls; then what it reads."""
+        own = self._statement_at(root)
+        if own is None:
+            return
+        statement, node = own
+        yield [own]
+        called = list(self._called(node))
+        if called:
+            yield called
+        feeding = list(self._feeding(statement, node))
+        if feeding:
+            yield feeding
+
+    def _functions(self) -> list[ast.FunctionDef]:
+        session = self.session
+        known = [session.function, *session.module.functions.values(), *session.methods.values()]
+        return list(dict.fromkeys(known))
+
+    def _statement_at(self, root: Root) -> tuple[ast.stmt, ast.expr] | None:
+        for function in self._functions():
+            for statement in ast.walk(function):
+                if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return,
+                                              ast.Expr)):
+                    continue
+                end = statement.end_lineno or statement.lineno
+                if not statement.lineno <= root.line <= end or statement.value is None:
+                    continue
+                return statement, _part_at(statement.value, root)
+        return None
+
+    def _called(self, node: ast.expr) -> Iterator[tuple[ast.stmt, ast.expr]]:
+        """Statements of the helpers that an expression calls."""
+        names = {
+            n.func.id if isinstance(n.func, ast.Name) else n.func.attr
+            for n in ast.walk(node)
+            if isinstance(n, ast.Call) and isinstance(n.func, (ast.Name, ast.Attribute))
+        }
+        helpers = {**self.session.module.functions, **self.session.methods}
+        for name in sorted(names & set(helpers)):
+            for statement in ast.walk(helpers[name]):
+                if isinstance(statement, (ast.Assign, ast.Return, ast.AugAssign)):
+                    if statement.value is not None:
+                        yield statement, statement.value
+
+    def _feeding(
+        self, statement: ast.stmt, node: ast.expr
+    ) -> Iterator[tuple[ast.stmt, ast.expr]]:
+        """Statements that store what an expression reads, the nearest first."""
+        wanted = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        before = [
+            s
+            for s in ast.walk(self.session.function)
+            if isinstance(s, (ast.Assign, ast.AugAssign)) and s.lineno < statement.lineno
+        ]
+        for candidate in sorted(before, key=lambda s: -s.lineno):
+            targets = candidate.targets if isinstance(candidate, ast.Assign) else [candidate.target]
+            stored = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            if stored & wanted:
+                yield candidate, candidate.value
+
+    # ---- trying ------------------------------------------------------------------------------
+
+    def _of(
+        self, statement: ast.stmt, node: ast.expr, root: Root, others: Mapping[Place, Any]
+    ) -> Iterator[Finding]:
+        context = self._context(statement, node, root)
+        candidates = [*edits(node, context), *of_statement(statement, self._spans(statement))]
+        if isinstance(statement, ast.AugAssign):
+            candidates += self._plain_assignments(statement)
+        seen: set[str] = set()
+        count = 0
+        for edit in sorted(candidates, key=lambda e: e.cost):
+            if self.tried >= MOST_TRIED or time.monotonic() > self.deadline or count >= MOST_FOUND:
+                return
+            text = self.spliced(edit)
+            if text in seen:
+                continue
+            seen.add(text)
+            self.tried += 1
+            if self._works(text, root, others):
+                count += 1
+                yield self._finding(edit, text)
+
+    def _plain_assignments(self, statement: ast.AugAssign) -> Iterator[Edit]:
+        return iter(())
+
+    def _spans(self, statement: ast.stmt) -> dict[str, Span]:
+        if not isinstance(statement, ast.AugAssign):
+            return {}
+        target = statement.target
+        line = (target.end_lineno or target.lineno) - 1
+        text = self.lines[line]
+        start = target.end_col_offset or 0
+        place = text.find(b"=", start) - 1
+        if place < start:
+            return {}
+        return {"op": (line + 1, place, line + 1, place + 2)}
+
+    def spliced(self, edit: Edit) -> str:
+        """The source after an edit."""
+        lines = list(self.lines)
+        for (first, start, last, end), text in sorted(edit.changes, reverse=True):
+            head, tail = lines[first - 1][:start], lines[last - 1][end:]
+            lines[first - 1 : last] = [head + text.encode() + tail]
+        return b"\n".join(lines).decode()
+
+    def _works(self, text: str, root: Root, others: Mapping[Place, Any]) -> bool:
+        session = self._edited(text)
+        if session is None:
+            return False
+        moved = {place: fill for place, fill in others.items() if place[0] != root.line}
+        for number in (self.session.point, OTHER_POINT + self.session.point):
+            if not session.returns_right(number, moved, root):
+                return False
+        return True
+
+    def _edited(self, text: str) -> Session | None:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError):
+            return None
+        module = Module.of(tree)
+        name = self.session.function.name
+        if self.session.methods:
+            for methods in module.classes.values():
+                if set(methods) == set(self.session.methods):
+                    return replace(
+                        self.session, module=module, function=methods[name], methods=methods
+                    )
+            return None
+        if name not in module.functions:
+            return None
+        return replace(self.session, module=module, function=module.functions[name])
+
+    def _finding(self, edit: Edit, text: str) -> Finding:
+        (first, start, last, end), _ = min(edit.changes)
+        new = text.split("\n")
+        width = end - start if first == last else max(len(self.lines[first - 1]) - start, 1)
+        return Finding(edit, first, start, max(width, 1), new[first - 1].strip(), text)
+
+    def patch(self, finding: Finding) -> str:
+        """A unified diff from the source to the corrected text."""
+        old = self.source.splitlines(keepends=True)
+        new = finding.patched.splitlines(keepends=True)
+        made = difflib.unified_diff(old, new, self.path, self.path, n=1)
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)
+
+    # ---- what is known at the line -----------------------------------------------------------
+
+    def _context(self, statement: ast.stmt, node: ast.expr, root: Root) -> Context:
+        session, number = self.session, self.session.point
+        reader = Reader(session.module, {}, frozenset((statement.lineno,)))
+        try:
+            arguments = session.arguments(number)
+            trail = reader.run(session.function, arguments)
+            scope = trail.seen.get(statement.lineno, {})
+        except Fault:
+            scope = {}
+        truth = session.truth(number)
+        values: dict[int, Any] = {}
+
+        def value(part: ast.expr) -> Any:
+            if id(part) not in values:
+                values[id(part)] = self._value(part, scope)
+            return values[id(part)]
+
+        atoms = list(self._atoms(scope))
+        functions, derivatives = self._helpers(scope, atoms)
+        slopes = list(self._slopes(atoms, scope, derivatives, root))
+        return Context(
+            self.segment,
+            value,
+            atoms,
+            slopes,
+            list(self._upstream(atoms, scope)),
+            functions,
+            derivatives,
+            self._counts(atoms, scope),
+            session.names,
+            truth,
+            root.meaning,
+            session.subject.activation(session.subject.depth) == "softmax"
+            and root.meaning == f"d:z{session.subject.depth}",
+            next((k for k, v in session.module.imports.items() if v == "numpy"), "np"),
+            None,
+        )
+
+    def segment(self, node: ast.expr) -> str:
+        return ast.get_source_segment(self.source, node) or ast.unparse(node)
+
+    def _value(self, node: ast.expr, scope: Mapping[str, Any]) -> Any:
+        try:
+            with np.errstate(all="ignore"):
+                found = Reader(self.session.module).value(node, dict(scope))
+        except (Fault, RecursionError):
+            return None
+        return found if isinstance(found, (np.ndarray, np.generic, int, float)) else None
+
+    def _parsed(self, text: str, scope: Mapping[str, Any]) -> Any:
+        return self._value(ast.parse(text, mode="eval").body, scope)
+
+    def _atoms(self, scope: Mapping[str, Any]) -> Iterator[Known]:
+        """Every name and entry that the function mentions, with its value at the line."""
+        seen: dict[str, ast.expr] = {}
+        for node in ast.walk(self.session.function):
+            if isinstance(node, (ast.Name, ast.Subscript)) or (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "self"
+            ):
+                if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("shape"):
+                    continue
+                loaded = _loaded(node)
+                seen.setdefault(self.segment(node), loaded)
+        for name in scope:
+            seen.setdefault(name, ast.Name(name, ast.Load(), lineno=1, col_offset=0))
+        for text, node in seen.items():
+            value = self._value(node, scope)
+            if value is None or isinstance(value, bool):
+                continue
+            yield Known(text, value, *self._known(value))
+
+    def _known(self, value: Any) -> tuple[str | None, float]:
+        truth = self.session.truth(self.session.point)
+        if np.ndim(value) == 0:
+            return None, 1.0
+        _, found, factor, _ = self.session.compared(value, None, truth)
+        return found, factor.value(truth)
+
+    def _helpers(
+        self, scope: Mapping[str, Any], atoms: Sequence[Known]
+    ) -> tuple[list[str], frozenset[str]]:
+        """Functions of one argument; those that give f' of something."""
+        found: list[str] = []
+        derivatives = set()
+        known = {**self.session.module.functions, **self.session.methods}
+        local = {n: v.node for n, v in scope.items() if isinstance(v, Closure)}
+        lambdas = {
+            n: v for n, v in self.session.module.assigned.items() if isinstance(v, ast.Lambda)
+        }
+        truth = self.session.truth(self.session.point)
+        for name, node in {**known, **local, **lambdas}.items():
+            arguments = [a.arg for a in node.args.args if a.arg != "self"]
+            if len(arguments) - len(node.args.defaults) > 1 or not arguments:
+                continue
+            if node is self.session.function:
+                continue
+            found.append(name)
+            prefix = "self." if name in self.session.methods else ""
+            for atom in atoms:
+                if atom.meaning and atom.meaning[0] in "zh":
+                    layer = atom.meaning[1:]
+                    value = self._parsed(f"{prefix}{name}({atom.text})", scope)
+                    right = self.session.filled_slope(f"f'{layer}", truth)
+                    if value is not None and right is not None and np.shape(value) == right.shape:
+                        if factor_between(value, right, truth) == Factor():
+                            derivatives.add(name)
+        return found, frozenset(derivatives)
+
+    def _slopes(
+        self,
+        atoms: Sequence[Known],
+        scope: Mapping[str, Any],
+        derivatives: frozenset[str],
+        root: Root,
+    ) -> Iterator[Known]:
+        """f' of each layer in the author's names: his helper first, then a formula."""
+        truth = self.session.truth(self.session.point)
+        for atom in atoms:
+            if not atom.meaning or atom.meaning[0] not in "zh" or atom.factor != 1.0:
+                continue
+            layer = int(atom.meaning[1:])
+            right = self.session.filled_slope(f"f'{layer}", truth)
+            if right is None:
+                continue
+            texts = [f"{name}({atom.text})" for name in sorted(derivatives)]
+            texts += [
+                t.format(atom.text)
+                for t in ("{0} * (1 - {0})", "1 - {0} ** 2", "{0} > 0")
+            ]
+            for text in texts:
+                value = self._parsed(text, scope)
+                if value is not None and np.shape(value) == right.shape:
+                    if factor_between(value, right, truth) == Factor():
+                        yield Known(text, value, f"f'{layer}")
+
+    def _upstream(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> Iterator[Known]:
+        """dL/dh of each layer in the author's names: a name for it, or delta times W."""
+        for atom in atoms:
+            if atom.meaning and atom.meaning.startswith("d:"):
+                yield atom
+        deltas = [a for a in atoms if a.meaning and a.meaning.startswith("d:z")]
+        weights = [a for a in atoms if a.meaning and a.meaning[0] == "W"]
+        for delta in deltas:
+            for weight in weights:
+                assert delta.meaning is not None and weight.meaning is not None
+                if delta.meaning[3:] != weight.meaning[1:]:
+                    continue
+                for text in (
+                    f"({delta.text} @ {weight.text}.T)",
+                    f"({weight.text}.T @ {delta.text})",
+                    f"({delta.text} @ {weight.text})",
+                    f"({weight.text} @ {delta.text})",
+                ):
+                    value = self._parsed(text, scope)
+                    if value is not None and np.ndim(value):
+                        meaning, factor = self._known(value)
+                        if meaning and meaning.startswith("d:h"):
+                            yield Known(text, value, meaning, factor)
+
+    def _counts(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> list[str]:
+        """Texts for N: a name that has that value, or a shape."""
+        samples = self.session.truth(self.session.point).samples
+        found = [
+            a.text
+            for a in atoms
+            if np.ndim(a.value) == 0 and int(a.value) == samples and a.text.isidentifier()
+            and isinstance(a.value, (int, np.integer))
+        ]
+        axis = 1 if self.session.layout.samples == "columns" else 0
+        for atom in atoms:
+            if atom.meaning in ("x", "y") and np.ndim(atom.value) == 2:
+                found.append(f"{atom.text}.shape[{axis}]")
+        return found[:3]
+
+
+def _loaded(node: ast.expr) -> ast.expr:
+    match node:
+        case ast.Name(id=name):
+            return ast.copy_location(ast.Name(name, ast.Load()), node)
+        case ast.Subscript(value=owner, slice=index):
+            return ast.copy_location(ast.Subscript(owner, index, ast.Load()), node)
+    return node
+
+
+def _part_at(value: ast.expr, root: Root) -> ast.expr:
+    """The entry of a dict or tuple that is written at the root's place; else the whole."""
+    parts: Sequence[ast.expr | None] = ()
+    match value:
+        case ast.Dict(values=values):
+            parts = values
+        case ast.Tuple(elts=values) | ast.List(elts=values):
+            parts = values
+    for part in parts:
+        if part is not None and (part.lineno, part.col_offset) == root.site:
+            return part
+        if part is not None:
+            inside = _part_at(part, root)
+            if inside is not part:
+                return inside
+    return value
+
+
+def _ranked(found: Sequence[Finding]) -> list[Finding]:
+    """By cost; of the findings with one slug and one suggestion the first."""
+    kept: dict[str, Finding] = {}
+    for finding in sorted(found, key=lambda f: f.edit.cost):
+        kept.setdefault(finding.suggestion, finding)
+    return list(kept.values())
