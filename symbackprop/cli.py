@@ -471,7 +471,7 @@ def _paced(notify: Callable[[str], None], terminal: bool) -> Callable[[int, int,
         nonlocal last
         if (now := time.monotonic()) - last >= pause:
             last = now
-            notify(f"judging {printable(what[:50])} ({done} of {total})")
+            notify(f"judging {printable(what[:50])[:60]} ({done} of {total})")
 
     return hear
 

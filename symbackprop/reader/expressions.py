@@ -621,7 +621,7 @@ class Expressions:
         self.at += 1
         content = self.expression()
         if self.words[self.at] != close:
-            raise self.unexpected("the closing bar")
+            raise self.refuse("the bars of this norm do not close", start)
         self.at += 1
         self.bar = before
         return Norm(content, word in ("|", r"\lvert"), self.span(start))

@@ -5,7 +5,16 @@ network's equations and derivations.
 """
 
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError
-from symbackprop.tracer.interpreter import Traced
 from symbackprop.tracer.prove import prove_source, trace
+from symbackprop.tracer.values import Assignment, Object, Traced
 
-__all__ = ["ShapeClash", "SymbolicArray", "TraceError", "Traced", "prove_source", "trace"]
+__all__ = [
+    "Assignment",
+    "Object",
+    "ShapeClash",
+    "SymbolicArray",
+    "TraceError",
+    "Traced",
+    "prove_source",
+    "trace",
+]

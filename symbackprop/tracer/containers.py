@@ -63,7 +63,7 @@ def _len(m: Machine, value: Any) -> Any:
         return m.number(value.value.shape[0])
     if isinstance(value, Repeated):
         return m.number(value.extent)
-    if isinstance(value, (tuple, list, dict, str, range, *_VIEWS)):
+    if isinstance(value, (tuple, list, dict, str, range)) or type(value) in _VIEWS:
         return len(value)
     raise TraceError(f"len of {described(value)}")
 

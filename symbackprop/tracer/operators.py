@@ -46,6 +46,8 @@ def binary(m: Machine, op: ast.operator, left: Any, right: Any) -> Any:
         return _concrete(m, op, left, right)
     if isinstance(left, str) or isinstance(right, str):
         raise TraceError(f"{type(op).__name__} of {described(left)} and {described(right)}")
+    if isinstance(op, ast.Mult) and any(isinstance(v, (list, tuple)) for v in (left, right)):
+        raise TraceError("a list repeated, or multiplied by an array")
     one, other = m.array(left), m.array(right)
     if isinstance(op, ast.MatMult):
         return m.cell(arrays.matmul(m.algebra, one, other))

@@ -32,6 +32,7 @@ from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, has_condit
 from symbackprop.terms import Expression, Index, elements_in
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
 from symbackprop.tracer.formvalue import value_of
+from symbackprop.tracer.evaluator import MOST_SECONDS
 from symbackprop.tracer.interpreter import (
     Interpreter,
     Traced,
@@ -70,27 +71,42 @@ def trace(
     function: str,
     arguments: Mapping[str, Any],
     algebra: Algebra,
+    must_return: bool = True,
+    unclipped: bool = False,
+    seconds: float = MOST_SECONDS,
 ) -> Traced:
-    """Read one function of a module. `arguments`: a `SymbolicArray`, or tuples and dicts of them,
-    or constants, for each parameter without a default.
+    """Read one function of a module, or a method: `Network.backward`.
+
+    `arguments`: a `SymbolicArray`, or lists, tuples and dicts of them, or an `Object`, or
+    constants, for each parameter without a default. They may be changed in place, as long as no
+    array is given twice; `Traced.arguments` has what is left of them. `must_return`: whether a
+    function without a return statement is an error. `unclipped`: `np.clip` is taken to change
+    nothing, which `Traced.assumptions` says then.
 
     Raises: TraceError, with the line, for whatever is not read.
     """
     definition = _function(source, function)
-    try:
-        return Interpreter(algebra, *parsed(source)).run(definition, cells(arguments))
-    except RecursionError:
-        raise TraceError("nested too deeply", definition.lineno) from None
+    reader = Interpreter(algebra, *parsed(source), seconds=seconds, unclipped=unclipped)
+    return reader.run(definition, cells(arguments, fixed=False), must_return)
 
 
 def _function(source: str, function: str) -> ast.FunctionDef:
-    functions, _, _ = parsed(source)
-    if function not in functions:
+    functions, _, others = parsed(source)
+    kind, dot, name = function.rpartition(".")
+    if dot:
+        owner = others.get(kind)
+        body = owner.body if isinstance(owner, ast.ClassDef) else []
+        functions = functions | {s.name: s for s in body if isinstance(s, ast.FunctionDef)}
+    if name not in functions:
         raise TraceError(f"there is no function {function}")
-    found = functions[function]
-    if any(nested_too_deeply(f) for f in functions.values()):
+    found = functions[name]
+    if any(nested_too_deeply(part) for part in (*functions.values(), *_nodes(others))):
         raise TraceError("an expression nested too deeply", found.lineno)
     return found
+
+
+def _nodes(others: Mapping[str, Any]) -> list[ast.AST]:
+    return [value for value in others.values() if isinstance(value, ast.AST)]
 
 
 # --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from symbackprop.reader.syntax import (
@@ -31,8 +32,8 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
-from symbackprop.verify.judge import Worlds, judge
-from symbackprop.verify.settings import Mark, Settings
+from symbackprop.verify.judge import EQUALITIES, Worlds, judge
+from symbackprop.verify.settings import Alias, Mark, Settings
 from symbackprop.verify.symbols import FUNCTIONS, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
@@ -52,11 +53,12 @@ class Heads:
     derived: Counter[str]
     scripts: Counter[str]
     two_below: Counter[str]
+    indexed: Counter[str]
 
 
 def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
     """How often each head stands with a layer mark, as a function, alone, and so on."""
-    heads = Heads(*(Counter() for _ in range(9)))
+    heads = Heads(*(Counter() for _ in range(10)))
     for statement in statements:
         for side in statement.sides:
             _look(side, mark, heads, False)
@@ -75,6 +77,8 @@ def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
                 heads.marked[head] += 1
             elif not parts[1]:
                 heads.plain[head] += 1
+            if any(s.place == "below" for s in parts[1]):
+                heads.indexed[head] += 1
             if any(s.place == "below" and len(s.parts) == 2 for s in parts[1]):
                 heads.two_below[head] += 1
         for script in parts[1]:
@@ -347,6 +351,14 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     if head in COUNTS:
         found.append("N")
     found.extend(_unmarked(head, small, heads, depth))
+    indexed = heads.indexed[head] > 0
+    if indexed:
+        found = [f for f in found if f not in ("L", "N", "loss_n", "identity")]
+        nodes = [f for f in found if f[0] in "zhWb"]
+        found = nodes + [f for f in found if f not in nodes]
+    if not found and indexed:
+        families = ("W",) if heads.two_below[head] else ("b", "z", "h")
+        found = [f"{f}:{n}" for f in families for n in range(1, depth + 1)]
     if head == r"\delta":
         found = [f for f in found if f.startswith("delta")]
     if head in (r"\hat{y}", r"\hat{Y}"):
@@ -407,11 +419,36 @@ class Finder:
         }
         choices.update({h: (f,) for h, f in self.fixed.items()})
         letters = {head: found[0] for head, found in choices.items()}
-        settings = Settings(mark=mark, letters=self._distinct(letters, choices))
+        sampled = any(
+            s.bracket == "(" and s.place == "above" and not _is_mark(s, mark)
+            for statement in self.statements
+            for side in statement.sides
+            for node in walk(side)
+            if isinstance(node, Scripted)
+            for s in node.scripts
+        )
+        settings = Settings(mark=mark, letters=self._distinct(letters, choices), sampled=sampled)
         forward = [s for s in self.statements if self._is_forward(s, choices)]
         settings = self._forward(settings, forward, choices)
         settings, reduction = self._backward(settings, choices)
         return settings, reduction
+
+    @cached_property
+    def settable(self) -> dict[str, tuple[Alias, ...]]:
+        """Heads that the note defines by an expression, with all their definitions."""
+        found: dict[str, tuple[Alias, ...]] = {}
+        for statement in self.statements:
+            if len(statement.sides) < 2 or statement.relations[0] not in EQUALITIES:
+                continue
+            parts = split(statement.sides[0])
+            if parts is None or len(parts[0].head) > 12:
+                continue
+            if parts[0].head in {n.head for n in walk(statement.sides[1]) if isinstance(n, Symbol)}:
+                continue
+            alias = Alias(statement.sides[0], statement.sides[1], statement.span.start)
+            found[parts[0].head] = (*found.get(parts[0].head, ()), alias)
+        core = ("W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}")
+        return {h: a for h, a in found.items() if h not in core}
 
     def _distinct(
         self, letters: dict[str, str], choices: Mapping[str, tuple[str, ...]]
@@ -478,6 +515,7 @@ class Finder:
             trial = replace(
                 settings,
                 samples=samples,
+                single=samples,
                 weights=weights,
                 nodes=nodes,
                 weights_from=start,
@@ -524,10 +562,12 @@ class Finder:
         for samples, weights in orientations:
             for picks in itertools.product(*(choices[h] for h in open_)):
                 tried += 1
-                if tried > 150:
+                if tried > 600:
                     return None
                 letters = {**settings.letters, **dict(zip(open_, picks, strict=True))}
-                trial = replace(settings, letters=letters, samples=samples, weights=weights)
+                trial = replace(
+                    settings, letters=letters, samples=samples, single=samples, weights=weights
+                )
                 if self.outcome(statement, trial, reduction) == "true":
                     return trial
         return None
@@ -637,7 +677,15 @@ class Finder:
             yield both, reduction
             yield replace(settings, vectors="variable", layout="denominator", chain="up"), reduction
         yield replace(settings, depth=1 - settings.depth), reduction
-        yield replace(settings, samples=_other(settings.samples, "rows", "columns")), reduction
+        yield replace(settings, single=_other(settings.single, "rows", "columns")), reduction
+        for head in self.settable:
+            if settings.letters.get(head) != "alias":
+                letters = {**settings.letters, head: "alias"}
+                aliases = {**settings.aliases, head: self.settable[head]}
+                yield replace(settings, letters=letters, aliases=aliases), reduction
+        turned = _other(settings.samples, "rows", "columns")
+        yield replace(settings, samples=turned, single=turned), reduction
+        yield replace(settings, samples=turned), reduction
         yield replace(settings, weights=_other(settings.weights, "in_out", "out_in")), reduction
         for nodes, start in ((0, 0), (1, 0), (1, 1), (0, 1)):
             trial = replace(settings, nodes=nodes, weights_from=start, depth=nodes)

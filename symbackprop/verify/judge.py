@@ -103,8 +103,16 @@ def judge(statement: Statement, settings: Settings, worlds: Worlds) -> Verdict:
     return judge_in(statement, settings, world)
 
 
-def judge_in(statement: Statement, settings: Settings, world: World) -> Verdict:
-    """The verdict on one statement in one world."""
+def judge_in(
+    statement: Statement,
+    settings: Settings,
+    world: World,
+    conditions: Sequence[Comparison] = (),
+) -> Verdict:
+    """The verdict on one statement in one world; `conditions` on its index letters, such as
+    i \\neq j, may be stated beside it."""
+    if conditions:
+        statement = replace(statement, conditions=(*statement.conditions, *conditions))
     meaning = Meaning(world, settings)
     letters = layer_letters(statement, meaning.scope)
     with np.errstate(all="ignore"):
@@ -220,11 +228,12 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
         method = "mode" if isinstance(problem, OneSample) else ""
         return Verdict("unknown", method, problem.reason, span=problem.span)
     notes: list[str] = []
+    mask = _mask(statement.conditions, meaning)
     for number, relation in enumerate(statement.relations):
         left, right = statement.sides[number], statement.sides[number + 1]
         if relation not in EQUALITIES:
             return Verdict("unknown", reason=f"the relation {relation} is not judged", link=number)
-        found = _link(left, right, meaning)
+        found = _link(left, right, meaning, mask)
         if found.outcome != "true":
             return replace(found, link=number, world=meaning.world)
         if found.note and found.note not in notes:
@@ -331,7 +340,26 @@ def function_variable(statement: Statement, meaning: Meaning) -> str | None:
 # --------------------------------------------------------------------------------------------
 
 
-def _link(left: Node, right: Node, meaning: Meaning) -> Verdict:
+def _mask(conditions: Sequence[Comparison], meaning: Meaning) -> Value | None:
+    """1 where the conditions on index letters hold; None where there are none."""
+    total: Value | None = None
+    for condition in conditions:
+        letters = {n.head for n in walk(condition) if isinstance(n, Symbol)}
+        if not letters or not letters <= set(meaning.ranges):
+            continue
+        if not all(
+            isinstance(side, (Symbol, Number)) for side in (condition.left, condition.right)
+        ):
+            continue
+        try:
+            held = meaning._condition(condition)
+        except (NotUnderstood, IllFormed, Clash):
+            continue
+        total = held if total is None else v.entrywise(total, held, np.multiply)
+    return total
+
+
+def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) -> Verdict:
     values = []
     for side in (left, right):
         try:
@@ -351,7 +379,7 @@ def _link(left: Node, right: Node, meaning: Meaning) -> Verdict:
             span = problem.span or side.span
             return Verdict("unknown", method, problem.reason, span=span)
     structure = _structure(left, right, meaning)
-    found = compare(values[0], values[1], meaning.settings)
+    found = compare(values[0], values[1], meaning.settings, mask)
     if found.outcome == "true" and structure is not None:
         return structure
     if found.outcome == "true":
@@ -359,12 +387,14 @@ def _link(left: Node, right: Node, meaning: Meaning) -> Verdict:
     return replace(found, span=found.span or right.span)
 
 
-def compare(one: Value, other: Value, settings: Settings) -> Verdict:
-    """Whether two values agree in shape and number."""
+def compare(one: Value, other: Value, settings: Settings, mask: Value | None = None) -> Verdict:
+    """Whether two values agree in shape and number, where the mask is 1."""
     fitted = fitting(one, other, settings)
     if isinstance(fitted, Verdict):
         return fitted
     one, other, note = fitted
+    if mask is not None and set(mask.free) <= {*one.free, *other.free}:
+        one, other = (v.entrywise(mask, side, np.multiply) for side in (one, other))
     free, (a, b) = v.aligned((one, other))
     a, b = np.broadcast_arrays(a, b)
     with np.errstate(all="ignore"):

@@ -33,6 +33,7 @@ from symbackprop.reader.syntax import (
     Product,
     Quotient,
     Root,
+    Script,
     Scripted,
     Span,
     Sum,
@@ -42,7 +43,7 @@ from symbackprop.reader.syntax import (
 from symbackprop.scalars import FUNCTIONS
 from symbackprop.terms import Expression
 from symbackprop.verify import values as v
-from symbackprop.verify.settings import Settings
+from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import (
     IllFormed,
     NotUnderstood,
@@ -222,13 +223,56 @@ class Meaning:
         return v.number(self.world.sizes[SAMPLE])
 
     def _alias(self, reference: Reference) -> Value:
-        alias = self.settings.aliases.get(reference.name)
-        if alias is None:
-            raise NotUnderstood(f"{reference.name} is not defined before", reference.span)
-        found = self.value(alias.node)
-        if not reference.indices:
-            return found
-        return self._picked(found.array, found.free, found.axes, reference, found)
+        """The value of a name that the note gave to an expression."""
+        for alias in self.settings.aliases.get(reference.name, ()):
+            found = self._alias_value(alias, reference)
+            if found is not None:
+                return found
+        raise NotUnderstood(f"{reference.name} is not defined before", reference.span)
+
+    def _alias_value(self, alias: Alias, reference: Reference) -> Value | None:
+        symbol = split(alias.name)
+        assert symbol is not None
+        inner, letters = self, []
+        for script in symbol[1]:
+            role = self.scope._role(script, self._may_be_layer(script), "alias")
+            if role == "layer":
+                mark = _head_or_none(script.parts[0])
+                if mark is not None and mark not in self.scope.numbers:
+                    if reference.layer is None:
+                        return None
+                    inner = replace(inner, numbers={**inner.numbers, mark: reference.layer})
+                elif self.scope.whole(script.parts[0]) != reference.layer:
+                    return None
+            elif role in ("index", "sample"):
+                letters.extend(_head_or_none(p) or "" for p in script.parts)
+        for letter in letters:
+            axis = inner.range_of(letter, alias.node)
+            inner = replace(inner, ranges={**inner.ranges, letter: axis})
+        found = inner.value(alias.node)
+        places = [p for p in (reference.sample, *reference.indices) if p is not None]
+        if not letters:
+            if not places:
+                return found
+            return self._picked(found.array, found.free, found.axes, reference, found)
+        if len(places) != len(letters) or not set(letters) <= set(found.free):
+            return None
+        return self._instantiated(found, letters, places)
+
+    def _may_be_layer(self, script: Script) -> bool:
+        return script.kind == "group" and bool(script.parts)
+
+    def _instantiated(self, found: Value, letters: Sequence[str], places: Sequence[Node]) -> Value:
+        """The entries of a definition at the places at which its name is used."""
+        rest = tuple(name for name in found.free if name not in letters)
+        order = [1 + found.free.index(n) for n in (*rest, *letters)]
+        tail = range(1 + len(found.free), found.array.ndim)
+        array = found.array.transpose([0, *order, *tail])
+        axes = tuple(Axis("", array.shape[1 + len(rest) + n]) for n in range(len(letters)))
+        picked = self._gathered(
+            array, rest, (*axes, *found.axes), [*places, *[None] * len(found.axes)]
+        )
+        return replace(picked, rows=found.rows, cols=found.cols)
 
     def _loss_of_sample(self, reference: Reference) -> Value:
         array = loss_by_sample(self.world)
@@ -281,13 +325,17 @@ class Meaning:
             cols = tuple(a for a in axes if a.label != labels[0])
             found = Value(array, free, rows, cols)
             return v.transposed(found) if self.settings.weights == "out_in" else found
-        return self._vector(array, axes, free)
+        bias = SAMPLE not in {a.label for a in self.world.axes(name)}
+        return self._vector(array, axes, free, bias and self.settings.mode == "batch")
 
-    def _vector(self, array: Array, axes: Axes, free: tuple[str, ...]) -> Value:
+    def _vector(
+        self, array: Array, axes: Axes, free: tuple[str, ...], batched: bool = False
+    ) -> Value:
         rows = tuple(a for a in axes if a.label == SAMPLE)
         cols = tuple(a for a in axes if a.label != SAMPLE)
         found = Value(array, free, rows, cols)
-        return v.transposed(found) if self.settings.samples == "columns" else found
+        stands = self.settings.samples if rows or batched else self.settings.single
+        return v.transposed(found) if stands == "columns" else found
 
     def _without_flat(self, array: Array, axes: Axes, free: int) -> tuple[Array, Axes]:
         places = [p for p, a in enumerate(axes) if a.label in self.world.flat]
@@ -533,7 +581,8 @@ class Meaning:
             inner = argument.items[0] if isinstance(argument, Group) else argument
             reference = self.scope.resolve(inner)
             whole = self._softmax(of_row, self.value(of_row), None)
-            array = v.transposed(whole).array if self.settings.samples == "columns" else whole.array
+            turned = bool(whole.rows) and (not whole.cols or whole.rows[0].label != SAMPLE)
+            array = v.transposed(whole).array if turned else whole.array
             return self.entries(reference.name, array, reference)
         places = [p for p, a in enumerate(value.axes) if a.label != SAMPLE]
         if len(places) != 1:
@@ -603,7 +652,7 @@ class Meaning:
                     continue
             if after is not None and self._is_called(node, after):
                 assert isinstance(after, Group)
-                sampled = self._called_loss(node, after)
+                sampled = self._called_loss(node, after) or self._called_node(node, after)
                 work = None if sampled is None else partial(self.referred, sampled)
                 found.append((node, work))
                 position += 2
@@ -648,6 +697,19 @@ class Meaning:
                     continue
                 if role == "sample":
                     return Reference("loss_n", "loss_n", node.span, sample=script.parts[0])
+            if self.settings.sampled and inner is not None and inner[0].head in ("x", "y"):
+                raise OneSample("the loss of one sample", node.span)
+        return None
+
+    def _called_node(self, node: Node, after: Group) -> Reference | None:
+        """A quantity of the sample that its arguments mark: h_W(x^{(i)})."""
+        for item in after.items:
+            inner = split(item)
+            for script in inner[1] if inner else ():
+                if script.bracket == "(" and script.place == "above" and script.parts:
+                    reference = self.scope.resolve(node)
+                    if reference.kind == "tensor" and reference.sample is None:
+                        return replace(reference, sample=script.parts[0])
         return None
 
     def _function(self, node: Node) -> Reference | None:
@@ -1386,7 +1448,8 @@ def slopes_of(value: Value, settings: Settings) -> Value | None:
     rows = tuple(a for a in value.rows if a.label == SAMPLE)
     cols = tuple(a for a in value.rows if a.label != SAMPLE)
     found = Value(array, value.free, rows, cols)
-    return v.transposed(found) if settings.samples == "columns" else found
+    stands = settings.samples if rows else settings.single
+    return v.transposed(found) if stands == "columns" else found
 
 
 def activation(world: World, layer: int) -> str:

@@ -24,6 +24,7 @@ from symbackprop.reader.macros import Macros, collect
 from symbackprop.reader.parser import read
 from symbackprop.reader.passages import Note, Passage
 from symbackprop.reader.syntax import (
+    Comparison,
     Group,
     Matrix,
     Number,
@@ -124,6 +125,8 @@ class _Judgement:
     settings: Settings = field(default_factory=Settings)
     worlds: dict[str, Worlds] = field(default_factory=dict)
     false: list[FalseLine] = field(default_factory=list)
+    conditions: list[tuple[Passage, Statement]] = field(default_factory=list)
+    assumed: Item | None = None
 
     def report(self) -> FileReport:
         macros = collect(self.note.definitions)
@@ -151,6 +154,8 @@ class _Judgement:
                 if isinstance(found, Unread):
                     if passage.display or "=" in passage.latex:
                         lost.append(Lost(passage, found, *passage.place(found.span.start)))
+                elif not passage.display and _is_condition(found):
+                    self.conditions.append((passage, found))
                 elif passage.display or _states(found):
                     place = passage.place(found.span.start)
                     items.append(Item(passage, found, len(items), *place))
@@ -217,7 +222,11 @@ class _Judgement:
         if verdict.outcome == "unknown":
             verdict = self._named(item, verdict) or verdict
         if verdict.outcome == "false":
+            verdict = self._under_conditions(item, settings, world) or verdict
+        if verdict.outcome == "false":
             verdict = self._under_hypothesis(item, settings, world, verdict)
+        if verdict.outcome == "true" and _defines(item.statement, settings):
+            verdict = Verdict("definition", name="alias")
         item.verdict = verdict
         if verdict.outcome != "false":
             return
@@ -237,23 +246,71 @@ class _Judgement:
         if not isinstance(symbol, Symbol) or symbol.head in self.settings.letters:
             return None
         letters = {**self.settings.letters, symbol.head: "alias"}
-        aliases = {**self.settings.aliases, symbol.head: Alias(statement.sides[1], item.line)}
+        alias = Alias(symbol, statement.sides[1], item.line)
+        aliases = {**self.settings.aliases, symbol.head: (alias,)}
         self.settings = replace(self.settings, letters=letters, aliases=aliases)
         return Verdict("definition", name=symbol.head)
+
+    def _under_conditions(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """What the prose says of the indices: "for i \\neq j"."""
+        stated = self._stated_before(item)
+        if stated:
+            found = judge_in(item.statement, settings, world, stated)
+            if found.outcome == "true":
+                return replace(found, note="under the condition in the text before it")
+        if not re.search(_DIFFERENT, item.passage.before, re.IGNORECASE):
+            return None
+        letters = _index_pairs(item.statement)
+        for one, other in letters:
+            condition = Comparison(r"\neq", one, other, one.span)
+            found = judge_in(item.statement, settings, world, (condition,))
+            if found.outcome == "true":
+                return replace(found, note=f"where {one.head} and {other.head} differ")
+        return None
+
+    def _stated_before(self, item: Item) -> tuple[Comparison, ...]:
+        """Conditions in the inline formulas between the display before and this one."""
+        found: list[Comparison] = []
+        for passage, statement in reversed(self.conditions):
+            if passage.outer[0] > item.passage.outer[0]:
+                continue
+            if self._display_between(passage, item.passage):
+                break
+            for one, relation, other in zip(
+                statement.sides, statement.relations, statement.sides[1:], strict=False
+            ):
+                found.append(Comparison(relation, one, other, statement.span))
+        return tuple(found)
+
+    def _display_between(self, first: Passage, second: Passage) -> bool:
+        return any(
+            p.display and first.outer[1] <= p.outer[0] and p.outer[1] <= second.outer[0]
+            for p in self.note.passages
+        )
 
     def _under_hypothesis(
         self, item: Item, settings: Settings, world: World, verdict: Verdict
     ) -> Verdict:
         """`y = [1 0 0]` states an assumption; and what follows may hold only for such labels."""
         if _is_assumption(item.statement, settings):
+            self.assumed = item
             return Verdict("definition", name="y")
-        if not re.search(_ASSUMING, item.passage.before, re.IGNORECASE):
+        text = f"{item.passage.before} {item.passage.heading}"
+        told = re.search(_ASSUMING, text, re.IGNORECASE) is not None
+        if not told and not self._is_assumed(item):
             return verdict
         for place, other in enumerate(_one_hot_worlds(world), start=1):
             found = judge_in(item.statement, settings, other)
             if found.outcome == "true":
                 return replace(found, note=f"where class {place} is the true one")
         return verdict
+
+    def _is_assumed(self, item: Item) -> bool:
+        """Whether an assumption on the labels still holds: to the end of its section, or for a
+        few formulas where a note has no headings."""
+        if self.assumed is None or self.assumed.passage.section != item.passage.section:
+            return False
+        return item.passage.section > 0 or item.number - self.assumed.number <= 3
 
     def _carried(self, item: Item, settings: Settings, world: World) -> None:
         """Whether the formula is true with what earlier false lines claim."""
@@ -523,6 +580,36 @@ def _is_assumption(statement: Statement, settings: Settings) -> bool:
     return isinstance(other, (Matrix, Group, Number, Scripted)) and not any(
         isinstance(n, Symbol) and n.head not in ("T", r"\top") for n in walk(other)
     )
+
+
+_DIFFERENT = r"differ|distinct|other than|otherwise|off.?diagonal|not equal|unequal"
+
+
+def _is_condition(statement: Statement) -> bool:
+    """i \\neq j, k = i: about index letters alone."""
+    return len(statement.sides) > 1 and all(
+        isinstance(s, Number) or (isinstance(s, Symbol) and s.head in INDEX_LETTERS)
+        for s in statement.sides
+    )
+
+
+def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
+    letters: dict[str, Symbol] = {}
+    for side in statement.sides:
+        for node in walk(side):
+            if isinstance(node, Scripted):
+                for script in node.scripts:
+                    for part in script.parts:
+                        if isinstance(part, Symbol) and part.head in INDEX_LETTERS:
+                            letters.setdefault(part.head, part)
+    found = list(letters.values())
+    return [(a, b) for n, a in enumerate(found) for b in found[n + 1 :]]
+
+
+def _defines(statement: Statement, settings: Settings) -> bool:
+    """Whether the first side is a name that the note gives to the second."""
+    parts = split(statement.sides[0]) if len(statement.sides) == 2 else None
+    return parts is not None and settings.letters.get(parts[0].head) == "alias"
 
 
 def _states(statement: Statement) -> bool:

@@ -19,8 +19,10 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Alias:
-    """A name the note gives to an expression of its own; `line` is where."""
+    """A name the note gives to an expression of its own: what stands left and right of its
+    definition, and the line where."""
 
+    name: Node
     node: Node
     line: int
 
@@ -32,17 +34,19 @@ class Settings:
     `letters` gives each head (`\hat{y}`, `dW`) its family: a tensor letter of the network (`z`,
     `W`), one tensor (`W:2`), `L`, `loss_n` (of one sample), `N`, `depth`, `f` (the activation of
     whatever layer its argument has), the name of a function, `delta`.
+    `samples` says how the samples of a batch stand, `single` how one vector alone does.
     `nodes`, `weights`, `deltas` are added to the network's number of a layer to give the note's.
     `delta_of` is the family whose adjoint δ is; `scales` what an adjoint's letter is multiplied
     by: `1`, `N` (the gradient of one sample's loss), `-1`, `-N`.
     `vectors` is how a derivative of a number by a vector stands; `layout` how a derivative of a
     vector by a vector does; `chain` whether a chain of derivatives begins with the loss.
     `entrywise` are the product signs that may mean an entrywise product where they cannot be a
-    product of matrices.
+    product of matrices. `sampled` says that the note marks samples, `x^{(i)}`.
     """
 
     mode: str = "one"  # or "batch"
     samples: str = "rows"  # or "columns"
+    single: str = "rows"  # or "columns"
     weights: str = "in_out"  # or "out_in"
     layout: str = "numerator"  # or "denominator"
     vectors: str = "variable"  # or "row"
@@ -56,4 +60,5 @@ class Settings:
     delta_of: str = "z"  # or "h"
     scales: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     entrywise: frozenset[str] = frozenset()
-    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[Alias, ...]] = field(default_factory=dict)
+    sampled: bool = False

@@ -152,7 +152,7 @@ class Scope:
         adjoint = letter.startswith("d_")
         letter = letter.removeprefix("d_")
         layer = int(fixed) if fixed else None
-        takes_layer = (letter in LAYERED or letter == "f") and not fixed
+        takes_layer = (letter in LAYERED or letter in ("f", "alias")) and not fixed
         state = bare
         marked: Node | None = None
         for script in scripts:
@@ -238,7 +238,8 @@ class Scope:
             case _ if letter in FUNCTIONS.values():
                 return replace(state, kind="function", name=letter)
             case "alias":
-                return replace(state, kind="alias", name=state.name)
+                number = None if marked is None else self.whole(marked)
+                return replace(state, kind="alias", layer=number)
             case "L" | "x" | "y" | "yhat":
                 name = {"L": self.network.loss}.get(letter, letter)
                 kind: Kind = "adjoint" if adjoint else "tensor"

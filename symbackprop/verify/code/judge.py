@@ -375,6 +375,8 @@ def _drafts(reading: Reading) -> set[int]:
         key = (event.name, event.index, event.function)
         if event.how == "change" and key in last:
             found.add(last[key])
+        elif key in last and mark.state == "right" and reading.stored[last[key]].state == "bad":
+            found.add(last[key])
         last[key] = number
     return found
 

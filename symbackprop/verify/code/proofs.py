@@ -25,6 +25,7 @@ from symbackprop.tracer.interpreter import (
     element_array,
     parsed,
 )
+from symbackprop.tracer.values import Object
 from symbackprop.verify.code.arguments import Binder
 from symbackprop.verify.code.marks import Mark, Session, leaves_of_values
 from symbackprop.verify.code.reading import Bundle, Instance
@@ -151,7 +152,7 @@ class _Proof:
             on_value=self._value,
             seconds=SECONDS,
         )
-        traced = interpreter.run(self.session.function, cells(self._arguments()))
+        traced = interpreter.run(self.session.function, cells(self._arguments(), fixed=False))
         self._check_returned(traced)
 
     def _arguments(self) -> dict[str, Any]:
@@ -281,7 +282,9 @@ def _is_worth_a_name(form: Form) -> bool:
 def _plain(value: Any, numeric: Any) -> Any:
     """A dict with the entries that were looked up, in place of one that finds them by name."""
     if isinstance(value, Instance):
-        raise TraceError("self")
+        held = numeric.bundle if isinstance(numeric, Instance) else {}
+        given = {key: value.bundle.find(key) for key in held if key not in numeric.written}
+        return Object({key: part for key, part in given.items() if part is not None})
     if isinstance(value, Bundle):
         keys = list(numeric) if isinstance(numeric, Bundle) else []
         return {key: _plain(value.find(key), numeric[key]) for key in keys}

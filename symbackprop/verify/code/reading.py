@@ -875,7 +875,7 @@ class Reader:
                 return self._array_method(function, args, named)
             case Method():
                 return self._container_method(function, args, named)
-        if function in (np.float64, np.int64):
+        if function is np.float64 or function is np.int64:
             return self._numpy_step(lambda: function(*args))
         raise Fault(f"a call of {_kind(function)}", "wrong")
 
@@ -1193,7 +1193,7 @@ def _dtype(value: Any) -> Any:
         "int",
     ):
         return value
-    if value in (np.float64, np.int64):
+    if value is np.float64 or value is np.int64:
         return value
     raise Fault(f"the dtype {_kind(value)}")
 

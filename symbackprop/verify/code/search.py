@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 
 from symbackprop.verify.code.layout import Layout, layouts
 from symbackprop.verify.code.marks import Reading, Session
-from symbackprop.verify.code.naming import ACTIVATION_LISTS, COUNTS, argument_lists
+from symbackprop.verify.code.naming import (
+    ACTIVATION_LISTS,
+    BIAS_LISTS,
+    COUNTS,
+    PARAMETERS,
+    WEIGHT_LISTS,
+    argument_lists,
+)
 from symbackprop.verify.code.reading import Module
 from symbackprop.verify.code.truth import Subject
 
@@ -85,12 +92,23 @@ def mentions_batch(function: ast.FunctionDef) -> bool:
         match node:
             case ast.keyword(arg="axis" | "keepdims"):
                 return True
-            case ast.Attribute(attr="shape" | "mean" | "einsum"):
+            case ast.Attribute(value=owner, attr="shape" | "mean"):
+                if not _is_parameter(owner):
+                    return True
+            case ast.Attribute(attr="einsum"):
                 return True
             case ast.Name(id=name) | ast.arg(arg=name) if name.lower() in COUNTS:
                 return True
             case ast.Call(func=ast.Attribute(attr="sum"), args=[_, _]):
                 return True
-            case ast.Call(func=ast.Name(id="len")):
-                return True
+            case ast.Call(func=ast.Name(id="len"), args=[owner]):
+                if not _is_parameter(owner):
+                    return True
     return False
+
+
+def _is_parameter(node: ast.expr) -> bool:
+    """Whether something is a weight, a bias, or a list or dict of them, by its name."""
+    name = node.id.lower() if isinstance(node, ast.Name) else ""
+    lists = WEIGHT_LISTS | BIAS_LISTS | PARAMETERS | ACTIVATION_LISTS - {"h", "a", "hidden"}
+    return name.rstrip("0123456789_") in lists
