@@ -74,10 +74,13 @@ class Bench:
             return list(pool.map(judge, cases, chunksize=4))
 
     def failed(self, results: Sequence[Outcome]) -> None:
+        """Prints what fell short; of unseen notes only how often, so that they stay unseen."""
+        troubled = [result for result in results if result.trouble]
         if self.verbose:
-            for result in results:
-                if result.trouble:
+            for result in troubled:
+                if not result.unseen:
                     print(f"    {result.trouble}")
+            print(f"    and in unseen notes: {sum(result.unseen for result in troubled)}")
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,11 @@ def _slip(slip: Slip) -> Outcome:
     said = "; ".join(f"{claim.cause} [{claim.suggestion}]" for claim in found)
     where = f"{slip.note}:{slip.line} {slip.kind}: {slip.slipped!r}"
     trouble = "" if found and explained else f"{where}: {said or statuses}"
-    return Outcome(bool(found), explained, trouble=trouble)
+    return Outcome(bool(found), explained, unseen=_is_unseen(slip.note), trouble=trouble)
+
+
+def _is_unseen(note: str) -> bool:
+    return note.startswith("unseen/")
 
 
 def _explained(slip: Slip, claim: Claim) -> bool:
@@ -224,7 +231,8 @@ def _rewrite(case: tuple[str, str, int, str]) -> Outcome:
     said = "; ".join(f"{claim.line} {claim.cause} [{claim.latex}]" for claim in refuted)
     undecided = "undecided " + "".join(claim.latex for claim in at_line(claims, line))
     trouble = f"{note}:{line} {kind}: {said or undecided}" if refuted or open_ else ""
-    return Outcome(not refuted, undecided=int(open_), trouble=trouble)
+    unseen = _is_unseen(note)
+    return Outcome(not refuted, undecided=int(open_), unseen=unseen, trouble=trouble)
 
 
 # ---- slips carried on

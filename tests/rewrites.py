@@ -370,8 +370,8 @@ TOKENS: tuple[tuple[str, str, str, str], ...] = (
     (r"\\sum_([ijkn])(?= )", r"\\sum_{\1}", "notation", ""),
     (r"\\sum_\{(\w)=1\}\^\{?([mN])\}?", r"\\sum\\limits_{\1=1}^{\2}", "notation", ""),
     # brackets, dots, spaces
-    (r"(?<![a-zA-Z{}'\\\^_])\(([^()&]*)\)(?!')", r"\\left(\1\\right)", "brackets", ""),
-    (r"(?<![a-zA-Z{}'\\\^_])\(([^()&]*)\)(?!')", r"\\big(\1\\big)", "brackets", ""),
+    (r"(?<![a-zA-Z{}'\\\^_])\(([^()&]+ [^()&]+)\)(?!')", r"\\left(\1\\right)", "brackets", ""),
+    (r"(?<![a-zA-Z{}'\\\^_])\(([^()&]+ [^()&]+)\)(?!')", r"\\big(\1\\big)", "brackets", ""),
     (r"(?<=\}\}) (?=\\d?frac\{\\partial)", r" \\cdot ", "dot", ""),
     (r"(?<=\)) (?=[wxVW\\h(])(?!\\[a-zU-Z])", r" \\cdot ", "dot", _INDICES),
     (r" = ", r" \\;=\\; ", "space", ""),

@@ -93,6 +93,8 @@ def test_the_107_formulas_of_the_four_layer_text_stand_on_their_lines() -> None:
         ("a 3$\\times$3 filter", ["\\times"]),
         ("---\ntitle: $x$\n---\n$y$", ["y"]),
         ("$$a % no\n+ b$$", ["a \n+ b"]),
+        ("\f\n$a$\n$b$", ["a", "b"]),
+        ("> \f\n> $a$\n> $b$", ["a", "b"]),
     ],
 )
 def test_delimiters(text: str, formulas: list[str]) -> None:

@@ -45,6 +45,7 @@ DEEPEST = 60
 LONGEST_NUMBER = 40
 MOST_BOUNDS = 20
 _DIGITS = "0123456789"
+_VALUES_OF = frozenset(_DIGITS)
 _VALUES = tuple(Fraction(digit) for digit in _DIGITS)
 
 RELATIONS = frozenset(
@@ -311,6 +312,9 @@ class Expressions:
             factor = self.factor()
             if bare or (self.words[here] == "{" and isinstance(factor, Sum)):
                 raise self.refuse("braces do not show; write parentheses around the sum", here)
+            if isinstance(factor, Number) and self.is_stray(here, factors[-1]):
+                hint = "a number right behind a script or letter; write `x_{12}`, `x^{12}` or `12x`"
+                raise self.refuse(hint, here)
             if not indicates(factors, factor, self.span(start)):
                 if isinstance(factor, Product) and factor.sign == "" and self.words[here] == "{":
                     factors.extend(factor.factors)
@@ -320,13 +324,19 @@ class Expressions:
             factors[0] = iverson(factors[0])
         return factors[0] if len(factors) == 1 else Product("", tuple(factors), self.span(start))
 
+    def is_stray(self, at: int, before: Node) -> bool:
+        r"""TeX reads `x^12` as x^1 times 2; its author did not."""
+        return (
+            self.tokens[at].glued and not self.in_script and isinstance(before, (Symbol, Scripted))
+        )
+
     # Factors -------------------------------------------------------------------------------------
 
     def factor(self) -> Node:
         start = self.at
         base = self.primary()
         word = self.words[self.at]
-        if word not in ("^", "_", "'") and not self.is_braced_prime():
+        if word not in ("^", "_", "'") and not self.is_hidden_script():
             return base
         scripts = self.scripts()
         if not scripts:
@@ -351,7 +361,7 @@ class Expressions:
         first = word[:1]
         if first.isalpha():
             return self.bare_word(word) if len(word) > 1 else self.letter()
-        if first in _DIGITS and first:
+        if first in _VALUES_OF:
             return self.number()
         if word.startswith(r"\text{"):
             return self.text(word)
@@ -386,7 +396,17 @@ class Expressions:
             return self.differential()
         self.at = at + 1
         token = self.tokens[at]
+        digits = self.words[at + 1]
+        if digits[:1] in _VALUES_OF and not self.in_script and self.tokens[at + 1].glued:
+            return self.numbered(word + digits, at)
         return Symbol(word, Span(token[1], token[2]), self.bold)
+
+    def numbered(self, name: str, at: int) -> Symbol:
+        """`W1`, as programs have it, is a name: nobody means W times 1."""
+        if not name[1:].isdigit():
+            raise self.refuse("a number right behind a letter", at + 1)
+        self.at = at + 2
+        return Symbol(name, self.span(at), self.bold)
 
     def number(self) -> Node:
         token = self.tokens[self.at]
@@ -639,16 +659,21 @@ class Expressions:
                 found.extend(self.script("above"))
             elif word == "_":
                 found.extend(self.script("below"))
-            elif self.is_braced_prime():
+            elif self.is_hidden_script() and self.words[self.at + 1] == "'":
                 self.at += 3
                 found.append(Script("above", "prime", (), "", self.span(self.at - 3)))
+            elif self.is_hidden_script():
+                self.at += 2
             else:
                 return found
 
-    def is_braced_prime(self) -> bool:
-        """`g{'}`: braces that only hold a prime."""
+    def is_hidden_script(self) -> bool:
+        """`g{'}`, and `W^l{}^T`: braces that keep two scripts apart."""
         words, at = self.words, self.at
-        return words[at] == "{" and words[at + 1] == "'" and words[at + 2] == "}"
+        if words[at] != "{":
+            return False
+        first, second = words[at + 1], words[at + 2]
+        return (first == "'" and second == "}") or (first == "}" and second in ("^", "_", "'"))
 
     def script(self, place: Place) -> list[Script]:
         start = self.at

@@ -50,6 +50,7 @@ _QUOTE = re.compile(r"[\s>]*")
 _OPTION = re.compile(r"[ \t]*:[\w-]+:[^\n]*\n")
 _FRONT = re.compile(r"(---|\+\+\+)[ \t]*$")
 _MARKUP = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>|\*\*|`", re.DOTALL)
+_STRIPPED = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + ">"
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 
 
@@ -171,7 +172,13 @@ class _Blocks:
         """Where the lines of a token's content stand: prefixes are gone, ends are the same."""
         number = first if first is not None else (token.map or [0, 0])[0]
         spans = []
-        for row in token.content.removesuffix("\n").split("\n"):
+        rows = token.content.removesuffix("\n").split("\n")
+        while token.type == "inline" and number + len(rows) < (token.map or [0, 0])[1]:
+            start, end = self._line(number)
+            if self.source.text[start:end].strip(_STRIPPED):
+                break
+            number += 1  # a form feed alone: no empty line for Markdown, but stripped
+        for row in rows:
             start, end = self._line(number)
             words = row.strip()
             line = self.source.text[start:end].rstrip()

@@ -51,6 +51,7 @@ _OPENING = frozenset(("(", "[", r"\{"))
 _CLOSING = frozenset((")", "]", r"\}"))
 _EDGE = frozenset((",", ";", ".", ":", "&", r"\quad"))
 _JOINING = LOOSE | {r"\cdot", r"\times", "*", r"\otimes", "/"}
+_INDEX_WORDS = frozenset((r"\dots", r"\ell", r"\{", r"\}"))
 _INDEX = frozenset("ijklmnpqrst") | {r"\ell"}
 _FURTHER = frozenset(
     "where with mit wobei avec où so then thus hence therefore since because".split()
@@ -474,7 +475,7 @@ class Passage:
             self.statement(piece)
         elif kind == "remark":
             self.add_remark(piece, following)
-        else:
+        elif not (piece.lead == "text" and len(piece.tokens) == 1 and is_and(piece.tokens[0])):
             self.pending.extend(piece.tokens)
 
     def kind(self, piece: Piece) -> str:
@@ -612,7 +613,8 @@ def is_range(piece: Piece) -> bool:
         return bool(words)
     relation = next((word for word in words if word in RELATIONS), None)
     if relation in ("=", ":="):
-        return words[0] in _INDEX and words[1] == relation
+        written = words[0] in _INDEX and words[1] == relation
+        return written and all(len(w) == 1 or w in _INDEX_WORDS or w.isdigit() for w in words[2:])
     return relation in ("<", ">", r"\leq", r"\geq", r"\neq", r"\in", r"\sim")
 
 

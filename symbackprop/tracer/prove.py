@@ -31,8 +31,8 @@ from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, has_conditions, renamed
 from symbackprop.terms import Expression, Index, elements_in
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
-from symbackprop.tracer.formvalue import value_of
 from symbackprop.tracer.evaluator import MOST_SECONDS
+from symbackprop.tracer.formvalue import value_of
 from symbackprop.tracer.interpreter import (
     Interpreter,
     Traced,

@@ -210,7 +210,7 @@ NODES = {
     "input": ("input",),
 }
 WEIGHTS = ("w", r"\theta", r"\omega", "u", "v", "k", "m", r"\beta")
-BIASES = ("b", "c", r"\beta", r"\theta", "d")
+BIASES = ("b", "c", r"\beta", r"\theta")
 ERRORS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", "e", r"\zeta", "g", "D", "r", r"\eta")
 LOSSES = (
     "L",
@@ -368,6 +368,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
 
 def _unmarked(head: str, small: str, heads: Heads, depth: int) -> Iterator[str]:
     """A letter without a mark, in a note whose layers have letters of their own."""
+    if small in ("x", "y", "t", r"\hat{y}"):
+        return
     layers = range(1, depth + 1)
     if depth == 1:
         if small in NODES and "z" in NODES[small]:

@@ -142,7 +142,7 @@ def _mark_letters(node: Node, scope: Scope) -> Iterator[str]:
     if parts is None:
         return
     family = scope.settings.letters.get(parts[0].head, "").removeprefix("d_")
-    if family not in LAYERED and family != "f":
+    if family not in LAYERED and family not in ("f", "alias"):
         return
     opened = True
     for script in parts[1]:

@@ -1085,6 +1085,10 @@ class Meaning:
         link = self.link(node)
         if link is None:
             return self._explicit(node)
+        if node.sign == "nabla":  # a gradient stands as its variable does
+            return replace(self, settings=replace(self.settings, vectors="variable"))._from_link(
+                link
+            )
         return self._from_link(link)
 
     def _plain_reference(self, node: Node) -> Reference | None:
@@ -1181,15 +1185,30 @@ class Meaning:
         return Link(_key(top), _key(bottom), found.array, found.free, left_outer, left_inner)
 
     def _sample_link(self, top: Reference, bottom: Reference) -> Link:
-        """d of the loss of one sample: the gradient of the sum of losses, where the variable
-        belongs to that sample alone."""
-        scale = self.world.sizes.get(SAMPLE, 1) / loss_share(self.world)
-        whole = self._tensor_link(Reference("tensor", self.world.network.loss, top.span), bottom)
-        if SAMPLE in self.world.sizes and SAMPLE not in {
-            a.label for a in self.world.axes(bottom.name)
-        }:
-            raise NotUnderstood("the loss of one sample by a parameter", top.span)
-        return replace(whole, array=whole.array * scale)
+        """d of the loss of one sample, through the outputs of that sample."""
+        place = top.sample or (top.indices[0] if top.indices else None)
+        array = loss_slopes(self.world, bottom.name)
+        if array is None:
+            raise NotUnderstood("the loss of one sample", top.span)
+        inner = self.world.axes(bottom.name)
+        places: list[Node | None] = [None] * len(inner)
+        if bottom.indices or bottom.sample is not None:
+            kept = [p for p, a in enumerate(inner) if a.label not in self.world.flat]
+            order = self._order(bottom.name, inner)
+            places = list(self._index_places(bottom, inner, order, kept))
+        outer = Axis(SAMPLE, self.world.sizes[SAMPLE])
+        if place is None and bottom.sample is None and SAMPLE in {a.label for a in inner}:
+            # each sample's own loss by its own entries: only those are not zero
+            own = [a.label for a in inner].index(SAMPLE)
+            diagonal = np.moveaxis(np.diagonal(array, axis1=1, axis2=2 + own), -1, 1 + own)
+            found = self._gathered(diagonal, (), inner, places)
+        else:
+            place = place or bottom.sample
+            if place is None:
+                raise NotUnderstood("the loss of which sample", top.span)
+            found = self._gathered(array, (), (outer, *inner), [place, *places])
+        left = tuple(a for a, p in zip(inner, places, strict=True) if p is None)
+        return Link(_key(top), _key(bottom), found.array, found.free, (), left)
 
     def _from_link(self, link: Link) -> Value:
         """A derivative laid out as the note lays it out."""
@@ -1481,6 +1500,36 @@ def loss_share(world: World) -> float:
         return 1.0
     total = world.values[world.network.loss] / array.sum(axis=1)
     return float(np.real(total[0])) * array.shape[1]
+
+
+def loss_slopes(world: World, wrt: str) -> Array | None:
+    """d loss of sample n / d `wrt`: points, samples, then the axes of `wrt`."""
+    losses = loss_by_sample(world)
+    if losses is None:
+        return None
+    network = world.network
+    outputs = [
+        name
+        for name in sorted(network.equation_of[network.loss].reads)
+        if network.by_name[name].kind == "intermediate" and SAMPLE in world_labels(world, name)
+    ]
+    if len(outputs) != 1:
+        return None
+    output = outputs[0]
+    slope = world.total(network.loss, output) * (losses.shape[1] / loss_share(world))
+    if output == wrt:
+        inner = world.total(output, output)
+    else:
+        inner = world.total(output, wrt)
+    axes = world.values[output].ndim - 2
+    extra = inner.ndim - 2 - axes
+    units = list(range(2, 2 + axes))
+    tail = list(range(10, 10 + extra))
+    return np.asarray(np.einsum(slope, [0, 1, *units], inner, [0, 1, *units, *tail], [0, 1, *tail]))
+
+
+def world_labels(world: World, name: str) -> list[str]:
+    return [a.label for a in world.axes(name)]
 
 
 def loss_by_sample(world: World) -> Array | None:
