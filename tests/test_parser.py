@@ -155,6 +155,7 @@ def shown(latex: str) -> str:
 # Spellings ---------------------------------------------------------------------------------------
 
 READ = (
+    (r"a &= \left( b \quad & + c \right) d", "a = {({+b +c}) . d}"),
     (r"W^{[l]}{}^T", "W^[l]^T"),
     ("dW1 = X^T dZ1", "dW1 = {X^T . dZ1}"),
     (r"L = -\log(p_y), \; p = softmax(z)", "L = {-log@(p_y)} || p = softmax@(z)"),

@@ -437,7 +437,7 @@ SHAPES_AND_AXES = {
         "return np.dot(d, xc.T) / m, np.sum(d, axis=1, keepdims=True) / m, 1 / m * d.sum(1)"
     ),
     "isinstance": "return W if isinstance(W, np.ndarray) and not isinstance(W, (list, tuple)) else V",
-    "slices": "return h[:, 1:], h[:-1], h[1:-1], b[1:], b[-1], b[0], h[:, 0], h[0], T[:, 1:, 0], h[:len(h)]",
+    "slices": "return h[:, 1:], h[:-1], b[1:], b[-1], b[0], h[:, 0], h[0], T[:, 1:, 0], h[:len(h)]",
 }  # fmt: skip
 
 SAMPLES = {

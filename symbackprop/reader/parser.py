@@ -375,8 +375,16 @@ class _Splitter:
         elif word[:6] == r"\text{" and self.is_prose(index):
             self.found.append(Piece("text", [self.row[index]]))
         else:
-            self.found[-1].tokens.extend(self.row[index:stop])
+            self.found[-1].tokens.extend(self.within(index, stop))
             self.found[-1].relations += word in RELATIONS
+
+    def within(self, index: int, stop: int) -> Sequence[Token]:
+        """A bracket with what it holds; `&` says nothing there but in a matrix."""
+        if stop == index + 1:
+            return self.row[index:stop]
+        inside = self.words[index:stop]
+        noise = {r"\quad"} if any(w.startswith(r"\begin{") for w in inside) else {r"\quad", "&"}
+        return [token for token in self.row[index:stop] if token[0] not in noise]
 
     def part(self, index: int, word: str) -> None:
         if word == "," and self.is_decimal(index):

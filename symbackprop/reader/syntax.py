@@ -270,10 +270,13 @@ class Unread:
     reason: str
 
 
-def children(node: Node) -> Iterator[Node]:
-    """The nodes directly under a node, in source order."""
-    for field in fields(node):
-        yield from _nodes(getattr(node, field.name))
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly under a node, in source order. Kept with the node: it never changes."""
+    kept = node.__dict__.get("_children")
+    if kept is None:
+        kept = tuple(n for field in fields(node) for n in _nodes(getattr(node, field.name)))
+        object.__setattr__(node, "_children", kept)
+    return kept  # type: ignore[no-any-return]
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -287,8 +290,10 @@ def _nodes(value: object) -> Iterator[Node]:
         yield value
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk(node: Node) -> tuple[Node, ...]:
     """The node and everything under it, itself first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    kept = node.__dict__.get("_walk")
+    if kept is None:
+        kept = (node, *(n for child in children(node) for n in walk(child)))
+        object.__setattr__(node, "_walk", kept)
+    return kept  # type: ignore[no-any-return]

@@ -158,12 +158,12 @@ class Evaluator:
             raise TraceError(fault.reason, fault.line or test.lineno) from None
 
     def _junction(self, op: ast.boolop, values: Sequence[ast.expr], scope: Scope) -> Any:
-        found: Any = None
-        for node in values:
+        *first, last = values
+        for node in first:
             found = self.value(node, scope)
             if truth(found) != isinstance(op, ast.And):
                 return found
-        return found
+        return self.value(last, scope)
 
     def _comparison(self, node: ast.Compare, scope: Scope) -> Any:
         left = self.value(node.left, scope)

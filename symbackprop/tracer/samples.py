@@ -13,11 +13,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from symbackprop.normalform import Atom, Form, atom, variable
-from symbackprop.tracer import ranges
-from symbackprop.tracer.arrays import SymbolicArray, TraceError, place, widest
+from symbackprop.normalform import ONE, ZERO, Atom, Exponent, Form, atom, variable
+from symbackprop.tracer import indexing, ranges
+from symbackprop.tracer.arrays import DType, Shape, SymbolicArray, TraceError, place, widest
 from symbackprop.tracer.memory import Cell, Frame, Touched
 from symbackprop.tracer.values import Repeated, Scope, Unread, element_array
 
@@ -198,9 +199,7 @@ class _Whole:
             for _, slot, new in found.cells
             if (axis := self._own_row(slot, new)) is not None
         }
-        for slot in found.slots:
-            names = (*slot.before.axis_variables,)
-            self.m.algebra.locals[slot.name] = (names, slot.before.form)
+        self.before = {slot.name: slot.before for slot in found.slots}
 
     def _own_row(self, slot: _Slot, new: SymbolicArray) -> int | None:
         """The axis along which a pass changes its own place alone."""
@@ -225,17 +224,19 @@ class _Whole:
             return None
         axis = self.rows.get(slot.name)
         if axis is None:
-            return self._summed(slot.before, change, slot.before.dtype)
+            return self._summed(slot.before, change, new.shape, slot.before.dtype)
         here = place(axis, new.shape[axis])
         moved = self.m.algebra.substituted(change, {self.found.index: atom(here)})
         form = self._written(slot.unknown.form + moved, here)
         return SymbolicArray(new.shape, ranges.decided(form), slot.before.dtype)
 
-    def _summed(self, before: SymbolicArray, change: Form, kind: Any) -> SymbolicArray:
+    def _summed(
+        self, before: SymbolicArray, change: Form, shape: Shape, kind: DType
+    ) -> SymbolicArray:
         algebra = self.m.algebra
         added = self._written(change, self.found.index)
         form = before.form + ranges.summed(algebra, added, [self.found.index])
-        return SymbolicArray(before.shape, form, kind)
+        return SymbolicArray(shape, form, kind)
 
     def _written(self, form: Form, here: Atom) -> Form:
         """Unknowns replaced by what was there before the loop, which is right in the own row."""
@@ -246,7 +247,28 @@ class _Whole:
             axis = self.rows.get(what.data[0])
             if axis is None or what.data[1][axis] != atom(here):
                 raise TraceError("a loop over samples in which a pass depends on others")
-        return self.m.algebra.rebuilt(form)
+        return self._put(form)
+
+    def _put(self, form: Form) -> Form:
+        """`Algebra.rebuilt` would do, but remembers an outer unknown as what stays."""
+        result = ZERO
+        for mono, coefficient in form.terms.items():
+            product = ONE
+            for what, exponent in mono:
+                product = product * self._put_power(what, exponent)
+            result = result + product.scaled(coefficient)
+        return result
+
+    def _put_power(self, what: Atom, exponent: Exponent) -> Form:
+        algebra = self.m.algebra
+        if not _unknowns(atom(what), self.names):
+            return Form({((what, exponent),): Fraction(1)})
+        if what.kind != "el":
+            inside = algebra._built(what, self._put)
+        else:
+            before = self.before[what.data[0]]
+            inside = indexing.at(algebra, before.form, before.axis_variables, what.data[1])
+        return algebra.power(inside, Fraction(exponent))
 
     def bound(self, slot: _Slot | None, value: Any) -> Any:
         """What a name is bound to after the loop."""
@@ -256,7 +278,9 @@ class _Whole:
                 if origin.name in {a.data[0] for a in _unknowns(array.form, {origin.name})}:
                     change = array.form - origin.unknown.form
                     kind = widest(origin.before.dtype, array.dtype)
-                    return self.m.memory.cell(self._summed(origin.before, change, kind))
+                    return self.m.memory.cell(
+                        self._summed(origin.before, change, array.shape, kind)
+                    )
             free = self.found.index not in array.form.variables
             if free and not _unknowns(array.form, self.names) and isinstance(value, Cell):
                 if value.level > len(self.m.memory.frames) or value.base is not None:

@@ -37,6 +37,7 @@ from symbackprop.verify.settings import Alias, Mark, Settings
 from symbackprop.verify.symbols import FUNCTIONS, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
+PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
 
@@ -371,6 +372,8 @@ def _unmarked(head: str, small: str, heads: Heads, depth: int) -> Iterator[str]:
     if small in ("x", "y", "t", r"\hat{y}"):
         return
     layers = range(1, depth + 1)
+    if head in INDEX_LETTERS and heads.scripts[head] and not heads.indexed[head]:
+        return
     if depth == 1:
         if small in NODES and "z" in NODES[small]:
             yield "z:1"
@@ -590,7 +593,7 @@ class Finder:
             for trial, other in self._trials(settings, reduction, choices):
                 if not self._matters(statements, outcomes, settings, trial, other == reduction):
                     continue
-                found = self._better(statements, outcomes, trial, other)
+                found = self._better(statements, outcomes, settings, trial, other)
                 if found is not None:
                     settings, reduction, outcomes, changed = trial, other, found, True
             if not changed:
@@ -608,8 +611,7 @@ class Finder:
         """Whether a line that is not true yet has one of the letters that the trial changes."""
         if not same:
             return True
-        changed = {h for h, f in trial.letters.items() if settings.letters.get(h) != f}
-        changed |= {h for h, f in trial.scales.items() if settings.scales.get(h, "1") != f}
+        changed = self._changed(settings, trial)
         if trial.scales != settings.scales and not changed:
             return False
         if not changed:
@@ -619,15 +621,26 @@ class Finder:
             for statement, outcome in zip(statements, outcomes, strict=True)
         )
 
+    def _changed(self, settings: Settings, trial: Settings) -> set[str]:
+        changed = {h for h, f in trial.letters.items() if settings.letters.get(h) != f}
+        return changed | {h for h, f in trial.scales.items() if settings.scales.get(h, "1") != f}
+
     def _better(
         self,
         statements: Sequence[Statement],
         outcomes: Sequence[str],
+        settings: Settings,
         trial: Settings,
         reduction: str,
     ) -> list[str] | None:
         """The outcomes under another reading if it is better by one line at least."""
         open_ = [n for n, o in enumerate(outcomes) if o not in ("true", "definition")]
+        changed = self._changed(settings, trial)
+        if changed:
+            open_ = [n for n in open_ if changed & set(_heads_in(statements[n]))]
+        sample = open_ if len(open_) <= PROBE else open_[:: -(-len(open_) // PROBE)]
+        if not any(self.outcome(statements[n], trial, reduction) == "true" for n in sample):
+            return None
         gained = {n: self.outcome(statements[n], trial, reduction) for n in open_}
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())

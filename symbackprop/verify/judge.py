@@ -283,18 +283,25 @@ def _check_same(letter: str, sides: Sequence[Node], meaning: Meaning) -> None:
         )
 
 
-def free_letters(node: Node) -> list[str]:
+def free_letters(node: Node) -> tuple[str, ...]:
     """Index letters that no sum binds."""
+    kept = node.__dict__.get("_free_letters")
+    if kept is None:
+        kept = tuple(dict.fromkeys(_free_letters(node)))
+        object.__setattr__(node, "_free_letters", kept)
+    return kept  # type: ignore[no-any-return]
+
+
+def _free_letters(node: Node) -> Iterator[str]:
     if isinstance(node, Big):
         bound = {s.head for b in node.bounds for s in walk(b.variable) if isinstance(s, Symbol)}
         inner = [h for child in children(node) for h in free_letters(child)]
-        return list(dict.fromkeys(h for h in inner if h not in bound))
-    found: list[str] = []
+        yield from (h for h in inner if h not in bound)
+        return
     if isinstance(node, Scripted):
-        found.extend(index_letters(replace(node, base=Number(_ONE, "1", node.span))))
+        yield from index_letters(replace(node, base=Number(_ONE, "1", node.span)))
     for child in children(node):
-        found.extend(free_letters(child))
-    return list(dict.fromkeys(found))
+        yield from free_letters(child)
 
 
 def _with_function_variable(statement: Statement, meaning: Meaning) -> Meaning:

@@ -7,7 +7,7 @@ than its uses have, or if a product were taken entrywise where the note means a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -1365,19 +1365,22 @@ def _head_or_none(node: Node | None) -> str | None:
     return None
 
 
-def index_letters(node: Node) -> list[str]:
+def index_letters(node: Node) -> tuple[str, ...]:
     """Letters that stand as indices somewhere below a node, in reading order."""
-    found: list[str] = []
+    kept = node.__dict__.get("_index_letters")
+    if kept is None:
+        kept = tuple(dict.fromkeys(_index_letters(node)))
+        object.__setattr__(node, "_index_letters", kept)
+    return kept  # type: ignore[no-any-return]
+
+
+def _index_letters(node: Node) -> Iterator[str]:
     if isinstance(node, Scripted):
         for script in node.scripts:
             if script.kind == "group":
-                for part in script.parts:
-                    head = _head_or_none(part)
-                    if head is not None and head not in found:
-                        found.append(head)
+                yield from (h for p in script.parts if (h := _head_or_none(p)) is not None)
     for child in children(node):
-        found.extend(h for h in index_letters(child) if h not in found)
-    return found
+        yield from index_letters(child)
 
 
 def _argument(node: Node) -> tuple[Node | None, tuple[Any, ...]]:

@@ -166,8 +166,7 @@ class _Judgement:
     def _find(self, items: Sequence[Item]) -> None:
         variant = self.variants[self.reduction]
         depth = max((t.layer or 0 for t in variant.batch.network.tensors), default=0)
-        statements = [item.statement for item in items if item.passage.display]
-        statements = statements or [item.statement for item in items]
+        statements = [item.statement for item in items]
         finder = Finder(statements, self.worlds, depth, self.reduction, self.fixed)
         self.settings, self.reduction = finder.find()
 

@@ -39,6 +39,9 @@ FUNCTIONS = {
 }
 
 
+_PARAMETERS = frozenset({"W", "w", "b", r"\theta", r"\Theta", "V", "U"})
+
+
 class NotUnderstood(Exception):
     """Something that is not read: the claim is undecided."""
 
@@ -183,8 +186,7 @@ class Scope:
     def _are_parameters(self, script: Script) -> bool:
         r"""h_{W,b}, f_\theta: what a quantity depends on, not which entry."""
         heads = [p.head for p in script.parts if isinstance(p, Symbol)]
-        families = {self.settings.letters.get(h, "").partition(":")[0] for h in heads}
-        return len(heads) == len(script.parts) and families <= {"W", "b"} and bool(families)
+        return len(heads) == len(script.parts) and set(heads) <= _PARAMETERS
 
     def _role(self, script: Script, layer_open: bool, letter: str) -> str:
         mark = self.settings.mark

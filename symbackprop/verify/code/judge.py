@@ -28,7 +28,7 @@ from symbackprop.verify.code.truth import Factor, Subject
 from symbackprop.verify.report import Claim, FileReport, Method, Status
 
 SEARCH_SECONDS = 15.0
-DIAGNOSIS_SECONDS = 15.0
+DIAGNOSIS_SECONDS = 8.0
 POINTS = 4
 DEEPEST = 150
 MOST_CHARACTERS = 300_000
@@ -170,7 +170,8 @@ class _Judgement:
         after = healed.get((mark.site, mark.name))
         unchanged = after is not None and _same_mark(mark, after)
         if mark.ok and (mark.returned or unchanged or not blame.roots):
-            return self._verified(base, mark)
+            said = "" if mark.factor.is_one else _convention(mark)
+            return self._verified(base, mark, said)
         if unchanged and mark.state in ("scaled", "other"):
             return self._verified(base, mark, _convention(mark))
         if mark.state == "bad" and unchanged and not mark.returned:
@@ -191,7 +192,9 @@ class _Judgement:
     def _verified(self, base: Claim, mark: Mark, sentence: str = "") -> Claim:
         """Proved for all sizes where the tracer could; else right at points."""
         proved = self.proved.facts
-        facts = proved.get((0 if mark.returned else mark.line, mark.name))
+        facts = proved.get((mark.line, mark.name))
+        if mark.returned:
+            facts = proved.get((0, mark.name), facts)
         if facts is None:
             return replace(base, method="numeric", sentence=sentence)
         return replace(base, method="proved", facts=facts, sentence=sentence)

@@ -62,6 +62,7 @@ class Mark:
     factor: Factor = Factor()
     event: Event | None = None
     sample: int | None = None
+    step: float | None = None
 
     @property
     def site(self) -> Site:
@@ -369,29 +370,43 @@ class Session:
     ) -> Mark:
         wanted = self.layout.of(meaning, truth)
         state: State = "bad"
-        found, factor = None, Factor()
+        found, factor, step = None, Factor(), None
         if wanted is not None and same(value, wanted):
             state, found = "right", meaning
         elif wanted is not None and self.adds_steps and same(value, -wanted):
             state, found, factor = "right", meaning, Factor(-1)
-        elif self._is_update(value, meaning, truth):
+        elif (step := self._step(value, meaning, truth)) is not None:
             state, found = "right", meaning[2:]
         elif isinstance(value, (np.ndarray, np.number, float, int)):
-            _, found, factor, _ = self.compared(value, meaning, truth)
+            compared, found, factor, _ = self.compared(value, meaning, truth)
+            if compared in ("right", "scaled") and meaning[2] not in "Wb":
+                state = "right"  # of an intermediate that is handed back, a multiple is as good
         shown = name if index is None else f"{name}[{index}]"
         end = node.end_col_offset or 0
         length = max(end - node.col_offset, 1) if node.end_lineno == node.lineno else 1
         return Mark(
-            shown, value, node.lineno, node.col_offset, length, meaning, state, found, factor
+            shown,
+            value,
+            node.lineno,
+            node.col_offset,
+            length,
+            meaning,
+            state,
+            found,
+            factor,
+            step=step,
         )
 
-    def _is_update(self, value: Any, meaning: str, truth: Truth) -> bool:
-        """Whether a parameter after its step is returned: W - rate · dW."""
+    def _step(self, value: Any, meaning: str, truth: Truth) -> float | None:
+        """The rate where a parameter after its step is returned: W - rate · dW."""
         parameter = self.layout.of(meaning.removeprefix("d:"), truth)
         gradient = self.layout.of(meaning, truth)
         if parameter is None or gradient is None or meaning[2] not in "Wb":
-            return False
-        return any(same(value, parameter - rate * gradient) for rate in self.rates)
+            return None
+        for rate in self.rates:
+            if same(value, parameter - rate * gradient):
+                return rate
+        return None
 
     @cached_property
     def rates(self) -> tuple[float, ...]:

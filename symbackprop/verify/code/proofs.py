@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from symbackprop.equality import Definitions, attempts, named_sums, proof_that_zero
@@ -136,8 +137,6 @@ class _Proof:
         classes = self.algebra.index(out.indices[-1]).data[2]
         samples = self.algebra.index(x.indices[0]).data[2] if not subject.is_one else number(1)
         form = array.form.scaled(factor.fraction)
-        from fractions import Fraction
-
         form = form * self.algebra.power(samples, Fraction(factor.samples))
         form = form * self.algebra.power(classes, Fraction(factor.classes))
         return SymbolicArray(array.shape, form, "float")
@@ -152,7 +151,8 @@ class _Proof:
             on_value=self._value,
             seconds=SECONDS,
         )
-        traced = interpreter.run(self.session.function, cells(self._arguments(), fixed=False))
+        arguments = cells(self._arguments(), fixed=False)
+        traced = interpreter.run(self.session.function, arguments, must_return=False)
         self._check_returned(traced)
 
     def _arguments(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class _Proof:
 
         binder = Binder(subject, session.layout, session.names, make, count, lambda n: n)
         symbolic = binder.bound(session.function, session.methods)
-        return {name: _plain(value, numeric.get(name)) for name, value in symbolic.items()}
+        return {name: _plain(value, numeric.get(name), subject.depth) for name, value in symbolic.items()}
 
     def _assigned(self, name: str, value: SymbolicArray, line: int) -> SymbolicArray:
         key = (line, name)
@@ -196,11 +196,24 @@ class _Proof:
         return self._times(_as_shaped(element, value.shape), mark.factor)
 
     def _right(self, mark: Mark, value: SymbolicArray) -> SymbolicArray | None:
+        if mark.step is not None:
+            return self._after_step(mark, value, Fraction(mark.step))
         whole = self.wanted(mark.found) if mark.found is not None else None
         if whole is None:
             return None
         whole = _as_shaped(whole, value.shape)
         return self._times(whole, mark.factor) if whole.shape == value.shape else None
+
+    def _after_step(
+        self, mark: Mark, value: SymbolicArray, rate: Fraction
+    ) -> SymbolicArray | None:
+        """A parameter after its step: W - rate · dW."""
+        parameter = self.wanted(str(mark.found))
+        gradient = self.wanted(f"d:{mark.found}")
+        if parameter is None or gradient is None or parameter.shape != value.shape:
+            return None
+        form = parameter.form - gradient.form.scaled(rate)
+        return SymbolicArray(parameter.shape, form, "float")
 
     @property
     def _late(self) -> bool:
@@ -279,7 +292,7 @@ def _is_worth_a_name(form: Form) -> bool:
     )
 
 
-def _plain(value: Any, numeric: Any) -> Any:
+def _plain(value: Any, numeric: Any, depth: int) -> Any:
     """A dict with the entries that were looked up, in place of one that finds them by name."""
     if isinstance(value, Instance):
         held = numeric.bundle if isinstance(numeric, Instance) else {}
@@ -287,5 +300,9 @@ def _plain(value: Any, numeric: Any) -> Any:
         return Object({key: part for key, part in given.items() if part is not None})
     if isinstance(value, Bundle):
         keys = list(numeric) if isinstance(numeric, Bundle) else []
-        return {key: _plain(value.find(key), numeric[key]) for key in keys}
+        own = {f"{letter}{l}" for letter in "Wb" for l in range(1, 1 + depth)}
+        if keys and set(keys) <= own:  # such a dict may be counted: it has all of them
+            keys += [k for k in sorted(own) if k not in keys and value.find(k) is not None]
+            return {key: value.find(key) for key in keys}
+        return {key: _plain(value.find(key), numeric[key], depth) for key in keys}
     return value
