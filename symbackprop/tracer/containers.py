@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
-from symbackprop.tracer import arrays, operators
+from symbackprop.tracer import arrays, operators, ranges
 from symbackprop.tracer.arrays import SymbolicArray, TraceError
 from symbackprop.tracer.machine import Machine
 from symbackprop.tracer.memory import Cell
@@ -75,7 +75,7 @@ def _range(m: Machine, *ends: Any) -> Any:
             raise TraceError("range with step 0")
         return range(*(number for number in numbers if number is not None))
     last = ends[-1] if len(ends) == 1 or (len(ends) == 2 and numbers[0] == 0) else None
-    if isinstance(last, Cell) and last.value.ndim == 0 and last.value.dtype == "int":
+    if isinstance(last, Cell) and last.value.ndim == 0 and ranges.is_size(last.value.form):
         return Repeated(last.value.form, lambda index: index, arrays.arange(last.value.form))
     raise TraceError("range with ends that are not known")
 
@@ -254,7 +254,7 @@ _BUILTINS: Mapping[str, Callable[..., Any]] = {
     "print": lambda m, *values, **named: None,
 }
 BUILTINS = frozenset(_BUILTINS)
-CONSUMERS = frozenset("sum list tuple dict any all min max sorted join array stack".split())
+CONSUMERS = frozenset("sum list tuple dict any all min max sorted join".split())
 """What takes a generator and empties it at once."""
 _NAMED = {"enumerate": {"start"}, "sum": {"start"}, "sorted": {"reverse"}}
 _COUNTS = {"len": 1, "sum": 2, "bool": 1, "float": 1, "int": 1, "str": 1, "abs": 1, "isinstance": 2}

@@ -18,7 +18,7 @@ from symbackprop.tracer import arrays, containers, indexing, numpy_functions
 from symbackprop.tracer.arrays import OutOfBounds, SymbolicArray, TraceError
 from symbackprop.tracer.indexing import Part, Stretch
 from symbackprop.tracer.machine import Machine
-from symbackprop.tracer.memory import Cell, Frame
+from symbackprop.tracer.memory import Cell, Frame, Touched
 from symbackprop.tracer.operators import binary, compare, formatted, truth, unary
 from symbackprop.tracer.source import construct
 from symbackprop.tracer.values import (
@@ -290,12 +290,19 @@ class Evaluator:
     ) -> Repeated:
         """[f(i) for i in range(n)]: the entry of an array with one axis more."""
         m = self.machine
+        if any(isinstance(part, ast.NamedExpr) for part in ast.walk(element)):
+            raise TraceError("a name bound in a list with a symbolic number of items")
         index = m.algebra.fresh(variable("", source.extent))
         inner = Scope(scope, transparent=True)
-        m.memory.frames.append(Frame())
+        frame = Frame()
+        m.memory.frames.append(frame)
         try:
             self.assign(target, source.item(m.memory.cell(_index_array(index))), inner)
             found = m.array(self.value(element, inner))
+        except Touched as touched:
+            if touched.frame is not frame:
+                raise
+            raise TraceError("a change in a list with a symbolic number of items") from None
         finally:
             m.memory.frames.pop()
         moved = indexing.at(

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symbackprop.normalform import Algebra, NoNormalForm
-from symbackprop.tracer import containers, indexing
+from symbackprop.tracer import containers, indexing, numpy_functions
 from symbackprop.tracer.arrays import OutOfBounds, ShapeClash, SymbolicArray, TraceError
 from symbackprop.tracer.evaluator import MOST_SECONDS, Call, Evaluator, Returned
 from symbackprop.tracer.machine import Machine, Recogniser
@@ -260,7 +260,8 @@ class Reader(Evaluator):
             own |= set(inner)
             inner = inner.parent
         modules = {k: v for k, v in self.modules.items() if scope.found(k) is None}
-        return is_pure(node, modules, frozenset(own))
+        positional = {name: row.positional for name, row in numpy_functions.TABLE.items()}
+        return is_pure(node, modules, frozenset(own), positional)
 
     def _assigned_value(self, targets: Sequence[ast.expr], node: ast.expr, scope: Scope) -> Any:
         """The value; where it is not read, a name may still have it until it is used."""
@@ -446,7 +447,9 @@ class Reader(Evaluator):
                 owner = self.value(owner_node, scope)
                 if isinstance(owner, Cell):
                     parts = self.index_parts(index, scope)
-                    self._augment_entries(owner, parts, op, self.value(node, scope))
+                    held = self.entry(owner, parts)
+                    result = binary(self.machine, op, held, self.value(node, scope))
+                    self._store_same_shape(owner, parts, held, result)
                     self._note_owner(owner_node, owner)
                     return
                 held = self.item(owner, index, scope)
@@ -460,9 +463,7 @@ class Reader(Evaluator):
             case _:
                 raise TraceError(f"change of {construct(target)}", target.lineno)
 
-    def _augment_entries(self, owner: Cell, parts: list[Any], op: ast.operator, value: Any) -> None:
-        held = self.entry(owner, parts)
-        result = binary(self.machine, op, held, value)
+    def _store_same_shape(self, owner: Cell, parts: list[Any], held: Any, result: Any) -> None:
         if isinstance(held, Cell) and result.value.shape != held.value.shape:
             raise ShapeClash("a change in place does not keep the shape")
         self._store(owner, parts, result)

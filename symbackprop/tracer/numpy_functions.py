@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from symbackprop.normalform import ONE, ZERO, Algebra, Form, number
-from symbackprop.tracer import arrays, indexing, operators
+from symbackprop.tracer import arrays, indexing, operators, ranges
 from symbackprop.tracer.arrays import SymbolicArray, TraceError
 from symbackprop.tracer.machine import Machine
 from symbackprop.tracer.memory import Cell, View
@@ -27,10 +27,12 @@ _REQUIRED = object()
 
 @dataclass(frozen=True)
 class Row:
-    """`parameters`: names with defaults; a name that starts with `*` takes all that are left."""
+    """`parameters`: names with defaults; a name that starts with `*` takes all that are left.
+    `positional`: how many may be given by place."""
 
     parameters: Mapping[str, Any]
     read: Callable[..., Any]
+    positional: int
 
     def called(self, m: Machine, name: str, args: Sequence[Any], named: Mapping[str, Any]) -> Any:
         given = dict(self.parameters)
@@ -39,7 +41,7 @@ class Row:
         if rest is not None:
             given[rest] = tuple(args[len(free) :])
             args = args[: len(free)]
-        if len(args) > len(free):
+        if len(args) > self.positional:
             raise TraceError(f"np.{name} with {len(args)} arguments")
         given.update(zip(free, args, strict=False))
         for keyword, value in named.items():
@@ -59,11 +61,14 @@ def reads(names: str, parameters: str) -> Callable[[Callable[..., Any]], Callabl
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         found: dict[str, Any] = {}
-        for part in parameters.split(", "):
+        by_place, _, by_name = parameters.partition(", *, ")
+        for part in [*by_place.split(", "), *by_name.split(", ")]:
             name, equals, default = part.partition("=")
-            found[name] = ast.literal_eval(default) if equals else _REQUIRED
+            if name:
+                found[name] = ast.literal_eval(default) if equals else _REQUIRED
+        positional = len([part for part in by_place.split(", ") if not part.startswith("*")])
         for name in names.split():
-            TABLE[name] = Row(found, function)
+            TABLE[name] = Row(found, function, positional)
         return function
 
     return enter
@@ -283,22 +288,22 @@ def _reduced(m: Machine, how: str, a: Any, axis: Any, keepdims: Any) -> Symbolic
     return arrays.reduced(m.algebra, array, how, _axes(axis, how), bool(keepdims))
 
 
-@reads("sum", "a, axis=None, keepdims=False")
+@reads("sum", "a, axis=None, *, keepdims=False")
 def _sum(m: Machine, a: Any, axis: Any, keepdims: Any) -> Cell:
     return m.cell(_reduced(m, "sum", a, axis, keepdims))
 
 
-@reads("mean average", "a, axis=None, keepdims=False")
+@reads("mean average", "a, axis=None, *, keepdims=False")
 def _mean(m: Machine, a: Any, axis: Any, keepdims: Any) -> Cell:
     return m.cell(_reduced(m, "mean", a, axis, keepdims))
 
 
-@reads("max amax", "a, axis=None, keepdims=False")
+@reads("max amax", "a, axis=None, *, keepdims=False")
 def _max(m: Machine, a: Any, axis: Any, keepdims: Any) -> Cell:
     return m.cell(_reduced(m, "max", a, axis, keepdims))
 
 
-@reads("min amin", "a, axis=None, keepdims=False")
+@reads("min amin", "a, axis=None, *, keepdims=False")
 def _min(m: Machine, a: Any, axis: Any, keepdims: Any) -> Cell:
     return m.cell(_negative(_reduced(m, "max", m.cell(_negative(m.array(a))), axis, keepdims)))
 
@@ -307,7 +312,7 @@ def _negative(array: SymbolicArray) -> SymbolicArray:
     return SymbolicArray(array.shape, -array.form, array.dtype)
 
 
-@reads("var", "a, axis=None, keepdims=False")
+@reads("var", "a, axis=None, *, keepdims=False")
 def _variance(m: Machine, a: Any, axis: Any, keepdims: Any) -> Cell:
     centre = _reduced(m, "mean", a, axis, True)
     away = operators.arithmetic(m, "subtract", m.array(a), centre)
@@ -414,8 +419,8 @@ def extent(m: Machine, value: Any) -> Form:
     if array.ndim or array.dtype != "int":
         raise TraceError("a size that is no whole number")
     constant = array.form.constant
-    if constant is not None and constant < 1:
-        raise TraceError("a size below 1")
+    if not ranges.is_size(array.form) or (constant is not None and constant < 1):
+        raise TraceError("a size that is not known to be positive")
     return array.form
 
 
@@ -497,7 +502,7 @@ def _arange(m: Machine, stop: Any) -> Cell:
     return m.memory.cell(arrays.arange(extent(m, stop)))
 
 
-@reads("eye identity", "N, dtype=None")
+@reads("eye identity", "N, *, dtype=None")
 def _eye(m: Machine, size: Any, dtype: Any) -> Cell:
     found = arrays.eye(m.algebra, extent(m, size))
     return m.memory.cell(SymbolicArray(found.shape, found.form, _kind(dtype, "float")))
@@ -515,14 +520,14 @@ def _converted(array: SymbolicArray, dtype: Any) -> SymbolicArray:
     return SymbolicArray(array.shape, array.form, kind)
 
 
-@reads("astype", "a, dtype, copy=True")
+@reads("astype", "a, dtype, *, copy=True")
 def _astype(m: Machine, a: Any, dtype: Any, copy: Any) -> Cell:
     if copy is not True:
         raise TraceError("astype that may not copy")
     return m.memory.cell(_converted(m.array(a), dtype), boxed=isinstance(a, Cell) and a.boxed)
 
 
-@reads("array", "a, dtype=None, copy=True, ndmin=0")
+@reads("array", "a, dtype=None, *, copy=True, ndmin=0")
 def _array(m: Machine, a: Any, dtype: Any, copy: Any, ndmin: Any) -> Cell:
     if copy is not True or ndmin != 0:
         raise TraceError("np.array with these arguments")

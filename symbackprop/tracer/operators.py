@@ -259,6 +259,11 @@ def compare(m: Machine, op: ast.cmpop, left: Any, right: Any) -> Any:
         case ast.In() | ast.NotIn():
             return _contains(left, right) == isinstance(op, ast.In)
     relation = _RELATIONS[type(op)]
+    if relation in ("==", "!=") and isinstance(left, tuple) and isinstance(right, tuple):
+        same = len(left) == len(right) and all(
+            truth(compare(m, ast.Eq(), a, b)) for a, b in zip(left, right, strict=True)
+        )
+        return same == (relation == "==")
     if not isinstance(left, Cell) and not isinstance(right, Cell):
         found = _concrete_relation(relation, left, right)
         if found is not None:

@@ -24,6 +24,11 @@ def is_at_least(form: Form, value: int) -> bool:
     return bound >= value
 
 
+def is_size(form: Form) -> bool:
+    """Whether a form is made of sizes and numbers alone."""
+    return all(a.kind == "dim" for mono in form.terms for a, _ in mono)
+
+
 def extremes(form: Form) -> tuple[Form, Form] | None:
     """The least and the greatest value of an affine form of index variables, as forms of sizes."""
     low = high = ZERO

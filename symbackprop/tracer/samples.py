@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from symbackprop.normalform import ONE, ZERO, Atom, Exponent, Form, atom, variable
 from symbackprop.tracer import indexing, ranges
-from symbackprop.tracer.arrays import DType, Shape, SymbolicArray, TraceError, place, widest
+from symbackprop.tracer.arrays import (
+    DType,
+    Shape,
+    SymbolicArray,
+    TraceError,
+    aligned,
+    place,
+    widest,
+)
 from symbackprop.tracer.memory import Cell, Frame, Touched
 from symbackprop.tracer.values import Repeated, Scope, Unread, element_array
 
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from symbackprop.tracer.interpreter import Reader
 
 MOST_WATCHED = 64
+_CARRIED = "a name that a loop over samples carries from pass to pass"
 _AFTER = "a name that a loop over samples leaves with the value of its last pass"
 
 
@@ -40,12 +49,14 @@ class _Slot:
 
 @dataclass(frozen=True)
 class _Pass:
-    """What one pass leaves: new values of watched arrays, of numbers, of other names."""
+    """What one pass leaves: new values of watched arrays, of numbers, of other names; and the
+    arrays that names had before the pass gave them another."""
 
     index: Atom
     slots: Sequence[_Slot]
     cells: Sequence[tuple[Cell, _Slot, SymbolicArray]]
     names: dict[str, tuple[_Slot | None, Any]]
+    held: dict[str, Cell]
 
 
 def read_once(reader: Reader, loop: ast.For, source: Repeated, scope: Scope) -> None:
@@ -106,6 +117,7 @@ def _one_pass(
         m.memory.watch(cell)
     slots = [_slot(reader, array) for array in before]
     numbers = {n: _slot(reader, m.array(scope[n])) for n in sorted(names) if _counts(scope, n)}
+    carried = {n: Unread(_CARRIED, loop.lineno) for n in names if _is_carried(scope, n)}
     m.memory.frames.append(Frame(list(watched)))
     reader.samples.append(index)
     depth = len(reader.calls[-1].loops)
@@ -114,13 +126,14 @@ def _one_pass(
             cell.put(slot.unknown)
         for name, slot in numbers.items():
             scope[name] = m.memory.cell(slot.unknown)
+        scope.update(carried)
         reader.assign(loop.target, source.item(m.memory.cell(_whole(index))), scope)
         _body(reader, loop, scope)
         after = [(c, s, c.value) for c, s in zip(watched, slots, strict=True)]
         left = {
             name: (numbers.get(name), value)
             for name, value in scope.items()
-            if name in names and value is not kept.get(name, index)
+            if name in names and value is not carried.get(name, kept.get(name, index))
         }
     finally:
         del reader.calls[-1].loops[depth:]
@@ -130,7 +143,8 @@ def _one_pass(
         scope.update(kept)
         for cell, array in zip(watched, before, strict=True):
             cell.put(array)
-    return _Pass(index, [*slots, *numbers.values()], after, left)
+    held = {name: kept[name] for name in left if isinstance(kept.get(name), Cell)}
+    return _Pass(index, [*slots, *numbers.values()], after, left, held)
 
 
 def _body(reader: Reader, loop: ast.For, scope: Scope) -> None:
@@ -166,6 +180,13 @@ def _counts(scope: Scope, name: str) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _is_carried(scope: Scope, name: str) -> bool:
+    """Whether a name holds what is neither a number nor an array: a pass that reads it before it
+    assigns it reads what the last pass left."""
+    value = scope.get(name)
+    return name in scope and not _counts(scope, name) and not isinstance(value, Cell)
+
+
 def _slot(reader: Reader, before: SymbolicArray) -> _Slot:
     algebra = reader.machine.algebra
     name = f"%loop{algebra.fresh(variable('', before.form)).data[0]}"
@@ -180,8 +201,8 @@ def _slot(reader: Reader, before: SymbolicArray) -> _Slot:
 
 def _finish(reader: Reader, found: _Pass, scope: Scope) -> None:
     whole = _Whole(reader, found)
-    results = [(cell, whole.after(slot, new)) for cell, slot, new in found.cells]
-    bound = {name: whole.bound(slot, value) for name, (slot, value) in found.names.items()}
+    results = [(cell, whole.after(cell, slot, new)) for cell, slot, new in found.cells]
+    bound = {name: whole.bound(name, slot, value) for name, (slot, value) in found.names.items()}
     for cell, array in results:
         if array is not None:
             reader.machine.memory.write(cell, array)
@@ -193,6 +214,7 @@ class _Whole:
 
     def __init__(self, reader: Reader, found: _Pass) -> None:
         self.m, self.found = reader.machine, found
+        self.level = len(self.m.memory.frames)
         self.names = {slot.name for slot in found.slots}
         self.rows = {
             slot.name: axis
@@ -217,11 +239,13 @@ class _Whole:
         ((mono, _),) = self.m.algebra.delta(difference).terms.items()
         return mono[0][0]
 
-    def after(self, slot: _Slot, new: SymbolicArray) -> SymbolicArray | None:
+    def after(self, root: Cell, slot: _Slot, new: SymbolicArray) -> SymbolicArray | None:
         """The array after the loop; None if it stays what it was."""
         change = new.form - slot.unknown.form
         if change.is_zero:
             return None
+        if any(cell.root is root for cell in self.found.held.values()):
+            raise TraceError("a loop over samples changes an array and gives its name to another")
         axis = self.rows.get(slot.name)
         if axis is None:
             return self._summed(slot.before, change, new.shape, slot.before.dtype)
@@ -235,7 +259,7 @@ class _Whole:
     ) -> SymbolicArray:
         algebra = self.m.algebra
         added = self._written(change, self.found.index)
-        form = before.form + ranges.summed(algebra, added, [self.found.index])
+        form = aligned(before, shape) + ranges.summed(algebra, added, [self.found.index])
         return SymbolicArray(shape, form, kind)
 
     def _written(self, form: Form, here: Atom) -> Form:
@@ -270,32 +294,26 @@ class _Whole:
             inside = indexing.at(algebra, before.form, before.axis_variables, what.data[1])
         return algebra.power(inside, Fraction(exponent))
 
-    def bound(self, slot: _Slot | None, value: Any) -> Any:
-        """What a name is bound to after the loop."""
-        if isinstance(value, (Cell, int, float)) and not isinstance(value, bool):
-            array = self.m.array(value)
-            for origin in self._origins(slot, value):
-                if origin.name in {a.data[0] for a in _unknowns(array.form, {origin.name})}:
-                    change = array.form - origin.unknown.form
-                    kind = widest(origin.before.dtype, array.dtype)
-                    return self.m.memory.cell(
-                        self._summed(origin.before, change, array.shape, kind)
-                    )
-            free = self.found.index not in array.form.variables
-            if free and not _unknowns(array.form, self.names) and isinstance(value, Cell):
-                if value.level > len(self.m.memory.frames) or value.base is not None:
-                    return Unread(_AFTER, None)
-                return value
-        return Unread(_AFTER, None)
+    def bound(self, name: str, slot: _Slot | None, value: Any) -> Any:
+        """What a name is bound to after the loop: a sum, or nothing that can be used."""
+        origin = slot or self._origin(name)
+        is_made = isinstance(value, Cell) and value.base is None and value.level > self.level
+        if origin is None or not (is_made or isinstance(value, (int, float))):
+            return Unread(_AFTER, None)
+        array = self.m.array(value)
+        if not any(a.data[0] == origin.name for a in _unknowns(array.form, {origin.name})):
+            return Unread(_AFTER, None)
+        kind = widest(origin.before.dtype, array.dtype)
+        change = array.form - aligned(origin.unknown, array.shape)
+        return self.m.memory.cell(self._summed(origin.before, change, array.shape, kind))
 
-    def _origins(self, slot: _Slot | None, value: Any) -> Sequence[_Slot]:
-        """The unknowns that `d = d + …` may add to: the number's own, or an array's."""
-        if slot is not None:
-            return [slot]
-        if isinstance(value, Cell):
-            same = [s for _, s, _ in self.found.cells if s.before.shape == value.value.shape]
-            return same
-        return []
+    def _origin(self, name: str) -> _Slot | None:
+        """The unknown that `d = d + …` may add to: what the name was bound to before."""
+        held = self.found.held.get(name)
+        for cell, slot, _ in self.found.cells:
+            if held is cell:
+                return slot
+        return None
 
 
 def _unknowns(form: Form, names: set[str]) -> set[Atom]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from symbackprop.tracer.arrays import TraceError
@@ -25,6 +25,7 @@ _PURE_METHODS = frozenset(
     squeeze transpose swapaxes item tolist clip cumsum prod nonzero argsort format join lower
     upper trace diagonal repeat take conj""".split()
 )
+_TWO_ARGUMENTS = frozenset("argmax argmin all any isclose allclose array_equal round".split())
 _PURE_BUILTINS = frozenset(
     "len float int str bool abs sum max min round range zip enumerate sorted list tuple".split()
 )
@@ -73,6 +74,8 @@ def _tree(source: str) -> ast.Module:
 
 def _imported(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
     for imported in statement.names:
+        if imported.name == "*":
+            raise TraceError("import *", statement.lineno)
         if isinstance(statement, ast.Import):
             if imported.name in _LIBRARIES:
                 if imported.asname:
@@ -97,8 +100,16 @@ def _top_nodes(tree: ast.Module) -> Iterator[ast.AST]:
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        is_inside = isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        )
+        if not is_inside and not _is_main(node):
             stack += reversed(list(ast.iter_child_nodes(node)))
+
+
+def _is_main(node: ast.AST) -> bool:
+    """`if __name__ == "__main__":`, which importing the module does not run."""
+    return isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__ == ")
 
 
 def _bound_names(tree: ast.Module) -> Counter[str]:
@@ -125,13 +136,23 @@ def _only_defined(tree: ast.Module, name: str) -> bool:
 
 def _changeable(tree: ast.Module, others: dict[str, Any]) -> Iterator[str]:
     """Names of something that can change in place, and that the module's top mentions again."""
+    top = list(_top_nodes(tree))
+    own = {s.name for s in tree.body if isinstance(s, (ast.FunctionDef, ast.ClassDef))}
+    called = any(isinstance(n, ast.Call) and _calls(n, own) for n in top)
+    mentioned = {n.id for n in top if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     for name, value in others.items():
-        if not isinstance(value, ast.expr) or isinstance(value, ast.Constant):
-            continue
-        for node in _top_nodes(tree):
-            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
-                yield name
-                break
+        if isinstance(value, ast.expr) and not _is_fixed(value) and (called or name in mentioned):
+            yield name
+
+
+def _calls(node: ast.Call, own: set[str]) -> bool:
+    return any(isinstance(part, ast.Name) and part.id in own for part in ast.walk(node.func))
+
+
+def _is_fixed(node: ast.expr) -> bool:
+    """Whether an expression makes numbers and texts alone."""
+    kinds = (ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+    return all(isinstance(part, (*kinds, ast.expr_context)) for part in ast.walk(node))
 
 
 def nested_too_deeply(node: ast.AST, limit: int = 100) -> bool:
@@ -145,26 +166,37 @@ def nested_too_deeply(node: ast.AST, limit: int = 100) -> bool:
     return False
 
 
-def is_pure(node: ast.expr, modules: dict[str, str], own: frozenset[str]) -> bool:
+def is_pure(
+    node: ast.expr, modules: dict[str, str], own: frozenset[str], positional: Mapping[str, int]
+) -> bool:
     """Whether evaluating the expression changes nothing, as far as its text tells. `own`: names
-    of functions and methods of the code itself, of which that is not known."""
+    of functions and methods of the code itself, of which that is not known. `positional`: how many
+    arguments a function of NumPy takes by place before the one that it writes to."""
     for part in ast.walk(node):
         if isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
             return False
-        if isinstance(part, ast.Call) and not _is_pure_call(part, modules, own):
+        if isinstance(part, ast.Call) and not _is_pure_call(part, modules, own, positional):
             return False
     return True
 
 
-def _is_pure_call(node: ast.Call, modules: dict[str, str], own: frozenset[str]) -> bool:
+def _is_pure_call(
+    node: ast.Call, modules: dict[str, str], own: frozenset[str], positional: Mapping[str, int]
+) -> bool:
     if any(keyword.arg in ("out", None) for keyword in node.keywords):
         return False
     name = dotted(node.func, modules)
     if name is not None:
-        return name.partition(".")[2] not in _MUTATORS and not name.startswith("numpy.random")
+        bare = name.partition(".")[2]
+        most = positional.get(bare, 2 if bare in _TWO_ARGUMENTS else 1)
+        is_writer = bare in _MUTATORS or bare.startswith("random")
+        return not is_writer and len(node.args) <= most
     match node.func:
         case ast.Attribute(attr=attr):
-            return attr in _PURE_METHODS and attr not in own
+            most = {"reshape": 9, "transpose": 9, "format": 99, "clip": 2, "swapaxes": 2}.get(
+                attr, 1
+            )
+            return attr in _PURE_METHODS and attr not in own and len(node.args) <= most
         case ast.Name(id=bare):
             return bare in _PURE_BUILTINS and bare not in own
     return False

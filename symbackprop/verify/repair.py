@@ -12,9 +12,13 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from symbackprop.reader.syntax import (
     Big,
+    Derivative,
     Group,
     Matrix,
     Node,
@@ -31,12 +35,14 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
-from symbackprop.verify.judge import Verdict, free_letters
+from symbackprop.verify.judge import Verdict, compare, free_letters
 from symbackprop.verify.meaning import Meaning, index_letters
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Reference, split
+from symbackprop.verify.values import Clash, Value
 
-SECONDS = 2.5
+SECONDS = 1.5
+WINDOW = 0.45  # how much less likely a further explanation may be than the first
 ENOUGH = 4
 
 
@@ -87,7 +93,9 @@ class Repair:
     judge: Judge
     read: Read
     names: Names
+    mask: Value | None = None
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    _values: dict[int, tuple[Node, Value]] = field(default_factory=dict)
 
     def explanations(self) -> list[Explanation]:
         """Those found, best first; empty where no single slip explains the formula."""
@@ -98,7 +106,7 @@ class Repair:
         for edit in edits:
             if time.monotonic() > self.deadline or len(found) >= ENOUGH:
                 break
-            if first is not None and edit.rank > first + 1.5:
+            if first is not None and edit.rank > first + WINDOW:
                 break
             text = applied(self.latex, edit.pieces)
             if text in seen:
@@ -123,6 +131,7 @@ class Repair:
         """True where the whole formula holds after the edit, False where at least the link that
         was false does, None otherwise."""
         sides = list(self.statement.sides)
+        touched: list[int] = []
         for number, side in enumerate(sides):
             span = side.span
             inside = [p for p in edit.pieces if span.start <= p[0] and p[1] <= span.end]
@@ -136,7 +145,8 @@ class Repair:
             if len(found) != 1 or isinstance(found[0], Unread) or len(found[0].sides) != 1:
                 return None
             sides[number] = found[0].sides[0]
-        if all(a is b for a, b in zip(sides, self.statement.sides, strict=True)):
+            touched.append(number)
+        if not touched or self._is_false_at_once(sides, touched):
             return None
         changed = replace(self.statement, sides=tuple(sides))
         verdict = self.judge(changed)
@@ -145,6 +155,37 @@ class Repair:
         if verdict.outcome == "false" and verdict.link > self.verdict.link:
             return False
         return None
+
+    def _is_false_at_once(self, sides: Sequence[Node], touched: Sequence[int]) -> bool:
+        """Whether the link that was false still is, seen at the values alone: most edits."""
+        link = self.verdict.link
+        if touched not in ([link], [link + 1]) or self.verdict.method == "structure":
+            return False
+        letters = {h for s in self.statement.sides for h in free_letters(s)}
+        if not set(free_letters(sides[touched[0]])) <= letters:
+            return False
+        with np.errstate(all="ignore"):
+            try:
+                one, other = self._side_value(sides[link]), self._side_value(sides[link + 1])
+            except (NotUnderstood, IllFormed, Clash):
+                return True
+            found = compare(one, other, self.meaning.settings, self.mask)
+        return found.outcome != "true"
+
+    def _side_value(self, side: Node) -> Value:
+        kept = self._values.get(id(side))
+        if kept is None or kept[0] is not side:
+            kept = (side, self.meaning.value(side))
+            if any(side is s for s in self.statement.sides):
+                self._values[id(side)] = kept
+        return kept[1]
+
+    def _is_number(self, node: Node) -> bool:
+        """Whether a node is a single number, for which order and transposition do not matter."""
+        try:
+            return self.meaning.value(node).is_scalar
+        except (NotUnderstood, IllFormed, Clash):
+            return False
 
     # --- the edits --------------------------------------------------------------------------
 
@@ -252,6 +293,8 @@ class Repair:
                 yield Edit(span.start, span.end, rest, "transpose", sentence, 0.7, f"T- {rest}")
                 return
         if reference is None or reference.kind not in ("tensor", "adjoint", "alias"):
+            return
+        if reference.indices and self._is_number(node):
             return
         text = f"({name})^{self.names.transpose}" if scripts else f"{name}^{self.names.transpose}"
         sentence = f"the transpose of {name} is missing"
@@ -590,7 +633,10 @@ class Repair:
     def _factors(self, node: Product) -> Iterator[Edit]:
         groups = self._groups(node)
         spans = [(node.factors[a].span.start, node.factors[b].span.end) for a, b in groups]
-        for (a, b), (c, d) in itertools.pairwise(spans):
+        scalar = self._is_number(node) and all(
+            self._is_number(f) for f in node.factors if not isinstance(f, Symbol)
+        )
+        for (a, b), (c, d) in itertools.pairwise(spans) if not scalar else ():
             one, middle, other = self.latex[a:b], self.latex[b:c], self.latex[c:d]
             sentence = f"the factors {one} and {other} stand in the wrong order"
             if node.sign not in (r"\odot", r"\circ"):
@@ -603,7 +649,7 @@ class Repair:
                 sentence = f"{one} and {other} are multiplied as matrices, not entry by entry"
                 yield Edit(a, d, f"{one} {other}", "operator", sentence, 0.95, "operator")
                 yield Edit(a, d, f"{other} {one}", "operator", sentence, 1.05, "operator")
-        if len(spans) > 2:
+        if len(spans) > 2 and not scalar:
             texts = [self.latex[a:b] for a, b in spans]
             if node.sign == "":
                 text = " ".join(reversed(texts))
@@ -714,8 +760,185 @@ class Repair:
             if letter not in left:
                 yield letter, f"the sum over {letter} is missing: every path counts"
 
+    def _operator_edits(self, side: Node) -> Iterator[Edit]:
+        """A column of operators whose variable and operand are exchanged."""
+        first = self.statement.sides[self.verdict.link]
+        if not isinstance(first, Derivative) or first.wrt is None or not isinstance(side, Matrix):
+            return
+        wanted = self.text(first.wrt)
+        pieces: list[tuple[int, int, str]] = []
+        for row in side.rows:
+            for cell in row:
+                if not isinstance(cell, Derivative) or not cell.operator:
+                    return
+                if cell.wrt is None or cell.of is None:
+                    return
+                here = self.text(cell.wrt)
+                if here == wanted:
+                    continue
+                pieces.append((cell.wrt.span.start, cell.wrt.span.end, wanted))
+                for node in self._symbols(cell.of):
+                    if self.text(node) == wanted:
+                        pieces.append((node.span.start, node.span.end, here))
+        if pieces:
+            sentence = (
+                f"each entry is to be derived by {wanted}, the variable on the left; here the "
+                "variable runs through the entries and the function stays the same"
+            )
+            yield Edit(*pieces[0], "index", sentence, 0.5, "operator", tuple(pieces[1:]))
+
+    def _uniform_marks(self, side: Node) -> Iterator[Edit]:
+        """All symbols of one letter that lack their layer mark."""
+        places: dict[str, list[Node]] = {}
+        for node in self._symbols(side):
+            parts = split(node)
+            assert parts is not None
+            family = self.meaning.settings.letters.get(parts[0].head, "").removeprefix("d_")
+            if family in LAYERED and self._reference(node) is None:
+                if self._mark_part(*parts, family) is None:
+                    places.setdefault(parts[0].head, []).append(node)
+        for head, nodes in sorted(places.items()):
+            if len(nodes) < 2:
+                continue
+            for number in range(self.names.first, self.names.last + 1):
+                mark = self.names.script(number)
+                pieces = [(n.span.end, n.span.end, mark) for n in nodes]
+                sentence = (
+                    f"{len(nodes)} of the {head} have no layer mark; {mark} is the one that fits"
+                )
+                yield Edit(*pieces[0], "ill-formed", sentence, 0.15, "marks", tuple(pieces[1:]))
+
+    def _size_edits(self, side: Node) -> Iterator[Edit]:
+        """A literal matrix with rows or columns that the quantity does not have."""
+        other = self.statement.sides[self.verdict.link]
+        reference = self._reference(other)
+        if reference is None or not isinstance(side, Matrix) or reference.indices:
+            return
+        try:
+            shape = self.meaning.value(other)
+        except (NotUnderstood, IllFormed, Clash):
+            return
+        height = shape.rows[0].size if shape.rows else 1
+        width = shape.cols[0].size if shape.cols else 1
+        have = (len(side.rows), len(side.rows[0]))
+        if have == (height, width) or have[0] < height or have[1] < width:
+            return
+        rows = [row[:width] for row in side.rows[:height]]
+        start, end = side.rows[0][0].span.start, side.rows[-1][-1].span.end
+        sentence = (
+            f"{self.text(other)} has {height} x {width} entries in this network, "
+            f"{have[0]} x {have[1]} are written"
+        )
+        texts = [[self.text(c) for c in row] for row in rows]
+        body = r" \\ ".join(" & ".join(row) for row in texts)
+        yield Edit(start, end, body, "size", sentence, 0.3, "size")
+        marked = [
+            [self._with_mark(c, text) for c, text in zip(row, words, strict=True)]
+            for row, words in zip(rows, texts, strict=True)
+        ]
+        if marked != texts:
+            body = r" \\ ".join(" & ".join(row) for row in marked)
+            sentence += ", and a layer mark is missing"
+            yield Edit(start, end, body, "size", sentence, 0.4, "size")
+
+    def _with_mark(self, node: Node, text: str) -> str:
+        """An entry with the layer mark of the matrix, where it has none."""
+        parts = split(node)
+        if parts is None or self._reference(node) is not None:
+            return text
+        family = self.meaning.settings.letters.get(parts[0].head, "")
+        if family not in LAYERED or self._mark_part(*parts, family) is not None:
+            return text
+        other = self._reference(self.statement.sides[self.verdict.link])
+        if other is None or other.layer is None:
+            return text
+        settings = self.meaning.settings
+        offset = settings.weights_from if family in ("W", "b") else settings.nodes
+        return text + self.names.script(other.layer + offset)
+
+    def _entry_edits(self, side: Node) -> Iterator[Edit]:
+        """A literal matrix of one quantity's entries, each with the indices that its true value
+        has."""
+        for matrix, target in self._aligned_matrices(side):
+            pieces = self._renumbered_entries(matrix, target)
+            if pieces:
+                cell = next(c for row in matrix.rows for c in row if c.span.end >= pieces[0][1])
+                sentence = (
+                    f"{len(pieces)} of the indices in the matrix are wrong, the first in "
+                    f"{self.text(cell)}"
+                )
+                yield Edit(*pieces[0], "index", sentence, 0.6, "entries", tuple(pieces[1:]))
+
+    def _aligned_matrices(self, side: Node) -> Iterator[tuple[Matrix, Value]]:
+        """Literal matrices with the value that they should have."""
+        other = self.statement.sides[self.verdict.link]
+        pairs: list[tuple[Node, Node]] = [(side, other)]
+        if isinstance(side, Product) and isinstance(other, Product):
+            if len(side.factors) == len(other.factors):
+                pairs = list(zip(side.factors, other.factors, strict=True))
+        for matrix, node in pairs:
+            if isinstance(matrix, Matrix):
+                try:
+                    yield matrix, self.meaning.value(node)
+                except (NotUnderstood, IllFormed, Clash):
+                    continue
+
+    def _renumbered_entries(self, matrix: Matrix, target: Value) -> list[tuple[int, int, str]]:
+        height, width = len(matrix.rows), len(matrix.rows[0])
+        shape = (*target.array.shape[:1], *(a.size for a in target.axes))
+        if target.free or (height, width) != (
+            target.rows[0].size if target.rows else 1,
+            target.cols[0].size if target.cols else 1,
+        ):
+            return []
+        values = target.array.reshape(shape[0], height, width)
+        pieces: list[tuple[int, int, str]] = []
+        for i, row in enumerate(matrix.rows):
+            for j, cell in enumerate(row):
+                if not isinstance(cell, Scripted):
+                    return []
+                found = self._right_indices(cell, values[:, i, j])
+                if found is None:
+                    return []
+                pieces.extend(found)
+        return pieces
+
+    def _right_indices(self, cell: Scripted, value: Any) -> list[tuple[int, int, str]] | None:
+        parts = [
+            p for s in cell.scripts if s.place == "below" for p in s.parts if isinstance(p, Number)
+        ]
+        if not 1 <= len(parts) <= 2:
+            return None
+        reference = self._reference(cell)
+        if reference is None or reference.kind not in ("tensor", "adjoint"):
+            return None
+        sizes = [a.size for a in self.meaning.world.axes(reference.name)]
+        written = tuple(int(p.value) for p in parts)
+        options = itertools.product(*(range(1, max(sizes) + 1) for _ in parts))
+        for option in sorted(options, key=lambda o: (o != written, o)):
+            numbers = [
+                replace(p, value=type(p.value)(n), text=str(n))
+                for p, n in zip(parts, option, strict=True)
+            ]
+            try:
+                indexed = replace(reference, indices=tuple(numbers))
+                held = self.meaning.referred(indexed)
+            except (NotUnderstood, IllFormed, Clash):
+                continue
+            if held.is_scalar and np.allclose(held.array, value, rtol=1e-9, atol=1e-12):
+                return [
+                    (p.span.start, p.span.end, str(n))
+                    for p, n in zip(parts, option, strict=True)
+                    if int(p.value) != n
+                ]
+        return None
+
     def _matrix_edits(self, side: Node) -> Iterator[Edit]:
-        """Two rows exchanged, or the matrix transposed."""
+        """What is particular to literal matrices."""
+        yield from self._operator_edits(side)
+        yield from self._uniform_marks(side)
+        yield from self._size_edits(side)
+        yield from self._entry_edits(side)
         for node in walk(side):
             if not isinstance(node, Matrix) or len(node.rows) * len(node.rows[0]) < 2:
                 continue

@@ -343,9 +343,9 @@ def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
             chosen[key] = mark
     made = list(chosen.values())
     for mark in reading.returned:
-        twin = next((m for m in made if _is_twin(m, mark)), None)
-        if twin is not None:
-            position = made.index(twin)
+        position = next((i for i, m in enumerate(made) if _is_twin(m, mark)), None)
+        if position is not None:
+            twin = made[position]
             made[position] = replace(
                 mark, line=twin.line, column=twin.column, length=twin.length
             )

@@ -44,7 +44,7 @@ class Fill:
     sample: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mark:
     """A stored value (`event`) or a returned one, judged.
 
