@@ -7,8 +7,10 @@ from a printer. Wrong if an array that breaks an assumption of a formula reached
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,6 +30,7 @@ from symbackprop.derive import Sweep, adjoint_name, sweep
 from symbackprop.derive import jacobian as derive_jacobian
 from symbackprop.errors import (
     ArrayError,
+    SpecError,
     SymbackpropError,
     UnsupportedError,
     UsageError,
@@ -48,6 +51,8 @@ from symbackprop.terms import Expression
 if TYPE_CHECKING:
     from symbackprop.depth import DepthDerivation
     from symbackprop.document.blocks import Document
+    from symbackprop.verify.notes import Variant
+    from symbackprop.verify.report import FileReport
     from symbackprop.verify.report import Report as Judgement
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -159,6 +164,24 @@ class Net:
             return self.equations
         assert self.architecture is not None
         return build(self.architecture, one_sample=True)
+
+    @property
+    def reduction(self) -> str:
+        """How the loss is taken over samples: `sum`, `mean`, `mean_elements`."""
+        return "sum" if self.architecture is None else self.architecture.reduction
+
+    @cached_property
+    def variants(self) -> dict[str, Variant]:
+        """The network under each reduction that notes about it may mean, its own first."""
+        from symbackprop.verify.notes import Variant
+
+        own = {self.reduction: Variant(self.batch, self.single)}
+        if self.architecture is None or self.architecture.loss == "none":
+            return own
+        for other in ("sum", "mean"):
+            changed = replace(self.architecture, reduction=other)
+            own.setdefault(other, Variant(build(changed), build(changed, one_sample=True)))
+        return own
 
     def parameters(self, seed: int = 0) -> dict[str, Array]:
         """Generic float64 arrays to start from: normal, weights with variance 1/fan-in.
@@ -805,7 +828,95 @@ def verify(
     `net` may be left out where the notes carry their network. `execute` runs code that cannot be
     read. `progress` hears how many of how many claims are judged, and what is next.
     """
-    raise UsageError("verify: this version cannot judge notes yet")
+    from symbackprop.verify.report import Report
+
+    whole = load(net) if isinstance(net, str) else net
+    if callable(what):
+        return Report((_judged_function(what, _required(whole, "a function"), execute),))
+    paths = [what] if isinstance(what, str | os.PathLike) else list(what)
+    found: list[FileReport] = []
+    for path in [os.fspath(each) for each in paths]:
+        name, mark, function = path.rpartition("::")
+        if mark:
+            found.append(_judged_code(name, function, whole, execute))
+        else:
+            found.extend(_judged_notes(path, whole, progress))
+    return Report(tuple(found))
+
+
+def _required(net: Net | None, what: str) -> Net:
+    if net is None:
+        raise UsageError(f"verify: {what} needs a network; give a network file or an example")
+    return net
+
+
+def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> FileReport:
+    """A Python function, by its source text."""
+    from symbackprop.verify.code import judge_code
+
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        raise UsageError(
+            "verify: the source of this function is not to be had; give FILE.py::function"
+        ) from None
+    name = getattr(function, "__name__", "function")
+    path = getattr(getattr(function, "__code__", None), "co_filename", "")
+    return judge_code(source, name, os.path.basename(path), net.batch, net.single, execute=execute)
+
+
+def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> FileReport:
+    from symbackprop.verify.code import judge_code
+    from symbackprop.verify.report import FileReport
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            source = file.read()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is no UTF-8 text"
+        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {reason}")
+    whole = _required(net, f"{path}::{function}")
+    return judge_code(
+        source, function, f"{path}::{function}", whole.batch, whole.single, execute=execute
+    )
+
+
+def _judged_notes(
+    path: str, net: Net | None, progress: Callable[[int, int, str], None] | None
+) -> Iterator[FileReport]:
+    """The notes of a file or folder, each under the network given or the one it carries."""
+    from symbackprop.reader.files import Problem, read_notes
+    from symbackprop.verify.notes import judge_note
+    from symbackprop.verify.report import FileReport
+
+    for note in read_notes([path]):
+        if isinstance(note, Problem):
+            yield FileReport(note.path, (), problem=note.reason)
+            continue
+        whole = net
+        if whole is None and note.specification:
+            try:
+                whole = loads(note.specification)
+            except SpecError as fault:
+                yield FileReport(note.path, (), text=note.text, problem=str(fault))
+                continue
+        if whole is None:
+            reason = "the notes carry no network; give one with --spec, or in a fenced block"
+            yield FileReport(note.path, (), text=note.text, problem=f"{reason} `toml symbackprop`")
+            continue
+        yield judge_note(
+            note,
+            whole.variants,
+            whole.reduction,
+            samples=whole.architecture.samples if whole.architecture else None,
+            fixed=_letters(whole),
+            progress=progress,
+        )
+
+
+def _letters(net: Net) -> dict[str, str]:
+    """The letters that a network file settles, by what they stand for."""
+    return {latex: letter for letter, latex in net.notation.symbols if letter != "delta"}
 
 
 def annotate(report: Judgement) -> dict[str, str]:

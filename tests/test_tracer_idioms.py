@@ -127,7 +127,9 @@ def executed(body: str, before: str = "") -> tuple[Any, dict[str, Any]]:
     names = names_in(body)
     given = {name: copy.deepcopy(values()[name]) for name in names}
     space: dict[str, Any] = {}
-    text = source_of(body, names, before).replace("from scipy.special import expit, softmax, logsumexp\n", "")
+    text = source_of(body, names, before).replace(
+        "from scipy.special import expit, softmax, logsumexp\n", ""
+    )
     space["expit"] = lambda z: 1 / (1 + np.exp(-z))
     space["softmax"] = lambda z, axis=None: np.exp(z) / np.exp(z).sum(axis=axis, keepdims=True)
     space["logsumexp"] = lambda z, axis=None, keepdims=False: np.log(
@@ -571,3 +573,299 @@ ALL = {**LAYERS, **IN_PLACE, **SHAPES_AND_AXES, **SAMPLES}
 @pytest.mark.parametrize("name", ALL)
 def test_what_is_read_has_the_value_that_numpy_computes(name: str) -> None:
     check(ALL[name])
+
+
+# --------------------------------------------------------------------------------------------
+# What a sloppy reading would get wrong is refused, with its line
+# --------------------------------------------------------------------------------------------
+
+REFUSED = {
+    "repeated indices": ("q = np.zeros(V.shape[1])\nq[y] += s\nreturn q", 6, "twice"),
+    "repeated rows": ("q = np.zeros_like(V.T)\nq[y] = h\nreturn q", 6, "twice"),
+    "a pass reads another": (
+        "q = np.zeros_like(b)\nr = np.zeros_like(h)\nfor i in range(len(h)):\n    q += h[i]\n"
+        "    r[i] = q\nreturn r",
+        7,
+        "depends on others",
+    ),
+    "momentum over samples": (
+        "q = np.zeros_like(b)\nfor i in range(len(h)):\n    q = 0.9 * q + h[i]\nreturn q",
+        6,
+        "depends on others",
+    ),
+    "stochastic descent": (
+        "for i in range(len(x)):\n    W -= np.outer(x[i], x[i] @ W - h[i])\nreturn W",
+        5,
+        "depends on others",
+    ),
+    "rows of others": (
+        "r = h.copy()\nfor i in range(len(h)):\n    r[i] = r[0] + 1\nreturn r",
+        6,
+        "depends on others",
+    ),
+    "a flag of the first pass": (
+        "first = True\nfor i in range(len(h)):\n    if first:\n        q = h[i]\n    first = False\n"
+        "return q",
+        7,
+        "from pass to pass",
+    ),
+    "the last pass": ("for i in range(len(h)):\n    q = h[i]\nreturn q", 7, "last pass"),
+    "names that are swapped": (
+        "u, v = b * 1, b * 2\nfor i in range(len(h)):\n    u, v = v, u\nreturn u",
+        8,
+        "last pass",
+    ),
+    "changed under a name that moves": (
+        "u, v = b * 1, b * 2\nfor i in range(len(h)):\n    u += h[i]\n    u = v\nreturn v",
+        6,
+        "gives its name to another",
+    ),
+    "a list that grows with the samples": (
+        "q = []\nfor i in range(len(h)):\n    q.append(h[i])\nreturn q", 7, "list or dict",
+    ),
+    "an index that runs along": (
+        "k = 0\nq = np.zeros_like(h)\nfor r in h:\n    q[k] = r\n    k += 1\nreturn q",
+        8,
+        "stay on its axis",
+    ),
+    "every other sample": ("q = 0\nfor i in range(0, len(h), 2):\n    q += h[i]\nreturn q", 6, "range"),
+    "an if on a sample": (
+        "q = 0\nfor i in range(len(y)):\n    if y[i] == 1:\n        q += h[i]\nreturn q", 7, "if",
+    ),
+    "a range that grows": (
+        "q = 0\nfor i in range(len(h)):\n    for j in range(i):\n        q += h[j]\nreturn q", 7,
+        "range",
+    ),
+    "reshape may be a copy": (
+        "d = h.T\nq = s.reshape(-1, 1)\nq += 1\nreturn s", 8, "may or may not",
+    ),
+    "out is not read": ("d = h.copy()\nnp.maximum(0, d, d)\nreturn d", 6, "arguments"),
+    "out by name": ("d = h.copy()\nk = np.exp(d, out=d)\nreturn d", 6, "out"),
+    "what is not read is an error once it is used": (
+        "k = np.linalg.inv(S)\nd = S * 2\nreturn k @ d", 5, "linalg.inv",
+    ),
+    "a whole number cannot hold a decimal": (
+        "d = np.zeros_like(y)\nd[0] = 0.5\nreturn d", 6, "int entries",
+    ),
+    "integer labels are no slices": ("return p[:, y]", 5, "index"),
+    "a size is not one": ("return h.reshape(1, -1) * b", 5, "merges"),
+    "sizes decide": ("return h if len(h) > 10 else g", 5, "depends"),
+    "several targets under a mask": ("d = h.copy()\nd[d > 0] = d[g > 0]\nreturn d", 6, "two masks"),
+    "a list that is multiplied": ("return [0] * len(x)", 5, "list"),
+    "two nested maxima stay what they are": ("return np.argmax(p, axis=1)", 5, "argmax"),
+    "random numbers": ("return h * np.random.rand(*h.shape)", 5, "random"),
+    "wide texts": ("return '%9999d' % 3", 5, "width"),
+    "attributes in texts": ("return '{0.real}'.format(3)", 5, "attributes"),
+    "long numbers": ("return 9 ** 9 ** 9", 5, "too long"),
+    "long lists": ("return [0] * 10 ** 9", 5, "too long"),
+    "many repetitions": ("for i in range(10 ** 9):\n    pass\nreturn h", 5, "repetitions"),
+    "a try": ("try:\n    return h\nexcept ValueError:\n    return g", 5, "Try"),
+    "global": ("global h0\nreturn h", 5, "Global"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_sloppy_reading_would_get_wrong_is_refused(name: str) -> None:
+    body, line, what = REFUSED[name]
+    with pytest.raises(TraceError, match=what) as caught:
+        read(body)
+    assert caught.value.line == line
+
+
+CLASHES = [
+    "return h + c",
+    "return h @ h",
+    "d = h.copy()\nd += T.sum(0)\nreturn d",
+    "d = b.copy()\nd += h\nreturn d",
+    "d = h.copy()\nd[g[:, :1] > 0] = 0\nreturn d",
+    "return np.hstack([x, W])",
+    "d = np.zeros(3)\nd[3] = 1\nreturn d",
+]
+
+
+@pytest.mark.parametrize("body", CLASHES)
+def test_what_numpy_refuses_is_a_clash_of_shapes(body: str) -> None:
+    with pytest.raises(ShapeClash):
+        read(body)
+    with pytest.raises((ValueError, IndexError)):
+        executed(body)
+
+
+def test_an_array_that_is_given_twice_is_not_changed() -> None:
+    """Whether both are one array is not known."""
+    twice = symbol("b")
+    with pytest.raises(TraceError, match="others may share"):
+        trace(
+            "def f(u, v):\n    u += 1\n    return v",
+            "f",
+            {"u": twice, "v": twice},
+            Algebra(NETWORK),
+        )
+
+
+def test_clipping_is_read_as_it_is_unless_it_is_waived() -> None:
+    body = "import numpy as np\ndef f(b):\n    return np.clip(b, 0.1, 0.9)"
+    plain = trace(body, "f", {"b": symbol("b")}, Algebra(NETWORK))
+    assert plain.returned.form != symbol("b").form
+    assert not plain.assumptions
+    waived = trace(body, "f", {"b": symbol("b")}, Algebra(NETWORK), unclipped=True)
+    assert waived.returned.form == symbol("b").form
+    assert waived.assumptions == ("line 3: np.clip changes nothing",)
+
+
+# --------------------------------------------------------------------------------------------
+# Modules and objects
+# --------------------------------------------------------------------------------------------
+
+MODULES = {
+    "constants": (
+        "L = 2\nNAMES = ('W', 'V')\nRATE = 0.5 * L\nsizes = [1, 2]\ntable = {'s': np.tanh}",
+        "return RATE * W, NAMES[1], [k * b for k in sizes], L, table['s'](b)",
+    ),
+    "helpers": (
+        "def relu(z, slope=0.0):\n    return np.where(z > 0, z, slope * z)\n"
+        "def relu_back(d, cache):\n    z, w = cache\n    d = np.array(d, copy=True)\n"
+        "    d[z <= 0] = 0\n    return d, w.T",
+        "d, wt = relu_back(g, (h, V))\nreturn relu(h), relu(h, slope=0.1), d, wt, g",
+    ),
+    "a helper that changes its argument": (
+        "def mask(d, z):\n    d *= z > 0\n    return d",
+        "k = h * 1\nr = mask(k, g)\nreturn k, r",
+    ),
+    "objects": (
+        """
+class Dense:
+    bias = 1
+
+    def __init__(self, W, rate=0.5):
+        self.W = W
+        self.rate = rate
+        self.cache = {}
+
+    def forward(self, x):
+        self.cache["x"] = x
+        self.z = x @ self.W + self.bias
+        return self.relu(self.z)
+
+    @staticmethod
+    def relu(z):
+        return np.maximum(z, 0)
+
+    def backward(self, d):
+        d = d * (self.z > 0)
+        self.dW = self.cache["x"].T @ d
+        back = d @ self.W.T
+        self.W -= self.rate * self.dW
+        return back
+""",
+        "layers = [Dense(W), Dense(V, rate=0.1)]\na = x\nfor layer in layers:\n"
+        "    a = layer.forward(a)\nd = a - p\nfor layer in reversed(layers):\n"
+        "    d = layer.backward(d)\nreturn d, layers[0].W, layers[1].dW, W",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_and_objects_are_read(name: str) -> None:
+    before, body = MODULES[name]
+    check(body, before)
+
+
+CHANGED_MODULES = [
+    "L = 1\nL = 2",
+    "L = 1\nL += 1",
+    "L = [1]\nL.append(2)",
+    "L = [1]\nk = L\nk.append(2)",
+    "for L in range(3):\n    pass",
+    "L = 1\ndef g():\n    global L\n    L = 2",
+    "if True:\n    L = 3",
+    "L = [1]\ndef g():\n    L.append(2)\ng()",
+    "from elsewhere import L",
+    "def L():\n    return 1\nL = 2",
+]
+
+
+@pytest.mark.parametrize("before", CHANGED_MODULES)
+def test_a_name_of_a_module_that_may_be_something_else_is_not_read(before: str) -> None:
+    with pytest.raises(TraceError):
+        read("return L * b", before)
+
+
+METHOD = """
+import numpy as np
+
+class Net:
+    def backward(self, d):
+        for l in range(2, 0, -1):
+            self.grads[f"dW{l}"] = self.hs[l - 1].T @ d
+            d = d @ getattr_free(self, l).T
+        self.db = np.sum(d)
+
+def getattr_free(net, l):
+    w = net.Ws[l - 1]
+    return w
+"""
+
+
+def test_a_method_without_return_leaves_its_object_changed() -> None:
+    fields = {"grads": {}, "hs": [symbol("x"), symbol("h")], "Ws": [symbol("W"), symbol("V")]}
+    arguments = {"self": Object(fields, "Net"), "d": symbol("p")}
+    traced = trace(METHOD, "Net.backward", arguments, Algebra(NETWORK), must_return=False)
+    left = traced.arguments["self"].fields
+    v = values()
+    agree(numbers(left["grads"]["dW2"]), v["h"].T @ v["p"])
+    agree(numbers(left["grads"]["dW1"]), v["x"].T @ v["p"] @ v["V"].T)
+    agree(numbers(left["db"]), (v["p"] @ v["V"].T @ v["W"].T).sum())
+    assert [(a.name, a.label, a.line, a.depth, a.function) for a in traced.assignments] == [
+        ("l", "l", 6, 0, "backward"),
+        ('self.grads["dW2"]', "dW2", 7, 0, "backward"),
+        ("w", "w", 12, 1, "getattr_free"),
+        ("d", "d", 8, 0, "backward"),
+        ("l", "l", 6, 0, "backward"),
+        ('self.grads["dW1"]', "dW1", 7, 0, "backward"),
+        ("w", "w", 12, 1, "getattr_free"),
+        ("d", "d", 8, 0, "backward"),
+        ("self.db", "db", 9, 0, "backward"),
+    ]
+    stored = [a for a in traced.assignments if a.label.startswith("dW")]
+    assert [a.loops for a in stored] == [(("l", 2),), (("l", 1),)]
+    assert all((a.column, a.end_line, a.end_column) == (12, 7, 58) for a in stored)
+    agree(numbers(stored[0].value), v["h"].T @ v["p"])
+
+
+def test_assignments_keep_the_value_of_their_time() -> None:
+    traced = read("d = h.copy()\nd[g <= 0] = 0\nd *= 2\nk = d\nk += 1\nreturn d")
+    assert [(a.name, a.changed) for a in traced.assignments] == [
+        ("d", False), ("d", True), ("d", True), ("k", False), ("k", True),
+    ]  # fmt: skip
+    v = values()
+    first, second, third, *_ = [numbers(a.value) for a in traced.assignments]
+    agree(first, v["h"])
+    agree(second, np.where(v["g"] <= 0, 0, v["h"]))
+    agree(third, np.where(v["g"] <= 0, 0, 2 * v["h"]))
+
+
+def test_values_in_a_loop_over_samples_hold_its_index() -> None:
+    traced = read("q = 0\nfor i in range(len(h)):\n    d = h[i] * 2\n    q += d\nreturn q")
+    inside = [a for a in traced.assignments if a.samples]
+    assert {a.name for a in inside} == {"i", "d", "q"}
+    (d,) = [a for a in inside if a.name == "d"]
+    assert d.samples[0] in d.value.form.variables
+
+
+def test_the_ones_row_goes_away_again() -> None:
+    """Not only in value: the forms are those of a network with W and b apart."""
+    body = "A = np.hstack([np.ones((len(x), 1)), x])\nB = np.vstack([b, W])\nreturn A @ B, A.T @ h"
+    product, gradient = read(body).returned
+    apart = read("return x @ W + b, x.T @ h, h.sum(0)").returned
+    assert product.form == apart[0].form
+    rows = read(body.replace("A.T @ h", "(A.T @ h)[1:], (A.T @ h)[0]")).returned
+    assert rows[1].form == apart[1].form
+    assert rows[2].form == apart[2].form
+    assert gradient.shape[0] == product.shape[0] or gradient.ndim == 2
+
+
+def test_a_loop_over_samples_has_the_form_of_the_matrix_product() -> None:
+    loop = read(SAMPLES["sum of outer products"]).returned
+    whole = read("return x.T @ h / len(x), h.sum(axis=0)").returned
+    assert [one.form for one in loop] == [other.form for other in whole]

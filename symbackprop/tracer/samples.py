@@ -81,11 +81,12 @@ def _is_ours(touched: Touched, watched: Sequence[Cell]) -> bool:
 
 
 def _assigned_names(loop: ast.For) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(loop)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+    found: set[str] = set()
+    for node in ast.walk(loop):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name):
+                found.add(name)
+    return found
 
 
 def _roots(values: Sequence[Any]) -> list[Cell]:

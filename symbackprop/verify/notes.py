@@ -428,8 +428,7 @@ class _Judgement:
             return f"false, but it follows correctly from the false line {lines}"
         where = ""
         if len(item.statement.relations) > 1:
-            sides = _side_text(item, verdict.link), _side_text(item, verdict.link + 1)
-            where = f"link {verdict.link + 1} of the chain, {sides[0]} = {sides[1]}: "
+            where = f"the {_ordinal(verdict.link + 1)} `=`: "
         layers = ""
         if verdict.failing and len(verdict.failing) < len(verdict.layers):
             letter = next((n for n in verdict.numbers if n != "L"), "l")
@@ -637,6 +636,11 @@ def _side_text(item: Item, number: int) -> str:
         return ""
     span = item.statement.sides[number].span
     return " ".join(item.passage.latex[span.start : span.end].split())
+
+
+def _ordinal(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth")
+    return words[number - 1] if number <= len(words) else f"{number}th"
 
 
 def _sizes(world: World) -> dict[str, int]:
