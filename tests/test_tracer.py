@@ -297,7 +297,7 @@ def test_what_is_read_has_the_value_that_numpy_computes(expression: str) -> None
     ("body", "line", "what"),
     [
         ("for k in a:\n    break\nreturn a", 4, "Break"),
-        ("for k in 3 * v:\n    w = k\nreturn w", 3, "a loop over samples"),
+        ("for k in 3 * v:\n    w = k\nreturn w", 5, "a loop over samples"),
         ("c = a\nwhile True:\n    pass", 4, "2000 repetitions"),
         ("return np.linalg.inv(a)", 3, "linalg.inv"),
         ("return a[0:2]", 3, "slice"),
@@ -313,7 +313,7 @@ def test_what_is_read_has_the_value_that_numpy_computes(expression: str) -> None
         ("return a ** a", 3, "exponent"),
         ("b = 1", 2, "returns nothing"),
         ("return undefined", 3, "undefined"),
-        ("return f(a)", 2, "nested too deeply"),
+        ("return f(a, v)", 2, "nested too deeply"),
     ],
 )
 def test_what_is_not_read_is_named_with_its_line(body: str, line: int, what: str) -> None:

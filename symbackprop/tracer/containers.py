@@ -155,9 +155,6 @@ def _int(m: Machine, value: Any) -> Any:
         return int(value)
     if isinstance(value, Cell) and value.value.ndim == 0 and value.value.dtype == "int":
         return value if whole(value) is None else whole(value)
-    constant = value.value.form.constant if isinstance(value, Cell) else None
-    if constant is not None and not value.value.ndim:
-        return int(constant)
     return _refuse(f"int of {described(value)}")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,7 @@ class Evaluator:
     calls: list[Call] = field(default_factory=list)
     samples: list[Atom] = field(default_factory=list)
     _globals: dict[str, Any] = field(default_factory=dict)
+    _members: dict[int, Closure] = field(default_factory=dict)
     top: Scope = field(default_factory=Scope)
 
     # ---- what statements do is told elsewhere ------------------------------------------------
@@ -254,7 +255,7 @@ class Evaluator:
                 source = containers.iterable(self.machine, self.value(only.iter, scope))
                 if isinstance(source, Repeated):
                     return self._rows(element, only.target, source, scope)
-                inner = self._inner_scopes(only, source, scope)
+                inner = self._inner_scopes(only, source, Scope(scope, transparent=True))
                 return self.machine.memory.made([self.value(element, s) for s in inner])
             case ast.ListComp(elt=element, generators=generators):
                 scopes = self._looped(generators, scope)
@@ -267,20 +268,28 @@ class Evaluator:
                 return self.machine.memory.made(found)
         raise TraceError(f"{construct(node)} is not read")
 
-    def _looped(self, generators: Sequence[ast.comprehension], scope: Scope) -> Any:
+    def _looped(self, generators: Sequence[ast.comprehension], scope: Scope) -> Iterator[Scope]:
+        """Once for each item; all of them share one scope, as functions made there see."""
+        inner = Scope(scope, transparent=True)
+        return self._looped_inside(generators, scope, inner)
+
+    def _looped_inside(
+        self, generators: Sequence[ast.comprehension], scope: Scope, inner: Scope
+    ) -> Iterator[Scope]:
         if not generators:
-            yield scope
+            yield inner
             return
         first, *rest = generators
         source = containers.iterable(self.machine, self.value(first.iter, scope))
         if isinstance(source, Repeated):
             raise TraceError("a comprehension over a symbolic number of items")
-        for inner in self._inner_scopes(first, source, scope):
-            yield from self._looped(rest, inner)
+        for _ in self._inner_scopes(first, source, inner):
+            yield from self._looped_inside(rest, inner, inner)
 
-    def _inner_scopes(self, generator: ast.comprehension, source: Any, scope: Scope) -> Any:
+    def _inner_scopes(
+        self, generator: ast.comprehension, source: Any, inner: Scope
+    ) -> Iterator[Scope]:
         for value in bounded(source, containers.MOST_ITEMS):
-            inner = Scope(scope, transparent=True)
             self.assign(generator.target, value, inner)
             if all(self.decided(test, inner) for test in generator.ifs):
                 yield inner
@@ -373,14 +382,21 @@ class Evaluator:
         if owner.kind is None:
             return None
         found = self.constants.get(owner.kind.name)
-        return found if isinstance(found, ast.ClassDef) else owner.kind.node
+        node = found if isinstance(found, ast.ClassDef) else owner.kind.node
+        if node.keywords or node.decorator_list or any(map(_is_foreign, node.bases)):
+            raise TraceError(f"an object of the class {owner.kind.name}")
+        if any(isinstance(s, ast.FunctionDef) and s.name in _HOOKS for s in node.body):
+            raise TraceError(f"the attributes of the class {owner.kind.name}")
+        return node
 
     def _member(self, owner: Instance, name: str) -> Any:
         kind = self.class_of(owner)
         for statement in reversed(kind.body if kind is not None else []):
             match statement:
                 case ast.FunctionDef(name=own) if own == name:
-                    return self.closure(name, statement, self.top)
+                    if id(statement) not in self._members:
+                        self._members[id(statement)] = self.closure(name, statement, self.top)
+                    return self._members[id(statement)]
                 case ast.Assign(targets=[ast.Name(id=own)], value=ast.Constant(value=value)) if (
                     own == name
                 ):
@@ -538,9 +554,8 @@ class Evaluator:
         return numpy_functions.call(self.machine, name, args, named)
 
     def _constructed(self, kind: Class, args: Sequence[Any], named: dict[str, Any]) -> Instance:
-        if kind.node.bases or kind.node.decorator_list or kind.node.keywords:
-            raise TraceError(f"an object of the class {kind.name}")
         made = Instance(kind)
+        self.class_of(made)
         self.machine.memory.made(made)
         if any(isinstance(s, ast.FunctionDef) and s.name == "__init__" for s in kind.node.body):
             self.call(self._field(made, "__init__"), args, named)
@@ -602,6 +617,13 @@ class Evaluator:
         finally:
             self.calls.pop()
         return None
+
+
+_HOOKS = ("__setattr__", "__getattr__", "__getattribute__", "__delattr__", "__new__")
+
+
+def _is_foreign(base: ast.expr) -> bool:
+    return not (isinstance(base, ast.Name) and base.id == "object")
 
 
 def _has_plain_decorators(node: ast.FunctionDef) -> bool:

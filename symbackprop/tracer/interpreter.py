@@ -138,8 +138,8 @@ class Reader(Evaluator):
         try:
             self.block(function.body, scope)
         except Returned as returned:
-            shown = written_names(returned.node.value)
-            return self._traced(plain(returned.value), shown, returned.node.lineno, given)
+            line, shown = returned.node.lineno, written_names(returned.node.value)
+            return self._traced(_told(returned.value, line), shown, line, given)
         except RecursionError:
             raise TraceError("nested too deeply", function.lineno) from None
         if must_return:
@@ -402,6 +402,9 @@ class Reader(Evaluator):
     def _assign_field(self, held: Any, target: ast.Attribute, name: str, value: Any) -> None:
         if not isinstance(held, Instance):
             raise TraceError(f"assignment to an attribute of {described(held)}", target.lineno)
+        kind = self.class_of(held)
+        if kind and any(isinstance(s, ast.FunctionDef) and s.name == name for s in kind.body):
+            raise TraceError(f"assignment to the method {name}", target.lineno)
         if held.fields.get(name, self) is not value:
             self.machine.memory.may_change(held)
             held.fields[name] = value
@@ -525,6 +528,13 @@ class Reader(Evaluator):
                 self._note(_Place(ast.unparse(node), name), held, True)
             case ast.Subscript(slice=ast.Constant(value=str() as key)):
                 self._note(_Place(ast.unparse(node), key), held, True)
+
+
+def _told(value: Any, line: int) -> Any:
+    try:
+        return plain(value)
+    except TraceError as fault:
+        raise TraceError(fault.reason, fault.line or line) from None
 
 
 def _keyed(target: ast.Subscript, key: Any) -> _Place:

@@ -21,6 +21,7 @@ from symbackprop.tracer.values import Packed, described
 
 LONGEST = 10_000
 MOST_BITS = 4096
+_ROUNDING = Fraction(1, 10**9)
 
 _OPERATORS: Mapping[type[ast.operator], str] = {
     ast.Add: "add",
@@ -268,9 +269,26 @@ def compare(m: Machine, op: ast.cmpop, left: Any, right: Any) -> Any:
         found = _concrete_relation(relation, left, right)
         if found is not None:
             return found
+    _check_rounding(left, right)
     if any(not isinstance(v, (Cell, int, float)) for v in (left, right)):
         raise TraceError(f"a comparison of {described(left)} and {described(right)}")
     return m.cell(related(m, relation, m.array(left), m.array(right)))
+
+
+def _check_rounding(left: Any, right: Any) -> None:
+    """Decimals that were computed are exact here and rounded in Python."""
+    sides = [v.value for v in (left, right) if isinstance(v, Cell) and not v.value.ndim]
+    if not any(side.dtype == "float" for side in sides):
+        return
+    numbers = [
+        v.value.form.constant if isinstance(v, Cell) else Fraction(v)
+        for v in (left, right)
+        if isinstance(v, (Cell, int, float))
+    ]
+    if len(numbers) == 2 and numbers[0] is not None and numbers[1] is not None:
+        most = max(1, abs(numbers[0]), abs(numbers[1]))
+        if abs(numbers[0] - numbers[1]) <= most * _ROUNDING:
+            raise TraceError("a comparison that rounding may decide")
 
 
 def _contains(left: Any, right: Any) -> bool:

@@ -37,6 +37,7 @@ from symbackprop.verify.settings import Alias, Mark, Settings
 from symbackprop.verify.symbols import FUNCTIONS, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
+ROUNDS = 14  # changes of convention, one after the other
 PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
@@ -191,7 +192,6 @@ NODES = {
     "s": ("z", "h"),
     "u": ("z", "h"),
     "v": ("z", "h"),
-    "n": ("z",),
     "q": ("z", "h"),
     "g": ("h",),
     "net": ("z",),
@@ -588,17 +588,31 @@ class Finder:
             statements = [statements[int(n * step)] for n in range(ENOUGH)]
         reduction = self.reduction
         outcomes = [self.outcome(s, settings, reduction) for s in statements]
-        for _ in range(2):
-            changed = False
-            for trial, other in self._trials(settings, reduction, choices):
-                if not self._matters(statements, outcomes, settings, trial, other == reduction):
-                    continue
-                found = self._better(statements, outcomes, settings, trial, other)
-                if found is not None:
-                    settings, reduction, outcomes, changed = trial, other, found, True
-            if not changed:
+        for _ in range(ROUNDS):
+            better = self._first_better(statements, outcomes, settings, reduction, choices)
+            if better is None:
                 break
+            settings, reduction, outcomes = better
         return settings, reduction
+
+    def _first_better(
+        self,
+        statements: Sequence[Statement],
+        outcomes: Sequence[str],
+        settings: Settings,
+        reduction: str,
+        choices: Mapping[str, tuple[str, ...]],
+    ) -> tuple[Settings, str, list[str]] | None:
+        """The first change of one convention that makes the note truer."""
+        if all(outcome in ("true", "definition") for outcome in outcomes):
+            return None
+        for trial, other in self._trials(settings, reduction, choices):
+            if not self._matters(statements, outcomes, settings, trial, other == reduction):
+                continue
+            found = self._better(statements, outcomes, settings, trial, other)
+            if found is not None:
+                return trial, other, found
+        return None
 
     def _matters(
         self,
@@ -678,7 +692,7 @@ class Finder:
             for group in _adjoint_groups(adjoints):
                 scales = {**settings.scales, **dict.fromkeys(group, scale)}
                 yield replace(settings, scales=scales), reduction
-        for signs in ((r"\times",), ("*",), (r"\cdot",), ("",), ("", r"\cdot", "*", r"\times")):
+        for signs in self._entrywise_signs():
             if not set(signs) <= settings.entrywise:
                 yield replace(settings, entrywise=settings.entrywise | set(signs)), reduction
         yield (
@@ -709,6 +723,25 @@ class Finder:
             for family in found:
                 if family != settings.letters.get(head):
                     yield replace(settings, letters={**settings.letters, head: family}), reduction
+
+    def _entrywise_signs(self) -> Iterator[tuple[str, ...]]:
+        """Signs that may mean an entrywise product. A note that has a sign of its own for it
+        means nothing entrywise by juxtaposition."""
+        used = {
+            node.sign
+            for statement in self.statements
+            for side in statement.sides
+            for node in walk(side)
+            if isinstance(node, Product)
+        }
+        if used & {r"\odot", r"\circ"}:
+            return
+        for sign in (r"\times", "*", r"\cdot"):
+            if sign in used:
+                yield (sign,)
+        if not used & {r"\times", "*"}:
+            yield ("",)
+            yield ("", r"\cdot")
 
 
 def _other(value: str, one: str, other: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from symbackprop.reader.syntax import (
+    Apply,
     Big,
     Comparison,
     Derivative,
@@ -31,7 +32,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify import values as v
-from symbackprop.verify.meaning import Meaning, index_letters, slopes_of
+from symbackprop.verify.meaning import Meaning, _argument, index_letters, slopes_of
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import (
     LAYERED,
@@ -319,15 +320,18 @@ def _with_function_variable(statement: Statement, meaning: Meaning) -> Meaning:
 def function_variable(statement: Statement, meaning: Meaning) -> str | None:
     """The letter of which a statement defines a function: unmarked, in the first side's
     argument, and nowhere with a script."""
-    from symbackprop.verify.meaning import _argument
-
     side = statement.sides[0]
     while isinstance(side, Derivative) and side.of is not None:
         side = side.of
-    factors = getattr(side, "factors", ())
+    if isinstance(side, Apply):
+        factors: tuple[Node, ...] = (side.function, *side.arguments)
+    else:
+        factors = getattr(side, "factors", ())
     if len(factors) != 2 or meaning._function(factors[0]) is None:
         return None
     argument, scripts = _argument(factors[1])
+    if argument is None and isinstance(side, Apply):
+        argument = factors[1]
     if scripts or not isinstance(argument, Symbol):
         return None
     head = argument.head

@@ -39,6 +39,7 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
     children,
+    walk,
 )
 from symbackprop.scalars import FUNCTIONS
 from symbackprop.terms import Expression
@@ -146,6 +147,9 @@ class Meaning:
             return self.local[symbol.head]
         if symbol.head in self.ranges and not scripts:
             return self._letter(symbol.head)
+        label = self.settings.sizes.get(symbol.head, "")
+        if label in self.world.sizes and not scripts and symbol.head not in self.settings.letters:
+            return v.number(self.world.sizes[label])
         if (symbol.head, len(scripts)) == ("e", 1) and "e" not in self.settings.letters:
             return v.mapped(self.value(scripts[0].parts[0]), np.exp)
         kronecker = self._kronecker(node)
@@ -865,6 +869,9 @@ class Meaning:
             family = self.settings.letters.get(parts[0].head) if parts else None
             if family == "N" and SAMPLE in self.world.sizes:
                 return Axis(SAMPLE, self.world.sizes[SAMPLE])
+            label = self.settings.sizes.get(parts[0].head, "") if parts else ""
+            if label in self.world.sizes:
+                return Axis(label, self.world.sizes[label])
             if isinstance(bound.upper, Number):
                 return Axis("", int(bound.upper.value))
         raise NotUnderstood("what the sum runs over", bound.span)
@@ -915,10 +922,11 @@ class Meaning:
                 end.span,
                 "index",
             )
-        size = family.partition("=")[2] if family.startswith("size=") else ""
-        if size and size != axis.label:
+        size = self.settings.sizes.get(parts[0].head, "")
+        if size and axis.label and size != axis.label:
+            there = v.axis_text(Axis(size, 0))
             raise IllFormed(
-                f"{parts[0].head} is {size} elsewhere, the sum runs over {v.axis_text(axis)}",
+                f"{parts[0].head} is {there} elsewhere, the sum runs over {v.axis_text(axis)}",
                 end.span,
                 "index",
             )
@@ -1006,6 +1014,23 @@ class Meaning:
                         continue
                     found.extend(axes[:1])
         return found
+
+    def sums(self, node: Node) -> Iterator[tuple[str, str]]:
+        """The letters that end sums below a node, with the label of the axis summed over."""
+        for big in walk(node):
+            if not isinstance(big, Big):
+                continue
+            for bound in big.bounds:
+                parts = None if bound.upper is None else split(bound.upper)
+                letter = _head_or_none(bound.variable)
+                if parts is None or parts[1] or letter is None:
+                    continue
+                try:
+                    axis = self._axis_of_uses(letter, big.body)
+                except (NotUnderstood, IllFormed):
+                    continue
+                if axis is not None and axis.label:
+                    yield parts[0].head, axis.label
 
     # --- conditions, matrices, the rest -----------------------------------------------------
 
@@ -1520,10 +1545,7 @@ def loss_slopes(world: World, wrt: str) -> Array | None:
         return None
     output = outputs[0]
     slope = world.total(network.loss, output) * (losses.shape[1] / loss_share(world))
-    if output == wrt:
-        inner = world.total(output, output)
-    else:
-        inner = world.total(output, wrt)
+    inner = world.total(output, wrt)
     axes = world.values[output].ndim - 2
     extra = inner.ndim - 2 - axes
     units = list(range(2, 2 + axes))

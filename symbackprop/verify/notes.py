@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +28,7 @@ from symbackprop.reader.syntax import (
     Comparison,
     Group,
     Matrix,
+    Node,
     Number,
     Scripted,
     Statement,
@@ -166,9 +168,32 @@ class _Judgement:
     def _find(self, items: Sequence[Item]) -> None:
         variant = self.variants[self.reduction]
         depth = max((t.layer or 0 for t in variant.batch.network.tensors), default=0)
-        statements = [item.statement for item in items]
+        shown = [item.statement for item in items if item.passage.display]
+        heads = {h for s in shown for side in s.sides for h in _heads(side)}
+        statements = [
+            item.statement
+            for item in items
+            if item.passage.display or all(_heads(side) <= heads for side in item.statement.sides)
+        ]
         finder = Finder(statements, self.worlds, depth, self.reduction, self.fixed)
         self.settings, self.reduction = finder.find()
+        self.settings = replace(self.settings, sizes=self._sizes(statements))
+
+    def _sizes(self, statements: Sequence[Statement]) -> dict[str, str]:
+        """Letters that end sums, each with the axis that most of its sums run over."""
+        counted: dict[str, Counter[str]] = {}
+        for mode, world in self.current.generic.items():
+            meaning = Meaning(world, replace(self.settings, mode=mode))
+            for statement in statements:
+                for side in statement.sides:
+                    for head, label in meaning.sums(side):
+                        counted.setdefault(head, Counter())[label] += 1
+        return {
+            head: labels.most_common(1)[0][0]
+            for head, labels in counted.items()
+            if self.settings.letters.get(head) not in ("N", "depth") and head != "L"
+            if labels.most_common(1)[0][1] > sum(labels.values()) / 2
+        }
 
     @property
     def current(self) -> Worlds:
@@ -589,6 +614,10 @@ def _is_condition(statement: Statement) -> bool:
         isinstance(s, Number) or (isinstance(s, Symbol) and s.head in INDEX_LETTERS)
         for s in statement.sides
     )
+
+
+def _heads(node: Node) -> set[str]:
+    return {n.head for n in walk(node) if isinstance(n, Symbol)}
 
 
 def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:

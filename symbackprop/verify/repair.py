@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,7 +36,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify.judge import Verdict, compare, free_letters
-from symbackprop.verify.meaning import Meaning, index_letters
+from symbackprop.verify.meaning import Meaning, activation, index_letters
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Reference, split
 from symbackprop.verify.values import Clash, Value
@@ -732,7 +732,9 @@ class Repair:
             if self.meaning.settings.mode == "batch":
                 yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
         for letter, sentence in self._free_sums():
-            yield Edit(start, end, rf"\sum_{{{letter}}} {tight}", "path-missing", sentence, 0.9)
+            yield Edit(start, end, rf"\sum_{{{letter}}} {tight}", "index", sentence, 0.9)
+        yield from self._dropped_addends(side)
+        yield from self._indexed_factors(side, tight)
         for factor in ("2", r"\frac{1}{2}", "4", r"\frac{1}{4}"):
             sentence = f"the factor {factor} is missing"
             yield Edit(start, end, f"{factor} {tight}", "constant", sentence, 0.95, "constant")
@@ -751,6 +753,49 @@ class Repair:
                     if slip == "derivative-missing":
                         whole = f"({inner} {self.names.hadamard} {factor})"
                         yield Edit(node.span.start, node.span.end, whole, slip, sentence, 1.3)
+
+    def _dropped_addends(self, side: Node) -> Iterator[Edit]:
+        """A bias, or a neighbour of the sum, that was left out."""
+        end = side.span.end
+        for layer in self.names.layers(self.meaning):
+            for name in self._with_letters("b", layer):
+                sentence = f"the term {name} is missing"
+                yield Edit(end, end, f" + {name}", "path-missing", sentence, 0.85, f"+ {name}")
+
+    def _indexed_factors(self, side: Node, tight: str) -> Iterator[Edit]:
+        """A factor with indices that was left out of a formula about entries."""
+        if not self.meaning.ranges:
+            return
+        start, end = side.span.start, side.span.end
+        for layer in self.names.layers(self.meaning):
+            for family in ("x", "h", "W", "delta", "z", "y", "yhat"):
+                for name in self._with_letters(family, layer):
+                    sentence = f"the factor {name} is missing"
+                    yield Edit(
+                        start, end, f"{tight} {name}", "upstream-missing", sentence, 1.15, "factor+"
+                    )
+                    if isinstance(side, Big):
+                        inside = f" {name}"
+                        body = side.body.span.end
+                        yield Edit(body, body, inside, "upstream-missing", sentence, 1.2, "factor+")
+
+    def _with_letters(self, family: str, layer: int | str) -> Iterator[str]:
+        """The writer's quantity, with the index letters of the formula where it needs them."""
+        name = self.names.name(family, layer)
+        if family in ("x", "y", "yhat"):
+            name = next((h for h, f in self.names.letters() if f == family), None)
+        if name is None:
+            return
+        letters = [*self.meaning.ranges, *self._bound_letters()]
+        if not letters:
+            yield name
+            return
+        count = 2 if family == "W" else 1
+        for pick in itertools.permutations(dict.fromkeys(letters), count):
+            inside = "".join(pick) if all(len(p) == 1 for p in pick) else ",".join(pick)
+            yield f"{{{name}}}_{{{inside}}}" if "_" in name else f"{name}_{{{inside}}}"
+        if count == 1 and len(letters) >= 1:
+            yield name
 
     def _free_sums(self) -> Iterator[tuple[str, str]]:
         """A letter on this side only: perhaps a sum over it is missing."""
@@ -794,9 +839,9 @@ class Repair:
             parts = split(node)
             assert parts is not None
             family = self.meaning.settings.letters.get(parts[0].head, "").removeprefix("d_")
-            if family in LAYERED and self._reference(node) is None:
-                if self._mark_part(*parts, family) is None:
-                    places.setdefault(parts[0].head, []).append(node)
+            lacks = family in LAYERED and self._reference(node) is None
+            if lacks and self._mark_part(*parts, family) is None:
+                places.setdefault(parts[0].head, []).append(node)
         for head, nodes in sorted(places.items()):
             if len(nodes) < 2:
                 continue
@@ -873,9 +918,9 @@ class Repair:
         """Literal matrices with the value that they should have."""
         other = self.statement.sides[self.verdict.link]
         pairs: list[tuple[Node, Node]] = [(side, other)]
-        if isinstance(side, Product) and isinstance(other, Product):
-            if len(side.factors) == len(other.factors):
-                pairs = list(zip(side.factors, other.factors, strict=True))
+        both = isinstance(side, Product) and isinstance(other, Product)
+        if both and len(side.factors) == len(other.factors):  # type: ignore[union-attr]
+            pairs = list(zip(side.factors, other.factors, strict=True))  # type: ignore[union-attr]
         for matrix, node in pairs:
             if isinstance(matrix, Matrix):
                 try:
@@ -1001,6 +1046,9 @@ class Names:
             if pre and self.function:
                 text = rf"{self.function}'({pre})"
                 yield text, "derivative-missing", f"the factor {text} is missing"
+            post = self.name("h", layer)
+            for text in self.slopes(post, layer, meaning) if post else ():
+                yield text, "derivative-missing", f"the factor {text} is missing"
         for layer in self.layers(meaning):
             above = self.name("delta", layer) or self.name("d_z", layer)
             if above:
@@ -1017,6 +1065,20 @@ class Names:
         for head, family in self.letters():
             if family in ("x", "y", "yhat") and head not in ("dx", "dy"):
                 yield head, "upstream-missing", f"the factor {head} is missing"
+
+    def slopes(self, post: str, layer: int | str, meaning: Meaning) -> list[str]:
+        """The derivative of an activation in terms of the activation, as people write it."""
+        scope = meaning.scope
+        try:
+            number = layer if isinstance(layer, int) else _plus(scope.numbers, layer)
+            name = activation(meaning.world, number - self.settings.nodes)
+        except (NotUnderstood, IllFormed):
+            return []
+        square = f"({post})^2" if "^" in post else f"{post}^2"
+        return {
+            "sigmoid": [f"{post} {self.hadamard} (1 - {post})"],
+            "tanh": [f"(1 - {square})"],
+        }.get(name, [])
 
     def others(self, reference: Reference | None) -> Iterator[str]:
         """Other quantities that may stand where one stands, without indices."""
@@ -1036,6 +1098,13 @@ class Names:
         for head, family in self.letters():
             if family in ("x", "yhat", "y"):
                 yield head
+
+
+def _plus(numbers: Mapping[str, int], text: str) -> int:
+    """The value of `l`, `l+1` or `l-1`."""
+    head, sign, rest = text.partition("+") if "+" in text else text.partition("-")
+    step = int(rest) if sign else 0
+    return numbers[head] + (step if sign == "+" else -step)
 
 
 _FUNCTIONS = frozenset({"sigmoid", "tanh", "relu", "softplus", "exp", "log", "softmax"})

@@ -41,7 +41,8 @@ class Settings:
     `vectors` is how a derivative of a number by a vector stands; `layout` how a derivative of a
     vector by a vector does; `chain` whether a chain of derivatives begins with the loss.
     `entrywise` are the product signs that may mean an entrywise product where they cannot be a
-    product of matrices. `sampled` says that the note marks samples, `x^{(i)}`.
+    product of matrices. `sampled` says that the note marks samples, `x^{(i)}`;
+    `sizes` gives the label of the axis whose length a letter is.
     """
 
     mode: str = "one"  # or "batch"
@@ -62,3 +63,4 @@ class Settings:
     entrywise: frozenset[str] = frozenset()
     aliases: Mapping[str, tuple[Alias, ...]] = field(default_factory=dict)
     sampled: bool = False
+    sizes: Mapping[str, str] = field(default_factory=lambda: EMPTY)

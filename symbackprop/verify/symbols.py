@@ -186,7 +186,8 @@ class Scope:
     def _are_parameters(self, script: Script) -> bool:
         r"""h_{W,b}, f_\theta: what a quantity depends on, not which entry."""
         heads = [p.head for p in script.parts if isinstance(p, Symbol)]
-        return len(heads) == len(script.parts) and set(heads) <= _PARAMETERS
+        whole = len(heads) == len(script.parts) and set(heads) <= _PARAMETERS
+        return whole and bool(set(heads) - {"b", "V", "U"})
 
     def _role(self, script: Script, layer_open: bool, letter: str) -> str:
         mark = self.settings.mark

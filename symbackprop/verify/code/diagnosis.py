@@ -16,7 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.verify.code.edits import Context, Edit, Known, Span, edits, of_statement
+from symbackprop.verify.code.edits import (
+    Context,
+    Edit,
+    Known,
+    Span,
+    edits,
+    of_statement,
+    span,
+)
 from symbackprop.verify.code.marks import Session
 from symbackprop.verify.code.reading import Closure, Fault, Module, Place, Reader
 from symbackprop.verify.code.roots import Root
@@ -49,6 +57,7 @@ class Diagnoser:
     deadline: float
     lines: list[bytes] = field(init=False)
     tried: int = 0
+    parents: dict[Span, ast.AST] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.lines = [line.encode() for line in self.source.split("\n")]
@@ -56,9 +65,12 @@ class Diagnoser:
     def explain(self, root: Root, others: Mapping[Place, Any]) -> list[Finding]:
         """The edits that mend a root, best first."""
         self.tried = 0
-        statements = list(self._statements(root))
-        for group in statements:
-            found = [f for statement, node in group for f in self._of(statement, node, root, others)]
+        for group in self._statements(root):
+            found = []
+            for statement, node in group:
+                if statement is not group[0][0] and time.monotonic() > self.deadline:
+                    break
+                found += list(self._of(statement, node, root, others))
             if found:
                 return _ranked(found)
         return []
@@ -66,15 +78,12 @@ class Diagnoser:
     # ---- where to look -----------------------------------------------------------------------
 
     def _statements(self, root: Root) -> Iterator[list[tuple[ast.stmt, ast.expr]]]:
-        """The root's own statement; then the helpers it calls; then what it reads."""
+        """The root's own statement and the helpers it calls; then what it reads."""
         own = self._statement_at(root)
         if own is None:
             return
         statement, node = own
-        yield [own]
-        called = list(self._called(node))
-        if called:
-            yield called
+        yield [own, *self._called(node)]
         feeding = list(self._feeding(statement, node))
         if feeding:
             yield feeding
@@ -133,8 +142,9 @@ class Diagnoser:
     ) -> Iterator[Finding]:
         context = self._context(statement, node, root)
         candidates = [*edits(node, context), *of_statement(statement, self._spans(statement))]
-        if isinstance(statement, ast.AugAssign):
-            candidates += self._plain_assignments(statement)
+        for target in _masks(statement):
+            candidates += edits(target, context)
+        self.parents = _parents(statement)
         seen: set[str] = set()
         count = 0
         for edit in sorted(candidates, key=lambda e: e.cost):
@@ -149,10 +159,13 @@ class Diagnoser:
                 count += 1
                 yield self._finding(edit, text)
 
-    def _plain_assignments(self, statement: ast.AugAssign) -> Iterator[Edit]:
-        return iter(())
-
     def _spans(self, statement: ast.stmt) -> dict[str, Span]:
+        """Where the sign of an assignment stands."""
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+            line = (target.end_lineno or target.lineno) - 1
+            place = self.lines[line].find(b"=", target.end_col_offset or 0)
+            return {"op": (line + 1, place, line + 1, place + 1)} if place >= 0 else {}
         if not isinstance(statement, ast.AugAssign):
             return {}
         target = statement.target
@@ -169,8 +182,19 @@ class Diagnoser:
         lines = list(self.lines)
         for (first, start, last, end), text in sorted(edit.changes, reverse=True):
             head, tail = lines[first - 1][:start], lines[last - 1][end:]
+            text = self._in_place((first, start, last, end), text, head, tail)
             lines[first - 1 : last] = [head + text.encode() + tail]
         return b"\n".join(lines).decode()
+
+    def _in_place(self, where: Span, text: str, head: bytes, tail: bytes) -> str:
+        """The text with parentheses where its new place needs them, and none twice."""
+        is_wrapped = head.rstrip().endswith(b"(") and tail.lstrip().startswith(b")")
+        before = head.rstrip()[:-1].rstrip()[-1:]
+        is_call = is_wrapped and (before.isalnum() or before in (b"_", b")", b"]"))
+        if is_wrapped and not is_call:
+            return _bare(text)
+        parent = self.parents.get(where)
+        return f"({text})" if parent is not None and _is_loose(text, parent, where) else text
 
     def _works(self, text: str, root: Root, others: Mapping[Place, Any]) -> bool:
         session = self._edited(text)
@@ -250,8 +274,14 @@ class Diagnoser:
             session.subject.activation(session.subject.depth) == "softmax"
             and root.meaning == f"d:z{session.subject.depth}",
             next((k for k, v in session.module.imports.items() if v == "numpy"), "np"),
-            None,
+            root.fault is not None or (root.mark is not None and not self._has_its_shape(root)),
         )
+
+    def _has_its_shape(self, root: Root) -> bool:
+        truth = self.session.truth(self.session.point)
+        wanted = self.session.layout.of(root.meaning, truth) if root.meaning in truth else None
+        assert root.mark is not None
+        return wanted is not None and np.shape(wanted) == np.shape(root.mark.value)
 
     def segment(self, node: ast.expr) -> str:
         return ast.get_source_segment(self.source, node) or ast.unparse(node)
@@ -341,6 +371,8 @@ class Diagnoser:
             right = self.session.filled_slope(f"f'{layer}", truth)
             if right is None:
                 continue
+            if np.ndim(atom.value) < right.ndim and not self.session.layout.is_one:
+                right = self.session.one_sample(right, 0)
             texts = [f"{name}({atom.text})" for name in sorted(derivatives)]
             texts += [
                 t.format(atom.text)
@@ -390,6 +422,73 @@ class Diagnoser:
             if atom.meaning in ("x", "y") and np.ndim(atom.value) == 2:
                 found.append(f"{atom.text}.shape[{axis}]")
         return found[:3]
+
+
+def _masks(statement: ast.stmt) -> list[ast.expr]:
+    """Conditions in what is assigned to: `dz[z <= 0] = 0`."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return [
+        t.slice for t in targets if isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Compare)
+    ]
+
+
+def _parents(statement: ast.stmt) -> dict[Span, ast.AST]:
+    found: dict[Span, ast.AST] = {}
+    for node in ast.walk(statement):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr) and hasattr(child, "lineno"):
+                found[span(child)] = node
+    return found
+
+
+_LEVELS: Mapping[type[ast.operator], int] = {
+    ast.Add: 1,
+    ast.Sub: 1,
+    ast.Mult: 2,
+    ast.Div: 2,
+    ast.MatMult: 2,
+    ast.Pow: 4,
+}
+
+
+def _bare(text: str) -> str:
+    """A text without parentheses around the whole."""
+    try:
+        inside = ast.parse(text[1:-1], mode="eval").body if text[:1] == "(" else None
+    except SyntaxError:
+        return text
+    is_whole = inside is not None and text.endswith(")")
+    same_ = is_whole and ast.dump(ast.parse(text, mode="eval").body) == ast.dump(inside)  # type: ignore[arg-type]
+    return text[1:-1] if same_ else text
+
+
+def _is_loose(text: str, parent: ast.AST, where: Span) -> bool:
+    """Whether a text would come apart in its new place."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return False
+    if text.startswith("(") and _bare(text) != text:
+        return False
+    compound = isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.BoolOp))
+    if not compound:
+        return False
+    match parent:
+        case ast.Attribute() | ast.Subscript():
+            return True
+        case ast.UnaryOp():
+            return isinstance(node, (ast.BinOp, ast.Compare)) and not (
+                isinstance(node, ast.BinOp) and _LEVELS.get(type(node.op), 0) > 1
+            )
+        case ast.BinOp(op=op, right=right):
+            own = _LEVELS.get(type(node.op), 0) if isinstance(node, ast.BinOp) else 0
+            if isinstance(node, ast.UnaryOp):
+                own = 3
+            outer = _LEVELS.get(type(op), 0)
+            return own < outer or (own == outer and span(right) == where)
+        case ast.Compare():
+            return not isinstance(node, ast.BinOp)
+    return False
 
 
 def _loaded(node: ast.expr) -> ast.expr:

@@ -168,6 +168,8 @@ class _Judgement:
         if root is not None and not (mark.returned and mark.ok):
             return self._explained(self._refuted(base, mark, root), root, blame)
         after = healed.get((mark.site, mark.name))
+        if mark.returned:
+            after = next((m for m in blame.healed.returned if m.meaning == mark.meaning), None)
         unchanged = after is not None and _same_mark(mark, after)
         if mark.ok and (mark.returned or unchanged or not blame.roots):
             said = "" if mark.factor.is_one else _convention(mark)

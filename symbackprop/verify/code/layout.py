@@ -38,6 +38,11 @@ class Layout:
         """Whether the code takes one sample, not a batch."""
         return self.samples in ("vector", "one row", "one column")
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it supposes nothing special of sizes or labels."""
+        return self.sizes == "generic" and self.labels == "as the network says"
+
     def kept(self, meaning: str, ndim: int) -> Kept:
         """The axes of the network's array in the order in which this layout has them; None for an
         axis of size 1."""
@@ -98,7 +103,7 @@ def layouts(has_bias: bool, single: bool) -> Iterator[Layout]:
     biases: tuple[Biases, ...] = ("(k,)", "(1, k)", "(k, 1)") if has_bias else ("(k,)",)
     for samples in ("rows", "columns"):
         for weights in ("(in, out)", "(out, in)"):
-            for bias in biases:
+            for bias in biases if samples == "rows" else biases[::-1]:
                 yield Layout(samples, weights, bias)  # type: ignore[arg-type]
     for weights in ("(in, out)", "(out, in)"):
         yield Layout("vector", weights, "(k,)")  # type: ignore[arg-type]

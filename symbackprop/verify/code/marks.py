@@ -63,6 +63,7 @@ class Mark:
     event: Event | None = None
     sample: int | None = None
     step: float | None = None
+    fits: bool = True
 
     @property
     def site(self) -> Site:
@@ -104,7 +105,10 @@ class Reading:
         sites = {(m.site, m.name) for m in self.stored if m.state == "right" and m.meaning}
         loose = {m.site for m in self.stored if m.state in ("scaled", "other")}
         good = sum(1 for m in self.returned if m.ok)
-        return 6 * good + 3 * len(sites) + len(loose) - (3 if self.trail.fault else 0)
+        near = sum(1 for m in self.returned if not m.ok and m.fits)
+        near += sum(1 for m in self.returned if not m.ok and m.found == m.meaning)
+        fault = 3 if self.trail.fault else 0
+        return 6 * good + 2 * near + 3 * len(sites) + len(loose) - fault
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Session:
         module: Module | None = None,
         function: ast.FunctionDef | None = None,
         probe: frozenset[int] = frozenset(),
+        brief: bool = False,
     ) -> Reading:
         """The function read at a point, with what `fills` says put in place of stored values."""
         truth = self.truth(number)
@@ -159,7 +164,7 @@ class Session:
             trail = Trail(fault=fault)
         else:
             trail = reader.run(node, arguments)
-        return self.marked(trail, truth)
+        return self.marked(trail, truth, brief)
 
     def returns_right(self, number: int, fills: Mapping[Place, Fill], root: Any) -> bool:
         """Whether every returned gradient is right, some stored values being put right."""
@@ -188,7 +193,7 @@ class Session:
         value = self._whole(fill.meaning, truth)
         assert value is not None
         if fill.sample is not None:
-            value = self._sample(value, fill.sample)
+            value = self.one_sample(value, fill.sample)
         return value if fill.factor.is_one else value * fill.factor.value(truth)
 
     def _whole(self, meaning: str, truth: Truth) -> Numbers | None:
@@ -218,13 +223,15 @@ class Session:
                 return None
         return arranged(value, self.layout.kept(f"z{layer}", value.ndim))
 
-    def _sample(self, value: Numbers, number: int) -> Numbers:
+    def one_sample(self, value: Numbers, number: int) -> Numbers:
         return value[:, number] if self.layout.samples == "columns" else value[number]
 
     # ---- marking -----------------------------------------------------------------------------
 
-    def marked(self, trail: Trail, truth: Truth) -> Reading:
-        stored = tuple(self._stored(event, truth) for event in trail.events)
+    def marked(self, trail: Trail, truth: Truth, brief: bool = False) -> Reading:
+        """`brief`: what is returned only."""
+        events = () if brief else trail.events
+        stored = tuple(self._stored(event, truth) for event in events)
         returned: list[Mark] = []
         if trail.fault is None:
             returned = list(self._returned(trail, truth))
@@ -281,6 +288,9 @@ class Session:
             known = self._against(value, meaning, truth, occurrence)
             if known is not None:
                 factor, sample = known
+                whole = self._whole(meaning, truth)
+                if meaning[2:3] in ("W", "b") and np.shape(value) != np.shape(whole):
+                    return "other", meaning, factor, sample  # turned: only its entries are right
                 return ("right" if factor.is_one else "scaled"), meaning, factor, sample
         found = self._recognised(value, truth, occurrence)
         if found is not None:
@@ -301,7 +311,7 @@ class Session:
         if not self.layout.is_one and whole.ndim == 2 and truth.samples > 1:
             if meaning.removeprefix("d:")[0] in "xyzhf" or meaning.startswith("f'"):
                 number = occurrence % truth.samples
-                row = self._sample(whole, number)
+                row = self.one_sample(whole, number)
                 for arrangement in _arrangements(row, array.shape):
                     factor = factor_between(array, arrangement, truth)
                     if factor is not None:
@@ -395,6 +405,7 @@ class Session:
             found,
             factor,
             step=step,
+            fits=wanted is not None and np.shape(value) == np.shape(wanted),
         )
 
     def _step(self, value: Any, meaning: str, truth: Truth) -> float | None:

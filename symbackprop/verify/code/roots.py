@@ -56,18 +56,19 @@ class Blame:
         return {place: fill for root in self.roots for place, fill in root.fills.items()}
 
 
-def blamed(session: Session, reading: Reading) -> Blame:
+def blamed(session: Session, reading: Reading, most: int = MOST_ROOTS) -> Blame:
     """Roots of what is wrong, by one change at a time, then one by one."""
     fills: dict[Place, Fill] = {}
     roots: list[Root] = []
     deadline = time.monotonic() + MOST_SECONDS
     current = reading
     given_up: set[str] = set()
-    while set(current.wrong) - given_up and len(roots) < MOST_ROOTS:
+    while set(current.wrong) - given_up and len(roots) < min(most, MOST_ROOTS):
         found = _next(session, current, fills, given_up, deadline)
         if found is None:
             stuck = _returned_root(current, given_up)
             if stuck is None:
+                roots += _stopped(session, current)
                 break
             roots.append(stuck)
             given_up.add(stuck.name)
@@ -95,10 +96,19 @@ def _returned_root(reading: Reading, given_up: set[str]) -> Root | None:
             return Root(
                 mark.line, mark.column, mark.length, mark.name, mark.meaning, mark=mark
             )
-    fault = reading.trail.fault
-    if fault is not None and "" not in given_up:
-        return None
     return None
+
+
+def _stopped(session: Session, reading: Reading) -> list[Root]:
+    """The statement at which reading ended, where nothing in its place lets it go on."""
+    fault = reading.trail.fault
+    if fault is None:
+        return []
+    for target in _targets_at(session, fault.line):
+        name = _target_name(target)
+        meaning = session.names.meaning(name)
+        return [Root(target.lineno, target.col_offset, 1, name, meaning, {}, None, fault)]
+    return [Root(fault.line, fault.column, 1, "", None, {}, None, fault)]
 
 
 def _next(
@@ -114,7 +124,7 @@ def _next(
     for root in _candidates(session, reading, fills):
         if time.monotonic() > deadline:
             break
-        after = session.read(session.point, {**fills, **root.fills})
+        after = session.read(session.point, {**fills, **root.fills}, brief=True)
         left = len(set(after.wrong) - given_up)
         if after.trail.fault is not None and reading.trail.fault is not None:
             if after.trail.fault.line == reading.trail.fault.line:
@@ -136,39 +146,52 @@ def _candidates(
     sites: dict[Site, list[Mark]] = {}
     for mark in reading.stored:
         sites.setdefault(mark.site, []).append(mark)
-    factors = _factors(reading)
-    for marks in sites.values():
+    factors = _factors(session, reading)
+    own_first = sorted(sites.values(), key=lambda marks: _depth(marks[0]) > 0)
+    for marks in own_first:
         if all(m.event is None or m.event.place in fills for m in marks):
             continue
-        if all(m.state == "right" for m in marks):
+        if all(m.state == "right" for m in marks) and not session.adds_steps:
             continue
-        yield from _site_roots(session, marks, factors, reading.truth)
+        yield from _site_roots(session, marks, factors, reading)
+    yield from _several(session, own_first, fills, reading.truth)
     if reading.trail.fault is not None:
         yield from _fault_roots(session, reading, factors)
 
 
-def _factors(reading: Reading) -> list[Factor]:
+def _depth(mark: Mark) -> int:
+    return mark.event.depth if mark.event is not None else 0
+
+
+def _factors(session: Session, reading: Reading) -> list[Factor]:
     """1, and the factors by which the author's other values differ from the true ones."""
     found: dict[Factor, None] = {Factor(): None}
+    if session.adds_steps:
+        found[Factor(-1)] = None
+    if not session.layout.is_one:
+        found[Factor(samples=1)] = None
     for mark in reading.stored:
         if mark.state in ("scaled", "other"):
             found.setdefault(mark.factor)
-    return list(found)[:6]
+            found.setdefault(replace(mark.factor, sign=-mark.factor.sign))
+    return list(found)[:8]
 
 
 def _site_roots(
-    session: Session, marks: Sequence[Mark], factors: Sequence[Factor], truth: Truth
+    session: Session, marks: Sequence[Mark], factors: Sequence[Factor], reading: Reading
 ) -> Iterator[Root]:
-    first = marks[0]
+    first, truth = marks[0], reading.truth
     for meanings in _meanings(session, marks, truth):
         for factor in factors:
             fills = {}
             for mark, (meaning, sample) in zip(marks, meanings, strict=True):
                 assert mark.event is not None
                 fills[mark.event.place] = Fill(meaning, factor, sample)
+            if reading.trail.fault is not None and len(meanings) == len(marks):
+                fills |= _continued(reading, marks, meanings, factor)
             if all(
                 m.found == fill.meaning and m.factor == fill.factor and m.state != "silent"
-                for m, fill in zip(marks, fills.values(), strict=True)
+                for m, fill in zip(marks, fills.values(), strict=False)
             ):
                 continue  # that is what it is already
             yield Root(
@@ -179,6 +202,56 @@ def _site_roots(
                 meanings[0][0],
                 fills,
                 next((m for m in marks if m.state != "right"), first),
+            )
+
+
+def _continued(
+    reading: Reading,
+    marks: Sequence[Mark],
+    meanings: Sequence[tuple[str, int | None]],
+    factor: Factor,
+) -> dict[Place, Fill]:
+    """What a loop stores at a place after the reading ended: the layers in front, downwards."""
+    letters = meanings[-1][0].rstrip("0123456789")
+    digits = meanings[-1][0][len(letters) :]
+    event = marks[-1].event
+    if not digits or event is None or len(marks) > 3:
+        return {}
+    below = f"{letters}{int(digits) - 1}"
+    if below not in reading.truth:
+        return {}
+    return _from_layer(reading, event.place[:2], event.occurrence + 1, below, factor, -1)
+
+
+def _several(
+    session: Session,
+    sites: Sequence[Sequence[Mark]],
+    fills: Mapping[Place, Fill],
+    truth: Truth,
+) -> Iterator[Root]:
+    """Statements that store several values at once, all of them put right by name."""
+    statements: dict[int, list[Mark]] = {}
+    for marks in sites:
+        for mark in marks:
+            if mark.event is not None and mark.meaning and mark.event.place not in fills:
+                statements.setdefault(id(mark.event.statement), []).append(mark)
+    for marks in statements.values():
+        if len({m.site for m in marks}) > 1 and not all(m.ok for m in marks):
+            found = {}
+            for mark in marks:
+                assert mark.event is not None
+                meaning, sample = _placed(session, mark, str(mark.meaning), truth)
+                factor = mark.factor if mark.state == "scaled" else Factor()
+                found[mark.event.place] = Fill(meaning, factor, sample)
+            first = next(m for m in marks if not m.ok)
+            yield Root(
+                first.line,
+                first.column,
+                first.length,
+                first.name,
+                first.meaning,
+                found,
+                first,
             )
 
 
@@ -199,6 +272,18 @@ def _meanings(
         else:
             if [meaning for meaning, _ in chosen] != named:
                 yield chosen
+    for step in (-1, 1):
+        moved = [_moved(m, step) for m in marks]
+        if all(meaning in truth for meaning in moved):
+            yield [(meaning, None) for meaning in moved]
+
+
+def _moved(mark: Mark, step: int) -> str:
+    """The same kind of tensor, one layer before or behind the one that a value is."""
+    found = mark.found or ""
+    letters = found.rstrip("0123456789")
+    digits = found[len(letters) :]
+    return f"{letters}{int(digits) + step}" if digits else ""
 
 
 def _placed(session: Session, mark: Mark, meaning: str, truth: Truth) -> tuple[str, int | None]:
@@ -247,8 +332,24 @@ def _fault_roots(
             if meaning not in reading.truth:
                 continue
             for factor in factors:
-                fills = {(*site, occurrence): Fill(meaning, factor)}
-                yield Root(*site, length, name, meaning, fills, None, fault)
+                for step in (-1, 1):
+                    fills = _from_layer(reading, site, occurrence, meaning, factor, step)
+                    yield Root(*site, length, name, meaning, fills, None, fault)
+
+
+def _from_layer(
+    reading: Reading, site: Site, occurrence: int, meaning: str, factor: Factor, step: int
+) -> dict[Place, Fill]:
+    """What a statement stores from here on: this layer, then the next ones, as a loop goes."""
+    letters = meaning.rstrip("0123456789")
+    if letters == meaning:
+        return {(*site, occurrence): Fill(meaning, factor)}
+    layer = int(meaning[len(letters) :])
+    fills = {}
+    while f"{letters}{layer}" in reading.truth:
+        fills[(*site, occurrence)] = Fill(f"{letters}{layer}", factor)
+        occurrence, layer = occurrence + 1, layer + step
+    return fills
 
 
 def _target_meanings(session: Session, target: ast.expr) -> tuple[str, list[str]]:
