@@ -531,8 +531,10 @@ class Algebra:
         """The right side of a tensor's equation, under that equation's own indices."""
         if tensor not in self._known:
             self._open.add(tensor)  # a recurrence reads itself; it stays an element
-            self._known[tensor] = self.read(self._written[tensor][1])
-            self._open.discard(tensor)
+            try:
+                self._known[tensor] = self.read(self._written[tensor][1])
+            finally:
+                self._open.discard(tensor)
         return self._known[tensor]
 
     def _stays(self, argument: Form, axis: Atom) -> bool:
@@ -991,8 +993,10 @@ class Algebra:
             for name in sorted(what.data[0].variables, key=lambda v: v.key, reverse=True):
                 value = _solved(what.data[0], name)
                 others = tuple(p for p in mono if p[0] != what)
-                if value is None or name not in _variables(others):
+                if value is None:
                     continue
+                if name not in _variables(others):
+                    break  # the other name stays: replaced too, the two would change places forever
                 moved = self.substituted(Form({others: Fraction(1)}), {name: value})
                 return self._aligned(moved * atom(what)) if moved.variables else moved * atom(what)
         return Form({mono: Fraction(1)})

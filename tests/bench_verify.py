@@ -177,9 +177,11 @@ def _better(results: Sequence[Outcome]) -> int:
 
 def _slip(slip: Slip) -> Outcome:
     claims = judged(slipped_text(slip), Path(slip.note).suffix).claims
-    found = [claim for claim in at_line(claims, slip.line) if claim.status == "refuted"]
+    rows = range(slip.line, slip.line + slip.slipped.count("\n") + 1)  # of an alignment
+    here = [claim for claim in claims if claim.line in rows]
+    found = [claim for claim in here if claim.status == "refuted"]
     explained = any(_explained(slip, claim) for claim in found)
-    statuses = ", ".join(claim.status for claim in at_line(claims, slip.line)) or "no claim"
+    statuses = ", ".join(f"{claim.status} {claim.cause}" for claim in here) or "no claim"
     said = "; ".join(f"{claim.cause} [{claim.suggestion}]" for claim in found)
     where = f"{slip.note}:{slip.line} {slip.kind}: {slip.slipped!r}"
     trouble = "" if found and explained else f"{where}: {said or statuses}"

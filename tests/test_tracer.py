@@ -369,3 +369,46 @@ def test_a_condition_that_equals_a_derivative_stays_a_condition() -> None:
     verdicts = prove_source(emit(swept), "loss_and_gradients", built.network, swept)
     assert isinstance(verdicts["W1"], Equal)
     assert verdicts["W1"].method == "proved"
+
+
+LOOPED = """
+import numpy as np
+
+def activate(z, kind):
+    if kind == "sigmoid":
+        return 1 / (1 + np.exp(-z))
+    return np.tanh(z)
+
+def slope(h, kind):
+    return h * (1 - h) if kind == "sigmoid" else 1 - h ** 2
+
+def loss_and_gradients(params, x, y):
+    kinds = ["sigmoid", "tanh"]
+    L = len(params) // 2
+    hs, grads, m = [x], {}, x.shape[0]
+    for l in range(1, L):
+        z = hs[-1] @ params[f"W{l}"] + params["b" + str(l)]
+        hs.append(activate(z, kinds[l - 1]))
+    e = np.exp(hs[-1].dot(params["W%d" % L]) + params["b%d" % L])
+    d = e / e.sum(axis=1, keepdims=True) - y
+    for l in reversed(range(1, L + 1)):
+        grads["W{}".format(l)] = np.zeros_like(params[f"W{l}"])
+        for i in range(m):
+            grads[f"W{l}"] += np.outer(hs[l - 1][i], d[i]) / m
+        grads[f"b{l}"] = d.mean(axis=0)
+        if l > 1:
+            d = d @ params[f"W{l}"].T * slope(hs[l - 1], kinds[l - 2])
+    return grads
+"""
+
+
+def test_loops_over_layers_and_samples_are_proved() -> None:
+    verdicts = prove_source(
+        LOOPED, "loss_and_gradients", CLASSIFIER_NET, SWEEPS[id(CLASSIFIER_NET)]
+    )
+    parameters = [t.name for t in CLASSIFIER_NET.of_kind("parameter")]
+    assert {name for name in parameters if not is_proved(verdicts[name])} == set()
+    wrong = LOOPED.replace("d @ params[f", "2 * d @ params[f")
+    verdicts = prove_source(wrong, "loss_and_gradients", CLASSIFIER_NET, SWEEPS[id(CLASSIFIER_NET)])
+    assert is_proved(verdicts["W3"])
+    assert isinstance(verdicts["W2"], Unequal)

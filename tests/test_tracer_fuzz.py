@@ -169,7 +169,8 @@ class Program:
         sums = [n for n, s in self.shapes.items() if s == (a, b)]
         into = self.random.choice([n for n in rows if self.shapes[n] == ("N", a)])
         body = self.random.choice(
-            [f"{into}[i] = {one}[i] * 2", f"{into}[i] += {one}[i]", f"{into}[i] *= {into}[i]", f"{into}[i] = {one}[0] + 1",
+            [f"{into}[i] = {one}[i] * 2", f"{into}[i] += {one}[i]",
+             f"{into}[i] *= {into}[i]", f"{into}[i] = {one}[0] + 1",
              f"t = {into}\n    t[i] += {one}[i]", f"s = s + {one}[i].sum()", f"s += {one}[i, 0]",
              f"{into}[i] = {into}[i] - {one}[i].sum()", f"t = {one}[i] * 3\n    {into}[i] -= t",
              *(f"{name} += np.outer({one}[i], {other}[i])" for name in sums[-2:]),

@@ -352,7 +352,8 @@ IN_PLACE = {
     "asarray is no copy": "q = np.asarray(h)\nq += 1\nreturn h",
     "astype is a copy": "q = h.astype(float)\nq += 1\nreturn h",
     "lists of arrays share": "Ws = [W, V]\nWs[0] -= 1\nWs[1] = Ws[1] - 1\nreturn Ws, W, V",
-    "dict entries share": "q = {'W': W, 'V': V}\nk = q['W']\nq['W'] += 1\nq['V'] = V * 2\nreturn k, q",
+    "dict entries share": "q = {'W': W, 'V': V}\nk = q['W']\nq['W'] += 1\nq['V'] = V * "
+        "2\nreturn k, q",
     "scalars are values": "a = h.sum()\nk = a\na += 1\nreturn a, k",
     "boxed scalars are objects": "a = np.array(0.0)\nk = a\na += h.sum()\nreturn a, k",
     "elements": "W[0, 1] = 4\nk = W[0, 0]\nW[0, 0] += 1\nreturn W, k",
@@ -365,13 +366,15 @@ IN_PLACE = {
     "negative step": "return b[::-1], h[:, ::-1]",
     "fill": "d = np.ones_like(h)\nd.fill(3)\nreturn d",
     "gathered columns": "return p[:, y], T[:, :, y], T[0, :, y] if False else p[0, y]",
-    "gathered rows": "return V.T[y], p[np.arange(len(y)), y], np.sum(-np.log(p[range(len(y)), y] ** 2))",
+    "gathered rows": "return V.T[y], p[np.arange(len(y)), y], "
+        "np.sum(-np.log(p[range(len(y)), y] ** 2))",
 }  # fmt: skip
 
 SHAPES_AND_AXES = {
     "concatenated ones": (
         "A = np.hstack([np.ones((len(x), 1)), x])\nB = np.vstack([np.ones((1, W.shape[1])), W])\n"
-        "z = A @ B\nd = z * h\ndB = A.T @ d\nreturn z, dB, dB[1:], dB[0], (d @ B.T)[:, 1:], A[:, 1:]"
+        "z = A @ B\nd = z * h\ndB = A.T @ d\nreturn z, dB, dB[1:], dB[0], (d @ B.T)[:, 1:], "
+        "A[:, 1:]"
     ),
     "ones at the end": (
         "A = np.c_[x, np.ones(len(x))]\nB = np.concatenate([W, b[None, :]], axis=0)\n"
@@ -382,7 +385,8 @@ SHAPES_AND_AXES = {
     "concatenated and changed": (
         "A = np.concatenate((np.ones((1, hc.shape[1])), hc))\nA[0, :] = 2\nA[1:] *= 3\nreturn A"
     ),
-    "stack and array": "return np.stack([b, 2 * b]), np.array([1, 2.5, b.sum()]), np.array([[1, 2]])",
+    "stack and array": "return np.stack([b, 2 * b]), np.array([1, 2.5, b.sum()]), "
+        "np.array([[1, 2]])",
     "row joined": "return np.r_[b, c], np.vstack((b, b)), np.hstack((b, c))",
     "row and column vectors": (
         "u = b.reshape(1, -1)\nv = c.reshape(-1, 1)\nreturn u * v, v @ u, np.outer(b, c), u + V.T, "
@@ -390,11 +394,14 @@ SHAPES_AND_AXES = {
     ),
     "k and (k,1) broadcast otherwise": "return b + b[:, None], b[None] * S, b[:, None] * S, S * b",
     "sums": (
-        "return h.sum(), h.sum(0), np.sum(h, axis=1, keepdims=True), h.mean(axis=-1), np.mean(h, 1),"
-        " T.sum(axis=(0, 2)), h.max(), h.min(axis=0), np.var(h, axis=0), sum(b), sum(h), np.average(h)"
+        "return h.sum(), h.sum(0), np.sum(h, axis=1, keepdims=True), h.mean(axis=-1), "
+        "np.mean(h, 1),"
+        " T.sum(axis=(0, 2)), h.max(), h.min(axis=0), np.var(h, axis=0), sum(b), sum(h), "
+        "np.average(h)"
     ),
     "mean of products": "return np.mean(xc[:, None, :] * hc, 2), (h * g).mean(0)",
-    "products with ones": "m = len(x)\nreturn h.T @ np.ones((m, 1)) / m, np.ones((1, m)) @ h, np.ones(m) @ h",
+    "products with ones": "m = len(x)\nreturn h.T @ np.ones((m, 1)) / m, np.ones((1, m)) @ "
+        "h, np.ones(m) @ h",
     "dots": (
         "return b @ S, S @ b, np.dot(b, b), np.dot(2, b), np.inner(b, b), np.inner(h, g), "
         "b.dot(V), np.multiply(b, b), np.matmul(h, V)"
@@ -411,19 +418,22 @@ SHAPES_AND_AXES = {
         "return np.transpose(T, (2, 0, 1)), T.transpose(1, 0, 2), T.swapaxes(0, 2), T[:, None], "
         "T[..., 0], T[0], np.expand_dims(b, 1), np.expand_dims(b, axis=0), T.T, b.T, T[1, :, 2]"
     ),
-    "diagonals": "return np.diag(b), np.diag(S), np.diagflat(b[:, None]), np.trace(S), np.diag(b) @ V",
+    "diagonals": "return np.diag(b), np.diag(S), np.diagflat(b[:, None]), np.trace(S), "
+        "np.diag(b) @ V",
     "softmax jacobian": (
         "q = softmax(p, axis=1)\nreturn np.einsum('ij,jk->ijk', q, np.eye(q.shape[1])) - "
         "np.einsum('ij,ik->ijk', q, q)"
     ),
     "functions": (
-        "return np.exp(b), np.log(b ** 2), np.tanh(b), np.log1p(b ** 2), np.expm1(b), np.square(b), "
+        "return np.exp(b), np.log(b ** 2), np.tanh(b), np.log1p(b ** 2), np.expm1(b), "
+        "np.square(b), "
         "np.sqrt(np.exp(b)), np.power(b, 2), np.abs(b), np.negative(b), np.divide(b, 2), "
         "np.subtract(b, 1), np.add(b, 1), np.reciprocal(b), np.sign(b), np.heaviside(b, 0.5), "
         "expit(b), softmax(b), logsumexp(h, axis=1), np.float64(2) * b, b ** -1, b ** 3"
     ),
     "conditions": (
-        "z = h\nreturn (z > 0).astype(float), 1. * (z > 0), np.where(z > 0, 1, 0) * g, (z > 0) * g, "
+        "z = h\nreturn (z > 0).astype(float), 1. * (z > 0), np.where(z > 0, 1, 0) * g, (z > "
+        "0) * g, "
         "np.maximum(0, z), np.minimum(z, g), np.where(z > 0, z, 0.01 * z), (z >= 0) & (z < 1), "
         "~(z > 0), np.logical_or(z > 1, z < 0), np.greater(z, 0) * 2, np.clip(z, -0.5, 0.5), "
         "(z > 0).astype(int), np.array(z > 0, dtype=float), np.int64(3) if False else 0"
@@ -434,7 +444,8 @@ SHAPES_AND_AXES = {
     ),
     "sizes": (
         "m = float(len(x))\nk = int(x.shape[1])\nn, d = x.shape\nreturn x / m, k, n * d, x.size, "
-        "b.shape, np.shape(W), W.ndim, 1 / n, -(1.0 / m) * h, 3 // 2, 7 % 4, 2 ** 3, abs(-2), max(2, 3)"
+        "b.shape, np.shape(W), W.ndim, 1 / n, -(1.0 / m) * h, 3 // 2, 7 % 4, 2 ** 3, "
+        "abs(-2), max(2, 3)"
     ),
     "math": "return math.exp(b.sum()) * h, math.sqrt(4) * h",
     "softmax with shift": (
@@ -442,10 +453,12 @@ SHAPES_AND_AXES = {
         "r = np.exp(p - np.max(p))\nreturn q, r / np.sum(r, 1)[:, np.newaxis]"
     ),
     "columns are samples": (
-        "m = xc.shape[1]\nz = np.dot(W.T, xc) + b.reshape(-1, 1)\nd = (z - hc) * (1 - np.tanh(z) ** 2)\n"
+        "m = xc.shape[1]\nz = np.dot(W.T, xc) + b.reshape(-1, 1)\nd = (z - hc) * (1 - "
+        "np.tanh(z) ** 2)\n"
         "return np.dot(d, xc.T) / m, np.sum(d, axis=1, keepdims=True) / m, 1 / m * d.sum(1)"
     ),
-    "isinstance": "return W if isinstance(W, np.ndarray) and not isinstance(W, (list, tuple)) else V",
+    "isinstance": "return W if isinstance(W, np.ndarray) and not isinstance(W, (list, "
+        "tuple)) else V",
     "slices": "return h[:, 1:], h[:-1], b[1:], b[-1], b[0], h[:, 0], h[0], T[:, 1:, 0], h[:len(h)]",
 }  # fmt: skip
 
@@ -611,7 +624,8 @@ REFUSED = {
         "depends on others",
     ),
     "a flag of the first pass": (
-        "first = True\nfor i in range(len(h)):\n    if first:\n        q = h[i]\n    first = False\n"
+        "first = True\nfor i in range(len(h)):\n    if first:\n        q = h[i]\n    first "
+        "= False\n"
         "return q",
         6,
         "from pass to pass",
@@ -635,7 +649,9 @@ REFUSED = {
         8,
         "stay on its axis",
     ),
-    "every other sample": ("q = 0\nfor i in range(0, len(h), 2):\n    q += h[i]\nreturn q", 6, "range"),
+    "every other sample": (
+        "q = 0\nfor i in range(0, len(h), 2):\n    q += h[i]\nreturn q", 6, "range",
+    ),
     "an if on a sample": (
         "q = 0\nfor i in range(len(y)):\n    if y[i] == 1:\n        q += h[i]\nreturn q", 7, "if",
     ),
@@ -668,6 +684,10 @@ REFUSED = {
     "long numbers": ("return 9 ** 9 ** 9", 5, "too long"),
     "long lists": ("return [0] * 10 ** 9", 5, "too long"),
     "many repetitions": ("for i in range(10 ** 9):\n    pass\nreturn h", 5, "repetitions"),
+    "lists of lists of lists": (
+        "a = [0] * 1000\nfor i in range(5):\n    a = [a] * 1000\nreturn a", 8, "too much",
+    ),
+    "what is in a long range": ("return h if 3.5 in range(10 ** 12) else g", 5, "no list"),
     "a try": ("try:\n    return h\nexcept ValueError:\n    return g", 5, "Try"),
     "global": ("global h0\nreturn h", 5, "Global"),
 }  # fmt: skip
@@ -838,7 +858,7 @@ def test_a_method_without_return_leaves_its_object_changed() -> None:
     ]
     stored = [a for a in traced.assignments if a.label.startswith("dW")]
     assert [a.loops for a in stored] == [(("l", 2),), (("l", 1),)]
-    assert all((a.column, a.end_line, a.end_column) == (12, 7, 57) for a in stored)
+    assert all((a.column, a.end_line, a.end_column) == (12, 7, 55) for a in stored)
     agree(numbers(stored[0].value), v["h"].T @ v["p"])
 
 

@@ -280,14 +280,15 @@ def _check_rounding(left: Any, right: Any) -> None:
     sides = [v.value for v in (left, right) if isinstance(v, Cell) and not v.value.ndim]
     if not any(side.dtype == "float" for side in sides):
         return
-    numbers = [
+    numbers: list[Fraction | None] = [
         v.value.form.constant if isinstance(v, Cell) else Fraction(v)
         for v in (left, right)
         if isinstance(v, (Cell, int, float))
     ]
-    if len(numbers) == 2 and numbers[0] is not None and numbers[1] is not None:
-        most = max(1, abs(numbers[0]), abs(numbers[1]))
-        if abs(numbers[0] - numbers[1]) <= most * _ROUNDING:
+    known = [number for number in numbers if number is not None]
+    if len(known) == 2:
+        most = max(Fraction(1), abs(known[0]), abs(known[1]))
+        if abs(known[0] - known[1]) <= most * _ROUNDING:
             raise TraceError("a comparison that rounding may decide")
 
 
@@ -296,7 +297,7 @@ def _contains(left: Any, right: Any) -> bool:
         return left in right
     if not isinstance(right, (tuple, list, dict, range)) or not _is_simple(left):
         raise TraceError("`in` of something that is no list")
-    if not all(map(_is_simple, right)):
+    if not isinstance(right, range) and not all(map(_is_simple, right)):
         raise TraceError("`in` of a list of arrays")
     return left in right
 

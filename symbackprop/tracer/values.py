@@ -7,6 +7,7 @@ samples, what could not be read and is an error only when it is used; the record
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,6 +18,7 @@ from symbackprop.tracer.arrays import OutOfBounds, SymbolicArray, TraceError, ru
 from symbackprop.tracer.memory import Cell
 
 Function = ast.FunctionDef | ast.Lambda
+MOST_PARTS = 20_000
 
 
 class Scope(dict[str, Any]):
@@ -178,23 +180,23 @@ def described(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """Cells replaced by the arrays they hold."""
-    return _plain(value, 0)
+    return _plain(value, 0, itertools.count())
 
 
-def _plain(value: Any, depth: int) -> Any:
-    if depth > 20:
-        raise TraceError("containers nested too deeply")
+def _plain(value: Any, depth: int, count: Iterator[int]) -> Any:
+    if depth > 20 or next(count) > MOST_PARTS:
+        raise TraceError("containers nested too deeply, or with too much in them")
     match value:
         case Cell():
             return value.value
         case Unread(reason=reason, line=line):
             raise TraceError(reason, line)
         case tuple() | list():
-            return type(value)(_plain(part, depth + 1) for part in value)
+            return type(value)(_plain(part, depth + 1, count) for part in value)
         case dict():
-            return {key: _plain(part, depth + 1) for key, part in value.items()}
+            return {key: _plain(part, depth + 1, count) for key, part in value.items()}
         case Instance(kind=kind, fields=fields):
-            return Object(_plain(fields, depth + 1), kind.name if kind else None)
+            return Object(_plain(fields, depth + 1, count), kind.name if kind else None)
     return value
 
 

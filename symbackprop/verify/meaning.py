@@ -860,10 +860,15 @@ class Meaning:
         letter = _head(bound.variable)
         axis = self._axis_of_uses(letter, body)
         if axis is None:
-            axis = self._axis_of_bound(bound)
+            axis = self._axis_of_bound(bound, body)
+            used = [h for h in index_letters(body) if h not in self.scope.numbers]
+            if used and axis.label != SAMPLE:
+                raise IllFormed(
+                    f"the sum runs over {letter}, which its terms do not have", bound.span, "index"
+                )
         return replace(self, ranges={**self.ranges, letter: axis})
 
-    def _axis_of_bound(self, bound: Bound) -> Axis:
+    def _axis_of_bound(self, bound: Bound, body: Node) -> Axis:
         if bound.upper is not None:
             parts = split(bound.upper)
             family = self.settings.letters.get(parts[0].head) if parts else None
@@ -874,6 +879,11 @@ class Meaning:
                 return Axis(label, self.world.sizes[label])
             if isinstance(bound.upper, Number):
                 return Axis("", int(bound.upper.value))
+        if index_letters(body):
+            letter = _head(bound.variable)
+            raise IllFormed(
+                f"the sum runs over {letter}, which its terms do not have", bound.span, "index"
+            )
         raise NotUnderstood("what the sum runs over", bound.span)
 
     def _weight(self, bound: Bound) -> Value | None:

@@ -48,6 +48,7 @@ from symbackprop.verify.judge import (
     with_ranges,
 )
 from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.proofs import prove
 from symbackprop.verify.repair import Explanation, Names, Repair
 from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.settings import Alias, Settings
@@ -169,11 +170,11 @@ class _Judgement:
         variant = self.variants[self.reduction]
         depth = max((t.layer or 0 for t in variant.batch.network.tensors), default=0)
         shown = [item.statement for item in items if item.passage.display]
-        heads = {h for s in shown for side in s.sides for h in _heads(side)}
+        heads = {h for s in shown for h in _heads(*s.sides)}
         statements = [
             item.statement
             for item in items
-            if item.passage.display or all(_heads(side) <= heads for side in item.statement.sides)
+            if item.passage.display or len(_heads(*item.statement.sides) - heads - {"l", "L"}) <= 1
         ]
         finder = Finder(statements, self.worlds, depth, self.reduction, self.fixed)
         self.settings, self.reduction = finder.find()
@@ -336,6 +337,17 @@ class _Judgement:
             return False
         return item.passage.section > 0 or item.number - self.assumed.number <= 3
 
+    def _assumed_world(self, world: World) -> World | None:
+        """The world with the labels that were assumed."""
+        assert self.assumed is not None
+        stated = self.assumed.statement.sides[1]
+        entries = [n.value for n in walk(stated) if isinstance(n, Number)]
+        if entries.count(1) != 1:
+            return None
+        worlds = list(_one_hot_worlds(world))
+        place = entries.index(1)  # type: ignore[arg-type]
+        return worlds[place] if len(worlds) == len(entries) else None
+
     def _carried(self, item: Item, settings: Settings, world: World) -> None:
         """Whether the formula is true with what earlier false lines claim."""
         for chosen in self._earlier():
@@ -367,9 +379,11 @@ class _Judgement:
     ) -> list[Explanation]:
         assert item.verdict is not None
         numbers = item.verdict.numbers
-        meaning = Meaning(world, settings, numbers)
+        if self._is_assumed(item):
+            world = self._assumed_world(world) or world
+        meaning, ranged = Meaning(world, settings, numbers), False
         with contextlib.suppress(NotUnderstood, IllFormed):
-            meaning = with_ranges(item.statement.sides, meaning)
+            meaning, ranged = with_ranges(item.statement.sides, meaning), True
         repair = Repair(
             item.passage.latex,
             item.statement,
@@ -378,6 +392,7 @@ class _Judgement:
             lambda s: judge_in(s, settings, world),
             lambda text: read(text, macros),
             self._names(),
+            ranged=ranged,
         )
         return repair.explanations()
 
@@ -427,6 +442,10 @@ class _Judgement:
         }
         if status != "refuted":
             sentence = verdict.reason if status == "undecided" else verdict.note
+            if status == "verified" and (facts := self._proof(item)) is not None:
+                return Claim(
+                    **common, status="verified", method="proved", sentence=sentence, facts=facts
+                )
             return Claim(**common, status=status, method=_method(verdict), sentence=sentence)  # type: ignore[arg-type]
         sentence = self._sentence(item, best)
         span = best.span if best is not None else verdict.span
@@ -444,6 +463,12 @@ class _Judgement:
             claimed=_side_text(item, verdict.link + 1),
             others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
         )
+
+    def _proof(self, item: Item) -> tuple[str, ...] | None:
+        """The facts that a proof for all sizes uses; None where there is no proof."""
+        settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
+        found = prove(item.statement, settings, world.network, (), world.flat)
+        return None if found is None else found.facts
 
     def _sentence(self, item: Item, best: Explanation | None) -> str:
         verdict = item.verdict
@@ -616,8 +641,8 @@ def _is_condition(statement: Statement) -> bool:
     )
 
 
-def _heads(node: Node) -> set[str]:
-    return {n.head for n in walk(node) if isinstance(n, Symbol)}
+def _heads(*nodes: Node) -> set[str]:
+    return {n.head for node in nodes for n in walk(node) if isinstance(n, Symbol)}
 
 
 def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:

@@ -22,6 +22,7 @@ from symbackprop.reader.syntax import (
     Group,
     Matrix,
     Node,
+    Norm,
     Number,
     Product,
     Quotient,
@@ -94,6 +95,7 @@ class Repair:
     read: Read
     names: Names
     mask: Value | None = None
+    ranged: bool = True
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _values: dict[int, tuple[Node, Value]] = field(default_factory=dict)
 
@@ -161,6 +163,8 @@ class Repair:
         link = self.verdict.link
         if touched not in ([link], [link + 1]) or self.verdict.method == "structure":
             return False
+        if not self.ranged:
+            return False
         letters = {h for s in self.statement.sides for h in free_letters(s)}
         if not set(free_letters(sides[touched[0]])) <= letters:
             return False
@@ -196,7 +200,7 @@ class Repair:
             side = self.statement.sides[number]
             if number == 0 and self.statement.continues:
                 continue
-            penalty = 0.0 if place == 0 else 0.6 if number else 0.9
+            penalty = 0.0 if place == 0 else 0.6 if number else 1.6
             if number == 0 and isinstance(side, Symbol):
                 continue
             for edit in self._side_edits(side, number == 0):
@@ -205,6 +209,8 @@ class Repair:
     def _side_edits(self, side: Node, first: bool) -> Iterator[Edit]:
         yield from self._symbol_edits(side)
         yield from self._uniform_layers(side)
+        yield from self._uniform_letters(side)
+        yield from self._power_edits(side)
         yield from self._sign_edits(side, first)
         yield from self._product_edits(side)
         yield from self._big_edits(side)
@@ -396,6 +402,41 @@ class Repair:
                 key = f"layer {head} {mark}->{text}"
                 rank = 0.85 + 0.3 * (abs(step) - 1)
                 yield Edit(*pieces[0], "layer", sentence, rank, key, pieces[1:])
+
+    def _uniform_letters(self, side: Node) -> Iterator[Edit]:
+        """Another letter at every place of one."""
+        places: dict[str, list[Symbol]] = {}
+        for node in self._symbols(side):
+            parts = split(node)
+            assert parts is not None
+            places.setdefault(parts[0].head, []).append(parts[0])
+        for head, symbols in sorted(places.items(), key=lambda p: p[1][0].span.start):
+            family = self.meaning.settings.letters.get(head, "")
+            if len(symbols) < 2 or family in ("f", "softmax", "N", "depth", *_FUNCTIONS):
+                continue
+            for other, found in self.names.letters():
+                if other == head or found in ("f", "depth", "alias", "N") or found in _FUNCTIONS:
+                    continue
+                pieces = [(x.span.start, x.span.end, other) for x in symbols]
+                sentence = f"{other} is meant where {head} stands, in {len(pieces)} places"
+                key = f"{head}->{other}"
+                yield Edit(*pieces[0], "wrong-variable", sentence, 1.15, key, tuple(pieces[1:]))
+
+    def _power_edits(self, side: Node) -> Iterator[Edit]:
+        """A square that was left out, or one too many."""
+        for node in walk(side):
+            bare = isinstance(node, (Group, Norm)) and getattr(node, "bracket", "|") != ""
+            if bare:
+                end = node.span.end
+                sentence = f"the square of {self.text(node)} is meant"
+                yield Edit(end, end, "^2", "constant", sentence, 1.25, "square")
+            if isinstance(node, Scripted) and not isinstance(node.base, Symbol):
+                for script in node.scripts:
+                    if script.place == "above" and script.kind == "group":
+                        sentence = f"the power of {self.text(node)} is too much"
+                        text = self._without(node, script)
+                        span = node.span
+                        yield Edit(span.start, span.end, text, "constant", sentence, 1.3, "square")
 
     def _index_edits(self, node: Node, scripts: Sequence[Script]) -> Iterator[Edit]:
         known = [*self.meaning.ranges, *self._bound_letters()]
@@ -733,6 +774,10 @@ class Repair:
                 yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
         for letter, sentence in self._free_sums():
             yield Edit(start, end, rf"\sum_{{{letter}}} {tight}", "index", sentence, 0.9)
+            for term in side.terms if isinstance(side, Sum) else ():
+                if letter in free_letters(term):
+                    at = term.span.start
+                    yield Edit(at, at, rf"\sum_{{{letter}}} ", "index", sentence, 0.85)
         yield from self._dropped_addends(side)
         yield from self._indexed_factors(side, tight)
         for factor in ("2", r"\frac{1}{2}", "4", r"\frac{1}{4}"):
@@ -756,17 +801,27 @@ class Repair:
 
     def _dropped_addends(self, side: Node) -> Iterator[Edit]:
         """A bias, or a neighbour of the sum, that was left out."""
-        end = side.span.end
-        for layer in self.names.layers(self.meaning):
-            for name in self._with_letters("b", layer):
-                sentence = f"the term {name} is missing"
-                yield Edit(end, end, f" + {name}", "path-missing", sentence, 0.85, f"+ {name}")
+        inner = [n for n in walk(side) if isinstance(n, Sum) and n is not side]
+        for number, place in enumerate([side, *inner[:12]]):
+            end = place.span.end
+            for layer in self.names.layers(self.meaning):
+                for name in self._with_letters("b", layer):
+                    sentence = f"the term {name} is missing"
+                    rank = 0.85 if not number else 1.2
+                    text = f" + {name}"
+                    yield Edit(end, end, text, "path-missing", sentence, rank, f"+ {name}")
 
     def _indexed_factors(self, side: Node, tight: str) -> Iterator[Edit]:
         """A factor with indices that was left out of a formula about entries."""
-        if not self.meaning.ranges:
-            return
         start, end = side.span.start, side.span.end
+        if not self.meaning.ranges and not self._numbers():
+            return
+        for layer in self.names.layers(self.meaning):
+            for name in self._with_letters("h", layer):
+                for text in self.names.slopes(name, layer, self.meaning):
+                    sentence = f"the factor {text} is missing"
+                    slip = "derivative-missing"
+                    yield Edit(start, end, f"{tight} {text}", slip, sentence, 1.05, "slope+")
         for layer in self.names.layers(self.meaning):
             for family in ("x", "h", "W", "delta", "z", "y", "yhat"):
                 for name in self._with_letters(family, layer):
@@ -786,16 +841,30 @@ class Repair:
             name = next((h for h, f in self.names.letters() if f == family), None)
         if name is None:
             return
-        letters = [*self.meaning.ranges, *self._bound_letters()]
+        letters = [*self.meaning.ranges, *self._bound_letters(), *self._numbers()]
         if not letters:
             yield name
             return
         count = 2 if family == "W" else 1
         for pick in itertools.permutations(dict.fromkeys(letters), count):
-            inside = "".join(pick) if all(len(p) == 1 for p in pick) else ",".join(pick)
+            digits = any(p.isdigit() for p in pick)
+            inside = "".join(pick) if not digits else ",".join(pick)
             yield f"{{{name}}}_{{{inside}}}" if "_" in name else f"{name}_{{{inside}}}"
         if count == 1 and len(letters) >= 1:
             yield name
+
+    def _numbers(self) -> list[str]:
+        """The numbers that stand as indices in the formula."""
+        found: list[str] = []
+        for side in self.statement.sides:
+            for node in self._symbols(side):
+                parts = split(node)
+                for script in parts[1] if parts else ():
+                    if script.place == "below" and script.kind == "group":
+                        digits = [p.text for p in script.parts if isinstance(p, Number)]
+                        split_up = [d for text in digits for d in text]
+                        found.extend(d for d in split_up if d not in found)
+        return found if len(found) <= 4 else []
 
     def _free_sums(self) -> Iterator[tuple[str, str]]:
         """A letter on this side only: perhaps a sum over it is missing."""
@@ -957,6 +1026,8 @@ class Repair:
         reference = self._reference(cell)
         if reference is None or reference.kind not in ("tensor", "adjoint"):
             return None
+        if len(parts) == 1 and len(parts[0].text) == 2:
+            return self._right_digits(parts[0], reference, value)
         sizes = [a.size for a in self.meaning.world.axes(reference.name)]
         written = tuple(int(p.value) for p in parts)
         options = itertools.product(*(range(1, max(sizes) + 1) for _ in parts))
@@ -976,6 +1047,21 @@ class Repair:
                     for p, n in zip(parts, option, strict=True)
                     if int(p.value) != n
                 ]
+        return None
+
+    def _right_digits(
+        self, part: Number, reference: Reference, value: Any
+    ) -> list[tuple[int, int, str]] | None:
+        """The same for `_{12}`, two indices without a comma."""
+        options = [f"{i}{j}" for i in range(1, 10) for j in range(1, 10)]
+        for text in sorted(options, key=lambda o: (o != part.text, o)):
+            number = replace(part, value=type(part.value)(int(text)), text=text)
+            try:
+                held = self.meaning.referred(replace(reference, indices=(number,)))
+            except (NotUnderstood, IllFormed, Clash):
+                continue
+            if held.is_scalar and np.allclose(held.array, value, rtol=1e-9, atol=1e-12):
+                return [] if text == part.text else [(part.span.start, part.span.end, text)]
         return None
 
     def _matrix_edits(self, side: Node) -> Iterator[Edit]:

@@ -141,6 +141,9 @@ def make_world(
     for number in range(POINTS):
         point = random_point(network, seed + number, full)
         names = [t.name for t in network.of_kind("input", "parameter")]
+        names += [
+            t.name for t in network.of_kind("label") if not t.facts
+        ]  # below 1, for log(1 - y)
         points.append(forward(point.with_values({n: point.values[n] / 2 for n in names})))
     values = {
         t.name: np.stack([np.asarray(p.values[t.name], dtype=float) for p in points])

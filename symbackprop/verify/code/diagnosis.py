@@ -96,8 +96,9 @@ class Diagnoser:
     def _statement_at(self, root: Root) -> tuple[ast.stmt, ast.expr] | None:
         for function in self._functions():
             for statement in ast.walk(function):
-                if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return,
-                                              ast.Expr)):
+                if not isinstance(
+                    statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
+                ):
                     continue
                 end = statement.end_lineno or statement.lineno
                 if not statement.lineno <= root.line <= end or statement.value is None:
@@ -119,9 +120,7 @@ class Diagnoser:
                     if statement.value is not None:
                         yield statement, statement.value
 
-    def _feeding(
-        self, statement: ast.stmt, node: ast.expr
-    ) -> Iterator[tuple[ast.stmt, ast.expr]]:
+    def _feeding(self, statement: ast.stmt, node: ast.expr) -> Iterator[tuple[ast.stmt, ast.expr]]:
         """Statements that store what an expression reads, the nearest first."""
         wanted = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         before = [
@@ -279,7 +278,7 @@ class Diagnoser:
 
     def _has_its_shape(self, root: Root) -> bool:
         truth = self.session.truth(self.session.point)
-        wanted = self.session.layout.of(root.meaning, truth) if root.meaning in truth else None
+        wanted = self.session.layout.of(root.meaning or "", truth)
         assert root.mark is not None
         return wanted is not None and np.shape(wanted) == np.shape(root.mark.value)
 
@@ -374,10 +373,7 @@ class Diagnoser:
             if np.ndim(atom.value) < right.ndim and not self.session.layout.is_one:
                 right = self.session.one_sample(right, 0)
             texts = [f"{name}({atom.text})" for name in sorted(derivatives)]
-            texts += [
-                t.format(atom.text)
-                for t in ("{0} * (1 - {0})", "1 - {0} ** 2", "{0} > 0")
-            ]
+            texts += [t.format(atom.text) for t in ("{0} * (1 - {0})", "1 - {0} ** 2", "{0} > 0")]
             for text in texts:
                 value = self._parsed(text, scope)
                 if value is not None and np.shape(value) == right.shape:
@@ -393,7 +389,8 @@ class Diagnoser:
         weights = [a for a in atoms if a.meaning and a.meaning[0] == "W"]
         for delta in deltas:
             for weight in weights:
-                assert delta.meaning is not None and weight.meaning is not None
+                assert delta.meaning is not None
+                assert weight.meaning is not None
                 if delta.meaning[3:] != weight.meaning[1:]:
                     continue
                 for text in (
@@ -414,7 +411,9 @@ class Diagnoser:
         found = [
             a.text
             for a in atoms
-            if np.ndim(a.value) == 0 and int(a.value) == samples and a.text.isidentifier()
+            if np.ndim(a.value) == 0
+            and int(a.value) == samples
+            and a.text.isidentifier()
             and isinstance(a.value, (int, np.integer))
         ]
         axis = 1 if self.session.layout.samples == "columns" else 0
@@ -428,7 +427,9 @@ def _masks(statement: ast.stmt) -> list[ast.expr]:
     """Conditions in what is assigned to: `dz[z <= 0] = 0`."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     return [
-        t.slice for t in targets if isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Compare)
+        t.slice
+        for t in targets
+        if isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Compare)
     ]
 
 

@@ -188,9 +188,7 @@ def turned(node: ast.expr, context: Context) -> str:
     return f"{held(node, context.segment(node))}.T"
 
 
-def _products(
-    node: ast.expr, left: ast.expr, right: ast.expr, context: Context
-) -> Iterator[Edit]:
+def _products(node: ast.expr, left: ast.expr, right: ast.expr, context: Context) -> Iterator[Edit]:
     one, other = (_factor(side, context) for side in (left, right))
     one_t, other_t = (_turned_factor(side, context) for side in (left, right))
     if np.ndim(context.value(left)) == 1 or np.ndim(context.value(right)) == 1:
@@ -205,8 +203,9 @@ def _products(
         cost = {0: 1.2, 1: 1.6, 2: 0.97}[turned_ones]  # two: the whole product transposed
         yield _edit("order", "the factors stand in the wrong order", node, text, cost)
     product = f"{held(left, one)} * {held(right, other)}"
-    yield _edit("operator", "an entrywise product `*` is meant, not a matrix product", node,
-                product, 1.3)
+    yield _edit(
+        "operator", "an entrywise product `*` is meant, not a matrix product", node, product, 1.3
+    )
     if np.ndim(context.value(left)) == 1 and np.ndim(context.value(right)) == 1:
         for first, second in ((one, other), (other, one)):
             text = f"{context.numpy}.outer({first}, {second})"
@@ -263,8 +262,10 @@ _SIGN = "the sign is wrong"
 
 def _is_count(node: ast.expr, context: Context) -> bool:
     value = context.value(node)
-    return np.ndim(value) == 0 and isinstance(value, (int, np.integer)) and not isinstance(
-        node, ast.Constant
+    return (
+        np.ndim(value) == 0
+        and isinstance(value, (int, np.integer))
+        and not isinstance(node, ast.Constant)
     )
 
 
@@ -295,8 +296,9 @@ def _dropped(node: ast.BinOp, context: Context) -> Iterator[Edit]:
     left, right = context.segment(node.left), context.segment(node.right)
     parts = [(node.right, left)]
     if not isinstance(node.op, (ast.Div, ast.Pow)):
-        parts.append((node.left, f"-{held(node.right, right)}" if isinstance(node.op, ast.Sub)
-                      else right))
+        parts.append(
+            (node.left, f"-{held(node.right, right)}" if isinstance(node.op, ast.Sub) else right)
+        )
     for lost, text in parts:
         slug, sentence = _lost(lost, node, context)
         yield _edit(slug, sentence, node, text, 1.4)
@@ -333,15 +335,17 @@ def _lost(lost: ast.expr, node: ast.BinOp, context: Context) -> tuple[str, str]:
 
 def _calls(node: ast.Call, context: Context) -> Iterator[Edit]:
     name = _call_name(node)
-    if len(node.args) == 1 and not node.keywords and (
-        name in context.functions or name in ("tanh", "exp", "log1p", "sqrt", "abs")
+    if (
+        len(node.args) == 1
+        and not node.keywords
+        and (name in context.functions or name in ("tanh", "exp", "log1p", "sqrt", "abs"))
     ):
         inner = context.segment(node.args[0])
         for other in context.functions:
             if other == name:
                 continue
             slug = "derivative-missing" if other in context.derivatives else "derivative-twice"
-            if name in context.derivatives and other in context.derivatives:
+            if (name in context.derivatives) == (other in context.derivatives):
                 slug = "wrong-variable"
             sentence = f"{other} is meant, not {name}"
             yield _edit(slug, sentence, node, f"{_prefixed(node, other, context)}({inner})", 1.1)
@@ -354,14 +358,22 @@ def _calls(node: ast.Call, context: Context) -> Iterator[Edit]:
         swaps = {"multiply": ("dot", "operator"), "outer": ("dot", "operator")}
         func = ast.unparse(node.func)
         if name == "outer":
-            yield _edit("order", "the factors stand in the wrong order", node,
-                        f"{func}({other}, {one})", 1.0)
+            yield _edit(
+                "order",
+                "the factors stand in the wrong order",
+                node,
+                f"{func}({other}, {one})",
+                1.0,
+            )
             product = f"{held(node.args[0], one)} * {held(node.args[1], other)}"
             yield _edit("operator", "an entrywise product is meant", node, product, 1.3)
         else:
             to = swaps.get(name, ("multiply", "operator"))[0]
-            for first, second in ((one, other), (turned(node.args[0], context), other),
-                                  (one, turned(node.args[1], context))):
+            for first, second in (
+                (one, other),
+                (turned(node.args[0], context), other),
+                (one, turned(node.args[1], context)),
+            ):
                 text = f"{func.rpartition('.')[0] or context.numpy}.{to}({first}, {second})"
                 yield _edit("operator", f"np.{to} is meant, not np.{name}", node, text, 1.2)
         if name == "multiply":
@@ -413,8 +425,13 @@ def _sums(node: ast.Call, name: str, context: Context) -> Iterator[Edit]:
     other = "mean" if name == "sum" else "sum"
     text = context.segment(node)
     head = func.rpartition(name)[0] + other
-    yield _edit("sample-count", f"the {other} over the samples is meant, not the {name}", node,
-                head + text[len(func) :], 1.1)
+    yield _edit(
+        "sample-count",
+        f"the {other} over the samples is meant, not the {name}",
+        node,
+        head + text[len(func) :],
+        1.1,
+    )
     bare = inner if not method else ast.unparse(getattr(node.func, "value", node))
     yield _edit("batch-sum", "no sum belongs here", node, bare, 1.5)
 
@@ -534,8 +551,10 @@ def meaning_of(text: str, context: Context) -> str | None:
 def _is_next(one: str, other: str) -> bool:
     """Whether two names differ in a number only: `W2`, `W1`; `params["W2"]`, `params["W1"]`."""
     strip = str.maketrans("", "", "0123456789")
-    return one != other and one.translate(strip) == other.translate(strip) and any(
-        c.isdigit() for c in one + other
+    return (
+        one != other
+        and one.translate(strip) == other.translate(strip)
+        and any(c.isdigit() for c in one + other)
     )
 
 
@@ -554,8 +573,8 @@ def _derivatives(node: ast.expr, context: Context) -> Iterator[Edit]:
     if np.ndim(value) == 0 and value is not None:
         return
     text = context.segment(node)
-    written = any(name + "(" in text for name in context.derivatives) or "1 -" in text or (
-        "1-" in text
+    written = (
+        any(name + "(" in text for name in context.derivatives) or "1 -" in text or ("1-" in text)
     )
     for slope in context.slopes:
         if value is not None and np.shape(slope.value) != np.shape(value):
@@ -582,8 +601,9 @@ def _more_factors(node: ast.expr, text: str, value: Any, context: Context) -> It
     for slope in context.slopes:
         if value is None or np.shape(slope.value) == np.shape(value):
             sentence = f"the factor f' is missing: {slope.text}"
-            yield _edit("derivative-missing", sentence, node,
-                        f"{body} * {held_slope(slope.text)}", 1.2)
+            yield _edit(
+                "derivative-missing", sentence, node, f"{body} * {held_slope(slope.text)}", 1.2
+            )
     for known in context.upstream:
         if value is None or np.shape(known.value) == np.shape(value):
             sentence = f"the gradient from the layer behind is missing: {known.text}"
@@ -636,8 +656,13 @@ def _of_whole(root: ast.expr, context: Context) -> Iterator[Edit]:
         yield _edit("sample-count", "the factor 1/N is missing", root, f"{over} / {count}", 1.2)
         yield _edit("sample-count", "1/N is one too much", root, f"{flat} * {count}", 1.5)
     for number in ("2", "0.5"):
-        yield _edit("constant", f"the factor {number} is missing", root,
-                    f"{number} * {_as_factor(root, text)}", 1.4)
+        yield _edit(
+            "constant",
+            f"the factor {number} is missing",
+            root,
+            f"{number} * {_as_factor(root, text)}",
+            1.4,
+        )
     yield from _summed(root, text, context)
     yield from _softmax_backward(root, context)
 

@@ -17,15 +17,15 @@ import numpy as np
 
 from symbackprop.layers.multilayer import Built
 from symbackprop.tracer.interpreter import nested_too_deeply
-from symbackprop.verify.code.arguments import argument_names
 from symbackprop.verify.code.diagnosis import Diagnoser, Finding
-from symbackprop.verify.code.marks import Mark, Reading, Session
+from symbackprop.verify.code.execute import executed
+from symbackprop.verify.code.marks import Mark, Reading, Session, arrangement
 from symbackprop.verify.code.proofs import Proved, proofs
 from symbackprop.verify.code.reading import Fault, Module
 from symbackprop.verify.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.verify.code.search import Subjects, settled
-from symbackprop.verify.code.truth import Factor, Subject
-from symbackprop.verify.report import Claim, FileReport, Method, Status
+from symbackprop.verify.code.truth import Factor, Subject, factor_between
+from symbackprop.verify.report import Claim, FileReport, Method
 
 SEARCH_SECONDS = 15.0
 DIAGNOSIS_SECONDS = 8.0
@@ -53,9 +53,7 @@ def judge_code(
     module, node, methods = found
     subjects = Subjects(Subject.of(batch), Subject.of(one))
     if execute:
-        from symbackprop.verify.code.execute import executed
-
-        return executed(source, function, path, module, node, subjects)
+        return executed(source, function, path, module, node, methods, subjects)
     deadline = time.monotonic() + SEARCH_SECONDS
     session, reading = settled(module, node, methods, subjects, deadline)
     for number in range(1, POINTS) if reading.all_right else ():
@@ -75,7 +73,8 @@ def _function(
     try:
         tree = ast.parse(source)
     except SyntaxError as problem:
-        return f"line {problem.lineno}: this is no Python: {problem.msg}"
+        where = f"line {problem.lineno}: " if problem.lineno else ""
+        return f"{where}this is no Python: {problem.msg}"
     except (ValueError, RecursionError, MemoryError) as problem:
         return f"this is no Python: {problem}"
     if nested_too_deeply(tree, DEEPEST):
@@ -134,6 +133,8 @@ class _Judgement:
         """Why nothing could be judged; empty where something was."""
         reading = self.reading
         fault = reading.trail.fault
+        if fault is not None and fault.kind == "endless":
+            return _positioned(fault)
         if fault is not None and not reading.stored:
             return _positioned(fault) if fault.kind != "shape" else ""
         if fault is None and not reading.returned:
@@ -161,11 +162,9 @@ class _Judgement:
         return made
 
     def _claim(self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
-        base = Claim(
-            self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name
-        )
+        base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
         root = next((r for r in blame.roots if r.site == mark.site), None)
-        if root is not None and not (mark.returned and mark.ok):
+        if root is not None and not (mark.returned and mark.ok and mark.factor.is_one):
             return self._explained(self._refuted(base, mark, root), root, blame)
         after = healed.get((mark.site, mark.name))
         if mark.returned:
@@ -239,12 +238,37 @@ class _Judgement:
         return replace(
             claim,
             slip=best.edit.slug,
-            sentence=best.edit.sentence,
+            sentence=best.edit.sentence + self._hint(root),
             suggestion=best.suggestion,
             spot=(best.line, best.column + 1, best.length),
             patch=self.diagnoser.patch(best),
             others=tuple((f.edit.slug, f.edit.sentence, f.suggestion) for f in found[1:4]),
         )
+
+    def _hint(self, root: Root) -> str:
+        """Under which other loss or reduction the code would be right."""
+        subject, truth = self.session.subject, self.reading.truth
+        factors = {m.factor for m in self.reading.returned if m.found == m.meaning}
+        if len(factors) == 1 and not any(m.ok for m in self.reading.returned):
+            factor = next(iter(factors))
+            if factor == Factor(samples=1) and subject.reduction == "mean":
+                return (
+                    ": it is right where the loss is the sum over the samples, here it is the mean"
+                )
+            if factor == Factor(samples=-1) and subject.reduction == "sum":
+                return (
+                    ": it is right where the loss is the mean over the samples, here it is the sum"
+                )
+        last = f"z{subject.depth}"
+        if root.mark is None or root.meaning != f"d:{last}" or "y" not in truth:
+            return ""
+        if truth.values["y"].shape != truth.values[last].shape:
+            return ""
+        plain = truth.values[f"h{subject.depth}"] - truth.values["y"]
+        wanted = arrangement(plain, np.shape(root.mark.value))
+        if factor_between(root.mark.value, wanted, truth) in _COMMON and root.mark.found is None:
+            return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
+        return ""
 
     def witness(self, value: Any, wanted: Any) -> dict[str, Any]:
         """Sizes, the arrays to call the function with, the entry, the code's value, the right."""
@@ -271,7 +295,9 @@ class _Judgement:
     def given(self) -> dict[str, Any]:
         """What was given, in the author's layout, under the network's names."""
         truth, layout = self.reading.truth, self.session.layout
-        names = [t.name for t in self.session.subject.network.of_kind("input", "label", "parameter")]
+        names = [
+            t.name for t in self.session.subject.network.of_kind("input", "label", "parameter")
+        ]
         found = {}
         for name in names:
             value = layout.of(name, truth)
@@ -321,13 +347,16 @@ class _Judgement:
         return made
 
 
+_COMMON = (Factor(), Factor(samples=-1), Factor(1, 1), Factor(1, 1, -1))
+
+
 def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
     """One mark for each claim, in execution order: the last of each name and line."""
     chosen: dict[tuple[Any, ...], Mark] = {}
     roots = {root.site for root in blame.roots}
     drafts = _drafts(reading)
     for number, mark in enumerate(reading.stored):
-        if mark.event is None or mark.event.depth and mark.site not in roots:
+        if mark.event is None or (mark.event.depth and mark.site not in roots):
             continue
         if number in drafts and mark.site not in roots:
             continue
@@ -348,9 +377,7 @@ def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
         position = next((i for i, m in enumerate(made) if _is_twin(m, mark)), None)
         if position is not None:
             twin = made[position]
-            made[position] = replace(
-                mark, line=twin.line, column=twin.column, length=twin.length
-            )
+            made[position] = replace(mark, line=twin.line, column=twin.column, length=twin.length)
         else:
             made.append(mark)
     return made
@@ -378,9 +405,9 @@ def _drafts(reading: Reading) -> set[int]:
         event = mark.event
         assert event is not None
         key = (event.name, event.index, event.function)
-        if event.how == "change" and key in last:
-            found.add(last[key])
-        elif key in last and mark.state == "right" and reading.stored[last[key]].state == "bad":
+        if (event.how == "change" and key in last) or (
+            key in last and mark.state == "right" and reading.stored[last[key]].state == "bad"
+        ):
             found.add(last[key])
         last[key] = number
     return found
@@ -402,9 +429,7 @@ def _convention(mark: Mark) -> str:
     said = _said(mark.found)
     if mark.factor.is_one:
         return f"{mark.name} is {said}"
-    return (
-        f"{mark.name} is {mark.factor.text} times {said}; the gradients built from it are right"
-    )
+    return f"{mark.name} is {mark.factor.text} times {said}; the gradients built from it are right"
 
 
 def _said(meaning: str | None) -> str:
@@ -417,7 +442,3 @@ def _said(meaning: str | None) -> str:
 
 def _listed(lines: Sequence[int]) -> str:
     return ", ".join(str(line) for line in lines)
-
-
-__all__ = ["argument_names", "judge_code"]
-_Status = Status

@@ -101,14 +101,17 @@ def arranged(value: Numbers, kept: Kept) -> Numbers:
 def layouts(has_bias: bool, single: bool) -> Iterator[Layout]:
     """The usual layouts, most usual first; those of one sample only if `single`."""
     biases: tuple[Biases, ...] = ("(k,)", "(1, k)", "(k, 1)") if has_bias else ("(k,)",)
-    for samples in ("rows", "columns"):
-        for weights in ("(in, out)", "(out, in)"):
+    orders: tuple[Weights, ...] = ("(in, out)", "(out, in)")
+    batches: tuple[Samples, ...] = ("rows", "columns")
+    for samples in batches:
+        for weights in orders:
             for bias in biases if samples == "rows" else biases[::-1]:
-                yield Layout(samples, weights, bias)  # type: ignore[arg-type]
-    for weights in ("(in, out)", "(out, in)"):
-        yield Layout("vector", weights, "(k,)")  # type: ignore[arg-type]
+                yield Layout(samples, weights, bias)
+    for weights in orders:
+        yield Layout("vector", weights, "(k,)")
     if single:
-        for samples in ("one row", "one column"):
-            for weights in ("(in, out)", "(out, in)"):
+        singles: tuple[Samples, ...] = ("one row", "one column")
+        for samples in singles:
+            for weights in orders:
                 for bias in biases:
-                    yield Layout(samples, weights, bias)  # type: ignore[arg-type]
+                    yield Layout(samples, weights, bias)

@@ -96,9 +96,7 @@ class Reading:
 
     @property
     def all_right(self) -> bool:
-        return (
-            self.trail.fault is None and bool(self.returned) and all(m.ok for m in self.returned)
-        )
+        return self.trail.fault is None and bool(self.returned) and all(m.ok for m in self.returned)
 
     @property
     def score(self) -> int:
@@ -137,9 +135,7 @@ class Session:
             value = self.layout.of(meaning, truth)
             return None if value is None else np.array(value)
 
-        binder = Binder(
-            self.subject, self.layout, self.names, make, truth.samples, lambda n: n
-        )
+        binder = Binder(self.subject, self.layout, self.names, make, truth.samples, lambda n: n)
         return binder.bound(self.function, self.methods)
 
     def read(
@@ -153,10 +149,8 @@ class Session:
     ) -> Reading:
         """The function read at a point, with what `fills` says put in place of stored values."""
         truth = self.truth(number)
-        overrides = {
-            place: self.filled(fill, truth) for place, fill in (fills or {}).items()
-        }
-        reader = Reader(module or self.module, overrides, probe)
+        overrides = {place: self.filled(fill, truth) for place, fill in (fills or {}).items()}
+        reader = Reader(module or self.module, overrides, probe, _exact(fills or {}))
         node = function or self.function
         try:
             arguments = self.arguments(number)
@@ -174,7 +168,7 @@ class Session:
             arguments = self.arguments(number)
         except Fault:
             return False
-        trail = Reader(self.module, overrides).run(self.function, arguments)
+        trail = Reader(self.module, overrides, exact=_exact(fills)).run(self.function, arguments)
         if trail.fault is not None:
             return False
         marks = list(self._returned(trail, truth))
@@ -262,9 +256,7 @@ class Session:
         meaning = self.meaning_of(event) if event.depth == 0 else None
         if meaning is not None and meaning not in truth:
             meaning = None
-        state, found, factor, sample = self.compared(
-            event.value, meaning, truth, event.occurrence
-        )
+        state, found, factor, sample = self.compared(event.value, meaning, truth, event.occurrence)
         name = event.name if event.index is None else f"{event.name}[{event.index}]"
         length = max(event.end_column - event.column, 1)
         return Mark(
@@ -423,7 +415,7 @@ class Session:
     def rates(self) -> tuple[float, ...]:
         """Step sizes that the code may use: the one it is given, 1, and its own constants."""
         written = [n.value for n in ast.walk(self.function) if isinstance(n, ast.Constant)]
-        numbers = [float(n) for n in written if type(n) in (int, float) and 0 < n <= 1]
+        numbers = [float(n) for n in written if isinstance(n, (int, float)) and 0 < n <= 1]
         return (RATE, 1.0, *sorted(set(numbers)))
 
     @cached_property
@@ -438,6 +430,11 @@ class Session:
                 if (self.names.meaning(name) or "-")[0] in "Wb":
                     return True
         return False
+
+
+def _exact(fills: Mapping[Place, Fill]) -> frozenset[Place]:
+    """Where a gradient of a parameter is put: it has its parameter's shape."""
+    return frozenset(p for p, fill in fills.items() if fill.meaning.startswith(("d:W", "d:b")))
 
 
 def _is_gradient(meaning: str, truth: Truth) -> bool:
@@ -514,7 +511,7 @@ def _inside(
             if isinstance(part, (np.ndarray, np.number)):
                 yield name, part, node, i, len(value)
             elif isinstance(part, (tuple, dict)):
-                pairs = part.items() if isinstance(part, dict) else zip(("W", "b"), part)
+                pairs = part.items() if isinstance(part, dict) else zip(("W", "b"), part, strict=False)
                 for key, deep in pairs:
                     yield f"{key}{i + 1}", deep, node, None, None
     else:

@@ -45,7 +45,9 @@ class Proved:
     reason: str = ""
 
 
-def proofs(session: Session, source: str, stored: Sequence[Mark], returned: Sequence[Mark]) -> Proved:
+def proofs(
+    session: Session, source: str, stored: Sequence[Mark], returned: Sequence[Mark]
+) -> Proved:
     """What the tracer proves of values that are right at points."""
     layout = session.layout
     if layout.sizes != "generic" or layout.labels != "as the network says" or layout.flat_labels:
@@ -172,7 +174,10 @@ class _Proof:
 
         binder = Binder(subject, session.layout, session.names, make, count, lambda n: n)
         symbolic = binder.bound(session.function, session.methods)
-        return {name: _plain(value, numeric.get(name), subject.depth) for name, value in symbolic.items()}
+        return {
+            name: _plain(value, numeric.get(name), subject.depth)
+            for name, value in symbolic.items()
+        }
 
     def _assigned(self, name: str, value: SymbolicArray, line: int) -> SymbolicArray:
         key = (line, name)
@@ -204,9 +209,7 @@ class _Proof:
         whole = _as_shaped(whole, value.shape)
         return self._times(whole, mark.factor) if whole.shape == value.shape else None
 
-    def _after_step(
-        self, mark: Mark, value: SymbolicArray, rate: Fraction
-    ) -> SymbolicArray | None:
+    def _after_step(self, mark: Mark, value: SymbolicArray, rate: Fraction) -> SymbolicArray | None:
         """A parameter after its step: W - rate · dW."""
         parameter = self.wanted(str(mark.found))
         gradient = self.wanted(f"d:{mark.found}")

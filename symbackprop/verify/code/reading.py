@@ -32,7 +32,7 @@ MOST_BITS = 4096
 MOST_TEXT = 10_000
 MOST_EVENTS = 4_000
 
-Kind = Literal["shape", "unread", "wrong"]
+Kind = Literal["shape", "unread", "wrong", "endless"]
 Place = tuple[int, int, int]  # line, column, how often it was reached before
 
 
@@ -181,7 +181,7 @@ class Reader:
     module: Module
     overrides: Mapping[Place, Any] = field(default_factory=dict)
     probe: frozenset[int] = frozenset()
-    names_of: Callable[[Bundle, str], Any] | None = None
+    exact: frozenset[Place] = frozenset()
     trail: Trail = field(default_factory=Trail)
     steps: int = 0
     depth: int = 0
@@ -225,7 +225,7 @@ class Reader:
         ):
             raise Fault(
                 "more steps than are read: it does not end, or goes through too much",
-                "unread",
+                "endless",
                 getattr(node, "lineno", 0),
             )
 
@@ -501,7 +501,7 @@ class Reader:
         self.counts[spot] = occurrence + 1
         given = self.overrides.get((*spot, occurrence))
         if given is not None:
-            value = _overridden(value, given, how)
+            value = _overridden(value, given, how, (*spot, occurrence) in self.exact)
         if not isinstance(value, (np.ndarray, np.number, float, int)) or isinstance(value, bool):
             return value
         if len(self.trail.events) >= MOST_EVENTS:
@@ -881,7 +881,7 @@ class Reader:
 
     def _call(self, closure: Closure, args: list[Any], named: dict[str, Any]) -> Any:
         if self.depth >= MOST_CALLS:
-            raise Fault("calls nested too deeply: it may call itself for ever", "unread")
+            raise Fault("calls nested too deeply: it may call itself for ever", "endless")
         node = closure.node
         spec = node.args
         if closure.owner is not None:
@@ -1126,9 +1126,10 @@ def _kept(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _overridden(value: Any, given: Any, how: str) -> Any:
+def _overridden(value: Any, given: Any, how: str, is_exact: bool) -> Any:
     """What is put in place of a value, in the value's own arrangement where it has one."""
-    given = _arranged_like(given, np.shape(value))
+    if not is_exact and isinstance(value, (np.ndarray, np.number)):
+        given = _arranged_like(given, np.shape(value))
     if how == "change" and isinstance(value, np.ndarray) and value.shape == np.shape(given):
         if value.dtype == float and value.flags.writeable:
             np.copyto(value, given)

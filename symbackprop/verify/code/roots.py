@@ -93,9 +93,7 @@ def _returned_root(reading: Reading, given_up: set[str]) -> Root | None:
     """A returned value that nothing stored explains: its own expression is wrong."""
     for mark in reading.returned:
         if not mark.ok and mark.name not in given_up:
-            return Root(
-                mark.line, mark.column, mark.length, mark.name, mark.meaning, mark=mark
-            )
+            return Root(mark.line, mark.column, mark.length, mark.name, mark.meaning, mark=mark)
     return None
 
 
@@ -139,9 +137,7 @@ def _next(
     return None
 
 
-def _candidates(
-    session: Session, reading: Reading, fills: Mapping[Place, Fill]
-) -> Iterator[Root]:
+def _candidates(session: Session, reading: Reading, fills: Mapping[Place, Fill]) -> Iterator[Root]:
     """Ways to put one site right, in execution order."""
     sites: dict[Site, list[Mark]] = {}
     for mark in reading.stored:
@@ -190,7 +186,10 @@ def _site_roots(
             if reading.trail.fault is not None and len(meanings) == len(marks):
                 fills |= _continued(reading, marks, meanings, factor)
             if all(
-                m.found == fill.meaning and m.factor == fill.factor and m.state != "silent"
+                m.found == fill.meaning
+                and m.factor == fill.factor
+                and m.state != "silent"
+                and not _is_turned(m)
                 for m, fill in zip(marks, fills.values(), strict=False)
             ):
                 continue  # that is what it is already
@@ -203,6 +202,11 @@ def _site_roots(
                 fills,
                 next((m for m in marks if m.state != "right"), first),
             )
+
+
+def _is_turned(mark: Mark) -> bool:
+    """Whether a gradient has the right entries in another shape."""
+    return mark.state == "other" and mark.found == mark.meaning
 
 
 def _continued(
@@ -315,9 +319,7 @@ def _fitting(
     return None
 
 
-def _fault_roots(
-    session: Session, reading: Reading, factors: Sequence[Factor]
-) -> Iterator[Root]:
+def _fault_roots(session: Session, reading: Reading, factors: Sequence[Factor]) -> Iterator[Root]:
     """The statement that could not be read, its target put right without it."""
     fault = reading.trail.fault
     assert fault is not None

@@ -11,6 +11,7 @@ import ast
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from symbackprop.verify.code.layout import Layout, layouts
 from symbackprop.verify.code.marks import Reading, Session
@@ -24,8 +25,7 @@ from symbackprop.verify.code.naming import (
 )
 from symbackprop.verify.code.reading import Module
 from symbackprop.verify.code.roots import blamed
-from symbackprop.verify.code.truth import Subject
-
+from symbackprop.verify.code.truth import Labels, Sizes, Subject
 
 MOST_COMPARED = 4
 
@@ -51,11 +51,15 @@ def settled(
         session = Session(module, function, subject, layout, methods)
         reading = session.read(0)
         tried.append((session, reading))
-        if reading.all_right:
+        if reading.all_right or _is_endless(reading):
             return session, reading
         if time.monotonic() > deadline:
             break
     return _fewest_slips(tried, deadline)
+
+
+def _is_endless(reading: Reading) -> bool:
+    return reading.trail.fault is not None and reading.trail.fault.kind == "endless"
 
 
 def _fewest_slips(
@@ -78,23 +82,21 @@ def _fewest_slips(
     return best
 
 
-def _tried(
-    function: ast.FunctionDef, module: Module, subjects: Subjects
-) -> Iterator[Layout]:
+def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Iterator[Layout]:
     """From the usual to the odd; each further group only differs in one respect."""
     subject = subjects.batch
     has_bias = any(t.name.startswith("b") for t in subject.network.of_kind("parameter"))
     single = not any(mentions_batch(f) for f in _with_helpers(function, module))
     usual = list(layouts(has_bias, single))
     lists = list(_list_variants(function))
-    labels = ("one-hot", "integer") if subject.shares else ()
+    labels: tuple[Labels, ...] = ("one-hot", "integer") if subject.shares else ()
     for change in lists:
         yield from (replace(layout, **change) for layout in usual)
     for label in labels:
         yield from (replace(layout, labels=label, **lists[0]) for layout in usual)
     sizes = subject.built.sizes
     if sizes:
-        groups = ("ones", "file") if 1 in sizes.values() else ("file",)
+        groups: tuple[Sizes, ...] = ("ones", "file") if 1 in sizes.values() else ("file",)
         for group in groups:
             for change in lists:
                 yield from (replace(layout, sizes=group, **change) for layout in usual)
@@ -102,10 +104,10 @@ def _tried(
                 yield from (replace(l, sizes=group, flat_labels=True) for l in usual)
 
 
-def _list_variants(function: ast.FunctionDef) -> list[dict[str, object]]:
+def _list_variants(function: ast.FunctionDef) -> list[dict[str, Any]]:
     """How lists may count, where the function takes any."""
     names = argument_lists(function)
-    found: list[dict[str, object]] = [{}]
+    found: list[dict[str, Any]] = [{}]
     if names & ACTIVATION_LISTS:
         found.append({"begins_with_x": False})
     if names:

@@ -1,0 +1,146 @@
+"""The judge of hand-written backward passes: right ones verified, slips found at their line."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from symbackprop.verify.code import judge_code
+from symbackprop.verify.report import Claim, FileReport
+from tests.bench_verify_code import (
+    Sample,
+    at_line,
+    judged,
+    names,
+    networks,
+    refuted,
+    right,
+    slips,
+    slugs,
+)
+
+FAST = [s for s in slips() if s.file in ("rows_softmax", "mean_error_inside", "einsum_rows")]
+
+
+def _judged(source: str, function: str = "backward", execute: bool = False) -> FileReport:
+    """Against the network of `rows_softmax`."""
+    built = networks(right("rows_softmax"))
+    return judge_code(source, function, "notes.py", *built, execute=execute)
+
+
+def _changed(old: str, new: str) -> FileReport:
+    source = right("rows_softmax")
+    assert old in source
+    return _judged(source.replace(old, new))
+
+
+def _claim(report: FileReport, name: str) -> Claim:
+    return next(c for c in report.claims if c.name == name)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_right_function_is_verified_and_nothing_in_it_refuted(name: str) -> None:
+    report = judged(name, right(name))
+    assert report.claims
+    assert {claim.status for claim in report.claims} == {"verified"}, report
+
+
+@pytest.mark.parametrize("sample", FAST, ids=lambda s: f"{s.file}:{s.line}:{s.kind}")
+def test_a_slip_is_refuted_at_its_line_and_named(sample: Sample) -> None:
+    report = judged(sample.file, sample.source)
+    claim = at_line(report, sample.line)
+    assert claim is not None
+    assert sample.kind in slugs(claim)[:2]
+
+
+def test_gradients_are_proved_for_all_sizes() -> None:
+    report = _judged(right("rows_softmax"))
+    assert {claim.method for claim in report.claims} == {"proved"}
+    assert report.settings["samples"] == "rows"
+    assert report.settings["weights"] == "(in, out)"
+
+
+def test_one_early_slip_is_one_root_and_the_rest_follows() -> None:
+    report = _changed("dz2 = (yhat - y) / N", "dz2 = yhat + y")
+    assert [c.name for c in refuted(report)] == ["dz2"]
+    later = _claim(report, "dz1")
+    assert later.consistent
+    assert later.follows_from == (refuted(report)[0].line,)
+
+
+def test_the_witness_can_be_recomputed_by_anyone() -> None:
+    report = _changed("dz1 = dh1 * h1 * (1 - h1)", "dz1 = dh1 * h1")
+    witness = refuted(report)[0].counterexample
+    assert witness is not None
+    space: dict[str, object] = {}
+    values = {name: np.array(value) for name, value in witness["values"].items()}
+    x, y, W1, b1, W2, b2 = (values[n] for n in ("x", "y", "W1", "b1", "W2", "b2"))
+    h1 = 1 / (1 + np.exp(-(x @ W1 + b1)))
+    e = np.exp(h1 @ W2 + b2)
+    dh1 = (e / e.sum(axis=1, keepdims=True) - y) / len(x) @ W2.T
+    entry = tuple(witness["entry"])
+    assert (dh1 * h1)[entry] == pytest.approx(witness["left"])
+    assert (dh1 * h1 * (1 - h1))[entry] == pytest.approx(witness["right"])
+    assert not space
+
+
+def test_the_patch_is_a_unified_diff_of_the_line() -> None:
+    claim = refuted(_changed("dW2 = h1.T @ dz2", "dW2 = h1 @ dz2"))[0]
+    assert claim.method == "shape"
+    assert claim.suggestion == "dW2 = h1.T @ dz2"
+    assert "-    dW2 = h1 @ dz2\n+    dW2 = h1.T @ dz2\n" in claim.patch
+
+
+def test_a_sum_where_the_file_says_mean_is_said_to_be_that() -> None:
+    claim = refuted(_changed("dz2 = (yhat - y) / N", "dz2 = yhat - y"))[0]
+    assert claim.slip == "sample-count"
+    assert "sum over the samples" in claim.sentence
+
+
+def test_an_output_error_without_count_is_right_where_its_gradients_carry_it() -> None:
+    report = judged("columns_coursera", right("columns_coursera"))
+    assert "N times dL/dz2" in _claim(report, "dZ2").sentence
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def backward(:", "line 1: this is no Python"),
+        ("\0", "this is no Python"),
+        ("", "no function backward"),
+        ("def backward(x):\n    return backward(x)\n", "line 2: calls nested too deeply"),
+        ("def backward(x):\n    while True:\n        x = x + 1\n", "line 3: more steps"),
+        ("def backward(x):\n    return 3\n", "returns no gradient"),
+        ("def backward(q):\n    return q\n", "line 1: the argument q"),
+        ("def backward(x):\n    open('f')\n", "line 2: the name open"),
+        ("def backward(x):\n    return x.__class__\n", "line 2: the attribute __class__"),
+        ("def backward(x):\n    return 10**10**10\n", "line 2: a number that is too large"),
+        (
+            "import numpy as np\ndef backward(x):\n    return np.zeros((99999, 99999))\n",
+            "too large",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_a_problem_with_its_place(source: str, said: str) -> None:
+    started = time.monotonic()
+    report = _judged(source)
+    assert said in report.problem
+    assert not report.claims
+    assert time.monotonic() - started < 10
+
+
+def test_running_the_code_is_asked_for_and_said() -> None:
+    report = _judged(right("rows_softmax"), execute=True)
+    assert {(c.status, c.method) for c in report.claims} == {("verified", "executed")}
+    assert report.settings["run"] is True
+    wrong = right("rows_softmax").replace("(1 - h1)", "(1 + h1)")
+    statuses = {c.name: c.status for c in _judged(wrong, execute=True).claims}
+    assert statuses["W2"] == "verified"
+    assert statuses["W1"] == "refuted"
+
+
+def test_equal_input_gives_equal_output() -> None:
+    source = right("rows_softmax").replace("h1 * (1 - h1)", "h1")
+    assert _judged(source) == _judged(source)
