@@ -93,6 +93,12 @@ def test_the_patch_is_a_unified_diff_of_the_line() -> None:
     assert "-    dW2 = h1 @ dz2\n+    dW2 = h1.T @ dz2\n" in claim.patch
 
 
+def test_a_small_constant_against_zero_is_no_slip() -> None:
+    report = _changed("h1 * (1 - h1)", "h1 * (1 - h1 + 1e-8)")
+    assert not refuted(report)
+    assert _claim(report, "dz1").status == "undecided"
+
+
 def test_a_sum_where_the_file_says_mean_is_said_to_be_that() -> None:
     claim = refuted(_changed("dz2 = (yhat - y) / N", "dz2 = yhat - y"))[0]
     assert claim.slip == "sample-count"

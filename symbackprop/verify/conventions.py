@@ -310,6 +310,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     if head.startswith(r"\partial "):
         inner = head.removeprefix(r"\partial ")
         return tuple("d_" + f for f in candidates(inner, heads, depth))
+    if head in ("N", "m", "M", "n") and (heads.bounds[head] or heads.plain[head]):
+        found.append("N")
     if applied and head in ACTIVATIONS:
         found.append("f")
         if "softmax" not in found and head in (r"\sigma", "S", "s", "f"):
@@ -318,6 +320,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
         found.append("ones")
+    if head.startswith((r"\mathcal", r"\mathscr")) and not heads.applied[head]:
+        return ("L", "loss_n")
     if marked:
         found.extend(NODES.get(small, ()))
         if small in WEIGHTS and (head.lower() == "w" or small not in NODES):
@@ -326,8 +330,10 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
             found.append("W")
         if small in BIASES:
             found.append("b")
-        if head in ERRORS:
+        if head in ERRORS or small in ERRORS:
             found.append("delta")
+        if not found:
+            found.extend(("h", "z", "delta", "W", "b"))
         if small in ("w",):
             found = ["W"]
         if small == "b":
@@ -345,9 +351,9 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         found.extend(("L", "loss_n"))
     if head in ("x", "X"):
         found.append("x")
-    if head in LABELS:
+    if head in LABELS or small in LABELS:
         found.append("y")
-    if head in OUTPUTS:
+    if head in OUTPUTS or small in OUTPUTS:
         found.append("yhat")
     if head in COUNTS:
         found.append("N")
@@ -514,11 +520,15 @@ class Finder:
         if not statements:
             return settings
         best, top = settings, float("-inf")
-        for samples, weights, nodes, start in itertools.product(
-            ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
+        turned = ("", "rows", "columns") if any("b" in _heads_in(s) for s in statements) else ("",)
+        for biases, samples, weights, nodes, start in itertools.product(
+            turned, ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
         ):
+            if biases == samples:
+                continue
             trial = replace(
                 settings,
+                biases=biases,
                 samples=samples,
                 single=samples,
                 weights=weights,

@@ -8,6 +8,7 @@ difference were passed over because it was multiplied by zero.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -32,7 +33,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify import values as v
-from symbackprop.verify.meaning import Meaning, _argument, index_letters, slopes_of
+from symbackprop.verify.meaning import Meaning, _argument, activation, index_letters, slopes_of
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import (
     LAYERED,
@@ -164,7 +165,10 @@ def _for_all_layers(statement: Statement, meaning: Meaning, letters: Sequence[st
     letter, depth = letters[0], meaning.scope.layers
     tried: list[tuple[int, Verdict]] = []
     outside: Verdict | None = None
+    stated = stated_range(statement.remark, letter, meaning.scope.numbers)
     for number in range(-1, depth + 3):
+        if stated is not None and number not in stated:
+            continue
         if not _within_conditions(statement.conditions, letter, number, meaning):
             continue
         found = _settled(statement, replace(meaning, numbers={**meaning.numbers, letter: number}))
@@ -177,12 +181,66 @@ def _for_all_layers(statement: Statement, meaning: Meaning, letters: Sequence[st
     layers = tuple(number for number, _ in tried)
     false = [(n, f) for n, f in tried if f.outcome == "false"]
     unknown = [f for _, f in tried if f.outcome == "unknown"]
+    true = [(n, f) for n, f in tried if f.outcome == "true"]
+    if false and true and stated is None:
+        return _in_part(true, false, layers, letter, meaning)
     if false:
         failing = tuple(n for n, _ in false)
         return replace(false[0][1], layers=layers, failing=failing)
     if unknown:
         return replace(unknown[0], layers=layers)
     return replace(tried[0][1], layers=layers)
+
+
+def _in_part(
+    true: Sequence[tuple[int, Verdict]],
+    false: Sequence[tuple[int, Verdict]],
+    layers: tuple[int, ...],
+    letter: str,
+    meaning: Meaning,
+) -> Verdict:
+    """True for some layers and false for others, where the formula does not say for which it is
+    meant. The last layer with an activation of its own is not meant by "a layer"."""
+    held, failed = [n for n, _ in true], [n for n, _ in false]
+    last = meaning.scope.layers + meaning.settings.nodes
+    names = {activation(meaning.world, n) for n in range(1, meaning.scope.layers)}
+    own = activation(meaning.world, meaning.scope.layers) not in names
+    told = f"for {letter} = {', '.join(map(str, held))}"
+    if own and all(n >= last - 1 for n in failed) and len(failed) == 1:
+        note = f"{told}; not for {letter} = {failed[0]}, where the activation is another"
+        return replace(true[0][1], layers=layers, note=note)
+    reason = f"true {told}, false for {', '.join(map(str, failed))}: its range hangs on the text"
+    return Verdict("unknown", reason=reason, layers=layers, failing=tuple(failed))
+
+
+def stated_range(remark: str, letter: str, numbers: Mapping[str, int]) -> set[int] | None:
+    r"""The layers that a remark names: `l = 1, 2`, `l = 2, \dots, L-1`; None where it does not."""
+    found = re.search(rf"(?<![A-Za-z\\]){re.escape(letter)}\s*(?:=|\\in)\s*(.*)", remark)
+    if found is None:
+        return None
+    text = re.sub(r"\\(?:ldots|dots|cdots|dotsc)|…|\.\.\.?", " ... ", found.group(1))
+    text = re.sub(r"\\[a-zA-Z{}]+|[{}$]", " ", text)
+    known: list[int | None] = []
+    for part in re.split(r"[,;\s]+", re.sub(r"\s*([+-])\s*", r"\1", text)):
+        if part == "...":
+            known.append(None)
+        elif match := re.fullmatch(r"(\d+|[A-Za-z])([+-]\d+)?", part):
+            base = match.group(1)
+            if not base.isdigit() and base not in numbers:
+                break
+            start = int(base) if base.isdigit() else numbers[base]
+            known.append(start + int(match.group(2) or 0))
+        elif part not in ("", "and"):
+            break
+    if not known or known[0] is None or known[-1] is None:
+        return None
+    if None in known:
+        before, after = known[known.index(None) - 1], known[known.index(None) + 1]
+        if before is None or after is None:
+            return None
+        step = -1 if after < before else 1
+        return {n for n in known if n is not None} | set(range(before, after + step, step))
+    return {n for n in known if n is not None}
 
 
 def _within_conditions(

@@ -339,6 +339,8 @@ class Meaning:
         cols = tuple(a for a in axes if a.label != SAMPLE)
         found = Value(array, free, rows, cols)
         stands = self.settings.samples if rows or batched else self.settings.single
+        if batched and not rows and self.settings.biases:
+            stands = self.settings.biases
         return v.transposed(found) if stands == "columns" else found
 
     def _without_flat(self, array: Array, axes: Axes, free: int) -> tuple[Array, Axes]:
@@ -1351,6 +1353,8 @@ class Meaning:
         r"""Scripts on a group: (W^3)^T, (a - y)^2, (z)_k, \left(\cdot\right)^{-1}."""
         value = self.value(node.base)
         for script in node.scripts:
+            if isinstance(node.base, Norm) and _names_a_norm(script):
+                continue
             match script.kind:
                 case "transpose":
                     value = v.transposed(value)
@@ -1374,6 +1378,16 @@ class Meaning:
 # --------------------------------------------------------------------------------------------
 
 _FIRST = Number(value=Fraction(1), text="1", span=Span(0, 0))
+
+
+def _names_a_norm(script: Script) -> bool:
+    r"""\|A\|_F and \|a\|_2: which norm it is."""
+    if script.place != "below" or len(script.parts) != 1:
+        return False
+    part = script.parts[0]
+    return (isinstance(part, Symbol) and part.head == "F") or (
+        isinstance(part, Number) and part.text == "2"
+    )
 
 
 def _is_whole(node: Node) -> bool:

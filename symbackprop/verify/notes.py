@@ -130,6 +130,7 @@ class _Judgement:
     false: list[FalseLine] = field(default_factory=list)
     conditions: list[tuple[Passage, Statement]] = field(default_factory=list)
     assumed: Item | None = None
+    rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
 
     def report(self) -> FileReport:
         macros = collect(self.note.definitions)
@@ -254,6 +255,8 @@ class _Judgement:
             verdict = Verdict("definition", name="alias")
         item.verdict = verdict
         if verdict.outcome != "false":
+            above = self.rows.get(id(item.statement.sides[0]))
+            self.rows[id(item.statement.sides[-1])] = (item, above[1] if above else item)
             return
         self._carried(item, settings, world)
         if self.explain and not item.consistent:
@@ -350,6 +353,8 @@ class _Judgement:
 
     def _carried(self, item: Item, settings: Settings, world: World) -> None:
         """Whether the formula is true with what earlier false lines claim."""
+        if self._goes_on_from_false(item, settings, world):
+            return
         for chosen in self._earlier():
             merged: dict[tuple[str, str], Any] = {}
             base = world
@@ -365,6 +370,22 @@ class _Judgement:
                     item.consistent = True
                     item.follows = tuple(f.line for f in chosen)
                     return
+
+    def _goes_on_from_false(self, item: Item, settings: Settings, world: World) -> bool:
+        """A row `= b` below a false row: false against what stands above, though b itself is
+        what the chain began with."""
+        before = self.rows.get(id(item.statement.sides[0]))
+        self.rows[id(item.statement.sides[-1])] = (item, before[1] if before else item)
+        if not item.statement.continues or before is None:
+            return False
+        above, first = before
+        if above.verdict is None or above.verdict.outcome != "false":
+            return False
+        whole = replace(item.statement, sides=(first.statement.sides[0], *item.statement.sides[1:]))
+        if judge_in(whole, settings, world).outcome != "true":
+            return False
+        item.consistent, item.follows = True, (above.line,)
+        return True
 
     def _earlier(self) -> Iterator[tuple[FalseLine, ...]]:
         """Earlier false lines, the last one first; then all of them in order."""
@@ -467,7 +488,8 @@ class _Judgement:
     def _proof(self, item: Item) -> tuple[str, ...] | None:
         """The facts that a proof for all sizes uses; None where there is no proof."""
         settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
-        found = prove(item.statement, settings, world.network, (), world.flat)
+        sizes = self.current.real[item.mode].sizes
+        found = prove(item.statement, settings, world.network, (), world.flat, sizes)
         return None if found is None else found.facts
 
     def _sentence(self, item: Item, best: Explanation | None) -> str:

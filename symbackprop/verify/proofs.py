@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import assert_never
 
 from sympy import Add, Expr, Integer, Pow, Rational, S
@@ -25,7 +26,7 @@ from symbackprop import equality
 from symbackprop.derive import Sweep, jacobian, leads_to, sweep
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
-from symbackprop.network import Network, Tensor
+from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, NoNormalForm
 from symbackprop.reader import syntax
 from symbackprop.reader.syntax import (
@@ -89,6 +90,7 @@ from symbackprop.verify.world import World, make_world
 TIME_LIMIT = 1.0  # seconds for one statement
 MOST_TERMS = 60
 Definitions = Mapping[str, tuple[tuple[Index, ...], Expression]]
+EMPTY_SIZES: Mapping[str, int] = MappingProxyType({})
 Side = tuple[Index | None, ...]  # None: ones of whatever length they meet
 
 
@@ -150,21 +152,62 @@ def prove(
     network: Network,
     conditions: Sequence[Comparison] = (),
     flat: frozenset[str] = frozenset(),
+    sizes: Mapping[str, int] = EMPTY_SIZES,
 ) -> Equal | None:
     """A proof that every link of the statement holds for all sizes; None where there is none.
 
-    `flat` are the names of axes with a single place, which the formula writes no index for.
+    `flat` are the names of axes with a single place, which the formula writes no index for;
+    `sizes` the numbers that stand for whole axes where a sum ends at a number.
     """
     if len(statement.sides) < 2 or any(r not in EQUALITIES for r in statement.relations):
         return None
     if conditions:
         statement = replace(statement, conditions=(*statement.conditions, *conditions))
-    task = _Task(statement, settings, _home(network, flat), time.monotonic() + TIME_LIMIT)
+    deadline = time.monotonic() + TIME_LIMIT
+    task = _Task(statement, settings, _home(network, flat), sizes, deadline)
     try:
         facts = task.facts()
     except (Unproved, NotUnderstood, IllFormed, Clash, NoNormalForm):
         return None
     return Equal("proved", tuple(sorted(facts)), "index calculus")
+
+
+def interpreted(
+    node: Node,
+    settings: Settings,
+    network: Network,
+    flat: frozenset[str] = frozenset(),
+    sizes: Mapping[str, int] = EMPTY_SIZES,
+) -> Array:
+    """One side of a formula as index calculus.
+
+    Raises: Unproved, NotUnderstood, IllFormed or Clash where it has no reading.
+    """
+    home = _home(network, flat)
+    grammar = with_ranges((node,), Meaning(home.world, settings))
+    found = Reading(home, grammar, _Book(), sizes=sizes).value(node)
+    return replace(found, whole=home.flattened(found.whole))
+
+
+def coincide(
+    one: Array,
+    other: Array,
+    settings: Settings,
+    network: Network,
+    flat: frozenset[str] = frozenset(),
+) -> bool:
+    """Whether two arrays have one shape and are equal at all sizes, by a proof."""
+    home = _home(network, flat)
+    reading = Reading(home, Meaning(home.world, settings), _Book())
+    try:
+        left, right = reading.fitted(one, other)
+    except Unproved:
+        return False
+    left, right = home.flattened(left), home.flattened(right)
+    if not canonical(left - right).terms:
+        return True
+    found = equality.proved(left, right, network.with_adjoints, home.definitions)
+    return found is not None
 
 
 # --------------------------------------------------------------------------------------------
@@ -198,6 +241,16 @@ class _Home:
     @cached_property
     def axes(self) -> dict[str, Axis]:
         return {axis.name: axis for t in self.network.tensors for axis in t.axes}
+
+    @cached_property
+    def classes(self) -> dict[str, Axis]:
+        """The axis of the classes that a label counts."""
+        return {
+            tensor.name: fact.axis
+            for tensor in self.network.tensors
+            for fact in tensor.facts
+            if isinstance(fact, CountsClasses)
+        }
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -326,6 +379,7 @@ class _Task:
     statement: Statement
     settings: Settings
     home: _Home
+    sizes: Mapping[str, int]
     deadline: float
 
     def facts(self) -> set[str]:
@@ -355,7 +409,7 @@ class _Task:
         variable = function_variable(self.statement, grammar)
         if variable is not None:
             local[variable] = Array(single(book.free_number()))
-        reading = Reading(self.home, grammar, book, local)
+        reading = Reading(self.home, grammar, book, local, self.sizes)
         mask = self._mask(reading)
         arrays = [reading.value(side) for side in sides]
         facts: set[str] = set()
@@ -437,6 +491,7 @@ class Reading:
     grammar: Meaning
     book: _Book
     local: Mapping[str, Array] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -460,8 +515,7 @@ class Reading:
             case Product(sign=sign, factors=factors):
                 return self._product(sign, factors)
             case Quotient(numerator=top, denominator=bottom):
-                below = self.value(bottom)
-                return self.entrywise(self.value(top), self.mapped(below, lambda e: Pow(e, -1)))
+                return self._divided(self.value(top), self.value(bottom))
             case Sum(signs=signs, terms=terms):
                 return self._sum(signs, terms)
             case Comparison():
@@ -496,7 +550,24 @@ class Reading:
         if self.grammar._kronecker(node) is not None:
             one, other = (self.place(p) for p in scripts[0].parts)
             return Array(self._delta(one, other))
-        return self.referred(self.grammar.scope.resolve(node))
+        picked = self._one_hot(symbol, scripts)
+        return picked or self.referred(self.grammar.scope.resolve(node))
+
+    def _one_hot(self, symbol: syntax.Symbol, scripts: tuple[syntax.Script, ...]) -> Array | None:
+        r"""\mathbf{1}_{Y}: 1 where the column is the class that the label names."""
+        if symbol.head != "1" or not scripts or len(scripts[0].parts) != 1:
+            return None
+        reference = self.grammar.scope.resolve(scripts[0].parts[0])
+        axis = self.home.classes.get(reference.name)
+        if axis is None or reference.indices or reference.sample is not None:
+            return None
+        samples = tuple(self.book.index(a) for a in self.home.network.by_name[reference.name].axes)
+        unit = self.book.index(axis)
+        whole = self._delta(unit, Element(reference.name, *samples))
+        found = Array(whole, samples, (unit,))
+        stands = self.settings.samples if samples else self.settings.single
+        turned = sum(script.kind == "transpose" for script in scripts) + (stands == "columns")
+        return found.transposed if turned % 2 else found
 
     def place(self, node: Node) -> Expr:
         """The place an index means, counted from 0."""
@@ -836,6 +907,9 @@ class Reading:
         match exponent:
             case syntax.Symbol(head=("T" | "t" | "\\top" | "\\intercal")):
                 return array.transposed
+            case Product(sign=r"\circ", factors=(Number() as number_,)):
+                power = self._number(self.value(number_))
+                return self.mapped(array, lambda e: Pow(e, power))
             case Number() | Sum() | Group() | Quotient():
                 power = self._number(self.value(exponent))
             case _:
@@ -896,6 +970,9 @@ class Reading:
         one, other = self.aligned(one, other)
         return replace(one, whole=one.whole * other.whole, literal=False)
 
+    def _divided(self, one: Array, other: Array) -> Array:
+        return self.entrywise(one, self.mapped(other, lambda e: Pow(e, -1)))
+
     def added(self, one: Array, other: Array, sign: int, loose: bool = False) -> Array:
         """A sum. A vector without the sample axis is added to every sample of a batch."""
         for alone, rest in ((one, other), (other, one)):
@@ -955,6 +1032,9 @@ class Reading:
     def _product(self, sign: str, factors: Sequence[Node]) -> Array:
         if sign in (r"\odot", r"\circ"):
             return self._entrywise_product(factors)
+        if sign == r"\oslash":
+            one, other = (self.value(factor) for factor in factors)
+            return self._divided(one, other)
         if sign == r"\otimes":
             raise Unproved
         parts = self._factors(factors) if sign == "" else [(node, None) for node in factors]
@@ -1077,7 +1157,9 @@ class Reading:
         reading."""
         axis = self.grammar.ranges[_head(bound.variable)]
         for end, below in ((bound.lower, True), (bound.upper, False)):
-            if end is not None and self.grammar._limit(end, axis, below) is not None:
+            if end is None or (isinstance(end, Number) and end.value == self.sizes.get(axis.label)):
+                continue
+            if self.grammar._limit(end, axis, below) is not None:
                 raise Unproved
         weight = ONE
         for condition in bound.conditions:
@@ -1157,12 +1239,26 @@ class Reading:
         return expression(product(1, (), (Delta(one, other),)))
 
     def _as_letter(self, node: Node) -> Expr | None:
+        """What an index can be compared with: an index, or a label that names a class."""
         match node:
             case Group(items=(one,)):
                 return self._as_letter(one)
             case syntax.Symbol(head=head) if head in self.grammar.ranges:
                 return self._letter(head)
+            case syntax.Symbol() | Scripted() if self.home.classes and split(node):
+                return self._as_label(node)
         return None
+
+    def _as_label(self, node: syntax.Symbol | Scripted) -> Expr | None:
+        """The class that a label names, which counts as an index letter does."""
+        try:
+            reference = self.grammar.scope.resolve(node)
+        except (NotUnderstood, IllFormed):
+            return None
+        if reference.name not in self.home.classes:
+            return None
+        places, left = self._places(reference.name, reference)
+        return None if left else Element(reference.name, *places)
 
     def _cases(self, branches: Sequence[tuple[Node, Node | None]]) -> Array:
         total: Array | None = None

@@ -105,7 +105,10 @@ class Repair:
         seen: set[str] = set()
         edits = sorted(self._edits(), key=lambda e: (e.rank, e.start, e.text))
         first: float | None = None
+        right = self._right_cells()
         for edit in edits:
+            if any(s <= edit.start and edit.end <= e for s, e in right) and not edit.more:
+                continue
             if time.monotonic() > self.deadline or len(found) >= ENOUGH:
                 break
             if first is not None and edit.rank > first + WINDOW:
@@ -123,6 +126,35 @@ class Repair:
             found.append((edit.rank + (0.0 if whole else 1.0), explanation))
             first = edit.rank if first is None else first
         return [e for _, e in sorted(found, key=lambda pair: pair[0])]
+
+    def _right_cells(self) -> list[tuple[int, int]]:
+        """The cells of a literal matrix that are right already: no edit has to touch them."""
+        link = self.verdict.link
+        for number in (link + 1, link):
+            if number >= len(self.statement.sides):
+                continue
+            side = self.statement.sides[number]
+            other = self.statement.sides[2 * link + 1 - number]
+            if not isinstance(side, Matrix):
+                continue
+            with np.errstate(all="ignore"):
+                try:
+                    one, target = self.meaning.value(side), self.meaning.value(other)
+                except (NotUnderstood, IllFormed, Clash):
+                    continue
+            shape = (len(side.rows), len(side.rows[0]))
+            lead = one.array.ndim - len(one.axes)
+            if one.array.shape != target.array.shape or one.array[0].size != shape[0] * shape[1]:
+                continue
+            same = np.isclose(one.array, target.array, rtol=1e-9, atol=1e-12)
+            right = same.reshape(*same.shape[:lead], *shape).all(axis=tuple(range(lead)))
+            return [
+                (cell.span.start, cell.span.end)
+                for i, row in enumerate(side.rows)
+                for j, cell in enumerate(row)
+                if right[i, j]
+            ]
+        return []
 
     def _suggested(self, edit: Edit) -> str:
         span = self.statement.span
@@ -1149,6 +1181,9 @@ class Names:
                     if family == "W":
                         yield f"({name})^{self.transpose}", "upstream-missing", sentence
         for head, family in self.letters():
+            for layer in self.layers(meaning) if family == "alias" else ():
+                name = f"{head}{self.script(layer)}"
+                yield name, "upstream-missing", f"the factor {name} is missing"
             if family in ("x", "y", "yhat") and head not in ("dx", "dy"):
                 yield head, "upstream-missing", f"the factor {head} is missing"
 

@@ -34,7 +34,8 @@ class Settings:
     `letters` gives each head (`\hat{y}`, `dW`) its family: a tensor letter of the network (`z`,
     `W`), one tensor (`W:2`), `L`, `loss_n` (of one sample), `N`, `depth`, `f` (the activation of
     whatever layer its argument has), the name of a function, `delta`.
-    `samples` says how the samples of a batch stand, `single` how one vector alone does.
+    `samples` says how the samples of a batch stand, `single` how one vector alone does, `biases`
+    how a bias stands beside a batch, where that is not the same.
     `nodes`, `weights`, `deltas` are added to the network's number of a layer to give the note's.
     `delta_of` is the family whose adjoint δ is; `scales` what an adjoint's letter is multiplied
     by: `1`, `N` (the gradient of one sample's loss), `-1`, `-N`.
@@ -48,6 +49,7 @@ class Settings:
     mode: str = "one"  # or "batch"
     samples: str = "rows"  # or "columns"
     single: str = "rows"  # or "columns"
+    biases: str = ""  # as the samples; else "rows" or "columns"
     weights: str = "in_out"  # or "out_in"
     layout: str = "numerator"  # or "denominator"
     vectors: str = "variable"  # or "row"

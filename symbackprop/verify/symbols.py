@@ -32,6 +32,7 @@ FUNCTIONS = {
     "relu": "relu",
     "ReLU": "relu",
     "softplus": "softplus",
+    "lrelu": "leaky_relu",
     "softmax": "softmax",
     "exp": "exp",
     "log": "log",
@@ -245,6 +246,8 @@ class Scope:
                 return replace(state, kind="alias", layer=number)
             case "L" | "x" | "y" | "yhat":
                 name = {"L": self.network.loss}.get(letter, letter)
+                if self.network.resolve(name) not in self.network.by_name:
+                    raise NotUnderstood(f"the network has no {name}", span)
                 kind: Kind = "adjoint" if adjoint else "tensor"
                 return replace(
                     state,

@@ -113,12 +113,7 @@ class Binder:
         def find(key: Any) -> Any:
             return self._entry(key, layer)
 
-        known = {}
-        if layer is None:
-            for tensor in self.subject.network.of_kind("parameter"):
-                known[tensor.name] = None
-        bundle = Bundle(find, {})
-        return bundle
+        return Bundle(find, {})
 
     def _entry(self, key: Any, layer: int | None) -> Any:
         depth = self.subject.depth

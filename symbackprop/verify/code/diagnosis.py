@@ -28,7 +28,7 @@ from symbackprop.verify.code.edits import (
 from symbackprop.verify.code.marks import Session
 from symbackprop.verify.code.reading import Closure, Fault, Module, Place, Reader
 from symbackprop.verify.code.roots import Root
-from symbackprop.verify.code.truth import Factor, factor_between
+from symbackprop.verify.code.truth import EXACTLY, factor_between
 
 MOST_TRIED = 1500
 MOST_FOUND = 6
@@ -116,9 +116,13 @@ class Diagnoser:
         helpers = {**self.session.module.functions, **self.session.methods}
         for name in sorted(names & set(helpers)):
             for statement in ast.walk(helpers[name]):
-                if isinstance(statement, (ast.Assign, ast.Return, ast.AugAssign)):
-                    if statement.value is not None:
-                        yield statement, statement.value
+                match statement:
+                    case (
+                        ast.Assign(value=ast.expr() as value)
+                        | ast.AugAssign(value=ast.expr() as value)
+                        | ast.Return(value=ast.expr() as value)
+                    ):
+                        yield statement, value
 
     def _feeding(self, statement: ast.stmt, node: ast.expr) -> Iterator[tuple[ast.stmt, ast.expr]]:
         """Statements that store what an expression reads, the nearest first."""
@@ -349,9 +353,8 @@ class Diagnoser:
                     layer = atom.meaning[1:]
                     value = self._parsed(f"{prefix}{name}({atom.text})", scope)
                     right = self.session.filled_slope(f"f'{layer}", truth)
-                    if value is not None and right is not None and np.shape(value) == right.shape:
-                        if factor_between(value, right, truth) == Factor():
-                            derivatives.add(name)
+                    if right is not None and factor_between(value, right, truth) == EXACTLY:
+                        derivatives.add(name)
         return found, frozenset(derivatives)
 
     def _slopes(
@@ -376,9 +379,8 @@ class Diagnoser:
             texts += [t.format(atom.text) for t in ("{0} * (1 - {0})", "1 - {0} ** 2", "{0} > 0")]
             for text in texts:
                 value = self._parsed(text, scope)
-                if value is not None and np.shape(value) == right.shape:
-                    if factor_between(value, right, truth) == Factor():
-                        yield Known(text, value, f"f'{layer}")
+                if factor_between(value, right, truth) == EXACTLY:
+                    yield Known(text, value, f"f'{layer}")
 
     def _upstream(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> Iterator[Known]:
         """dL/dh of each layer in the author's names: a name for it, or delta times W."""

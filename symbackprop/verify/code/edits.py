@@ -133,7 +133,7 @@ def _of_node(node: ast.expr, context: Context) -> Iterator[Edit]:
             yield from _calls(node, context)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             yield from _comparisons(node, left, op, right, context)
-        case ast.Constant(value=value) if type(value) in (int, float):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             yield from _constants(node, value)
             for count in context.counts:
                 sentence = "the factor 1/N is missing"
@@ -533,8 +533,10 @@ def _swap(node: ast.expr, text: str, known: Known, context: Context) -> tuple[st
         return "layer", f"{sentence}: the layer is one off"
     old = meaning_of(text, context)
     pair = {m for m in (old, known.meaning) if m}
-    if len(pair) == 2 and {m[0] for m in pair} == {"z", "h"} and context.target:
-        if len({m[1:] for m in pair}) == 1 and context.target[:3] in ("d:z", "d:h"):
+    is_slope = (context.target or "")[:3] in ("d:z", "d:h")
+    if is_slope and len(pair) == 2 and {m[0] for m in pair} == {"z", "h"}:
+        layers = {m[1:] for m in pair}
+        if len(layers) == 1:
             return "derivative-argument", f"f' is taken at {text}; {known.text} is meant"
     if np.ndim(known.value) == 0 and isinstance(known.value, (int, np.integer)):
         return "sample-count", sentence
@@ -637,9 +639,9 @@ def _uniform(root: ast.expr, context: Context) -> Iterator[Edit]:
         if len(nodes) < 2:
             continue
         for known in context.atoms:
-            if known.text == text or np.shape(known.value) != np.shape(context.value(nodes[0])):
-                if not _is_next(text, known.text):
-                    continue
+            fits = np.shape(known.value) == np.shape(context.value(nodes[0]))
+            if known.text == text or not (fits or _is_next(text, known.text)):
+                continue
             slug, sentence = _swap(nodes[0], text, known, context)
             changes = tuple((span(node), known.text) for node in nodes)
             yield Edit(slug, sentence, changes, 1.05)

@@ -24,12 +24,13 @@ from symbackprop.verify.code.proofs import Proved, proofs
 from symbackprop.verify.code.reading import Fault, Module
 from symbackprop.verify.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.verify.code.search import Subjects, settled
-from symbackprop.verify.code.truth import Factor, Subject, factor_between
+from symbackprop.verify.code.truth import Factor, Subject, distance, factor_between
 from symbackprop.verify.report import Claim, FileReport, Method
 
 SEARCH_SECONDS = 15.0
 DIAGNOSIS_SECONDS = 8.0
 POINTS = 4
+STRICT = 1e-9
 DEEPEST = 150
 MOST_CHARACTERS = 300_000
 
@@ -197,8 +198,24 @@ class _Judgement:
         if mark.returned:
             facts = proved.get((0, mark.name), facts)
         if facts is None:
+            gap = self._gap(mark)
+            if gap > STRICT:
+                reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
+                reason += "to tell a slip from rounding or from a small constant such as 1e-8"
+                return replace(base, status="undecided", sentence=reason)
             return replace(base, method="numeric", sentence=sentence)
         return replace(base, method="proved", facts=facts, sentence=sentence)
+
+    def _gap(self, mark: Mark) -> float:
+        """The relative distance of a value from what it was found to be."""
+        wanted = self.session.layout.of(mark.found or "", self.reading.truth)
+        if wanted is None or mark.sample is not None or mark.step is not None:
+            return 0.0
+        right = wanted * mark.factor.value(self.reading.truth)
+        right = arrangement(right, np.shape(mark.value))
+        if np.shape(right) != np.shape(mark.value):
+            return 0.0
+        return distance(mark.value, right)
 
     def _refuted(self, base: Claim, mark: Mark, root: Root | None) -> Claim:
         meaning = mark.meaning or (root.meaning if root is not None else None)
@@ -360,9 +377,9 @@ def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
             continue
         if number in drafts and mark.site not in roots:
             continue
-        if mark.meaning is None and mark.site not in roots:
-            if mark.found is None or not mark.found.startswith("d:"):
-                continue
+        is_adjoint = mark.found is not None and mark.found.startswith("d:")
+        if mark.meaning is None and mark.site not in roots and not is_adjoint:
+            continue
         if mark.meaning is not None and mark.meaning.removeprefix("d:")[0] in "xyL":
             continue
         if mark.meaning is not None and mark.meaning[0] in "WbN" and mark.site not in roots:

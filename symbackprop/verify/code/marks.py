@@ -29,7 +29,15 @@ from symbackprop.verify.code.reading import (
     Reader,
     Trail,
 )
-from symbackprop.verify.code.truth import Factor, Numbers, Subject, Truth, factor_between, same
+from symbackprop.verify.code.truth import (
+    EXACTLY,
+    Factor,
+    Numbers,
+    Subject,
+    Truth,
+    factor_between,
+    same,
+)
 
 State = Literal["right", "scaled", "other", "bad", "silent"]
 Site = tuple[int, int]  # line and column of what is stored to
@@ -40,7 +48,7 @@ class Fill:
     """What is put in place of a stored value: a tensor, times a factor."""
 
     meaning: str
-    factor: Factor = Factor()
+    factor: Factor = EXACTLY
     sample: int | None = None
 
 
@@ -59,7 +67,7 @@ class Mark:
     meaning: str | None
     state: State
     found: str | None = None
-    factor: Factor = Factor()
+    factor: Factor = EXACTLY
     event: Event | None = None
     sample: int | None = None
     step: float | None = None
@@ -281,7 +289,11 @@ class Session:
             if known is not None:
                 factor, sample = known
                 whole = self._whole(meaning, truth)
-                if meaning[2:3] in ("W", "b") and np.shape(value) != np.shape(whole):
+                if (
+                    whole is not None
+                    and meaning[2:3] in ("W", "b")
+                    and np.shape(value) != whole.shape
+                ):
                     return "other", meaning, factor, sample  # turned: only its entries are right
                 return ("right" if factor.is_one else "scaled"), meaning, factor, sample
         found = self._recognised(value, truth, occurrence)
@@ -300,14 +312,14 @@ class Session:
             factor = factor_between(array, arrangement, truth)
             if factor is not None:
                 return factor, None
-        if not self.layout.is_one and whole.ndim == 2 and truth.samples > 1:
-            if meaning.removeprefix("d:")[0] in "xyzhf" or meaning.startswith("f'"):
-                number = occurrence % truth.samples
-                row = self.one_sample(whole, number)
-                for arrangement in _arrangements(row, array.shape):
-                    factor = factor_between(array, arrangement, truth)
-                    if factor is not None:
-                        return factor, number
+        is_sampled = meaning.removeprefix("d:")[0] in "xyzhf" and truth.samples > 1
+        if is_sampled and not self.layout.is_one and whole.ndim == 2:
+            number = occurrence % truth.samples
+            row = self.one_sample(whole, number)
+            for arrangement in _arrangements(row, array.shape):
+                factor = factor_between(array, arrangement, truth)
+                if factor is not None:
+                    return factor, number
         return None
 
     def _recognised(
@@ -360,7 +372,8 @@ class Session:
         for order in orders:
             if len(order) == len(loose):
                 truth = self.truth(0)
-                shapes = [np.shape(self.layout.of(n, truth)) for n in order]
+                wanted = [self.layout.of(n, truth) for n in order]
+                shapes = [() if value is None else value.shape for value in wanted]
                 if shapes == [np.shape(found[i][1]) for i in loose]:
                     return {i: f"d:{n}" for i, n in zip(loose, order, strict=True)}
         if len(loose) == len(parameters):
@@ -397,7 +410,7 @@ class Session:
             found,
             factor,
             step=step,
-            fits=wanted is not None and np.shape(value) == np.shape(wanted),
+            fits=wanted is not None and np.shape(value) == wanted.shape,
         )
 
     def _step(self, value: Any, meaning: str, truth: Truth) -> float | None:
@@ -511,8 +524,8 @@ def _inside(
             if isinstance(part, (np.ndarray, np.number)):
                 yield name, part, node, i, len(value)
             elif isinstance(part, (tuple, dict)):
-                pairs = part.items() if isinstance(part, dict) else zip(("W", "b"), part, strict=False)
-                for key, deep in pairs:
+                held = part if isinstance(part, dict) else dict(zip("Wb", part, strict=False))
+                for key, deep in held.items():
                     yield f"{key}{i + 1}", deep, node, None, None
     else:
         yield name, value, node, None, None

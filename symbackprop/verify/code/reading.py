@@ -411,7 +411,7 @@ class Reader:
                 value = self._note_item(name, spot, len(held), value, target, statement)
             held[spot] = value
         elif isinstance(held, np.ndarray):
-            self._numpy_step(lambda: operator.setitem(held, where, value))
+            self._numpy_step(lambda: held.__setitem__(where, value))
             if statement is not None:
                 self._noted_change(owner, held, scope, statement)
         else:
@@ -454,7 +454,7 @@ class Reader:
                 container = self.value(owner, scope)
                 where = self._index(index, scope)
                 if isinstance(container, np.ndarray):
-                    self._numpy_step(lambda: operator.setitem(container, where, changed))
+                    self._numpy_step(lambda: container.__setitem__(where, changed))
                     self._noted_change(owner, container, scope, statement)
                 else:
                     length = len(container) if isinstance(container, list) else None
@@ -752,7 +752,7 @@ class Reader:
             raise Fault(f"a sign before {_kind(operand)}", "wrong")
         if isinstance(op, ast.Invert):
             return self._numpy_step(lambda: np.invert(operand))
-        return self._numpy_step(lambda: -operand if isinstance(op, ast.USub) else +operand)
+        return self._numpy_step(lambda: _SIGNED[type(op)](operand))
 
     def _compare(self, node: ast.Compare, scope: dict[str, Any]) -> Any:
         left = self.value(node.left, scope)
@@ -834,7 +834,7 @@ class Reader:
                 return self._numpy_step(lambda: owner[where])
             raise Fault(f"{_kind(owner)} at {_kind(where)}", "wrong")
         if isinstance(owner, (np.ndarray, np.generic)):
-            return self._numpy_step(lambda: owner[where], owner)
+            return self._numpy_step(lambda: np.asarray(owner)[where], owner)
         if owner is _SHORTHAND_COLUMNS:
             parts = where if isinstance(where, tuple) else (where,)
             return self._numpy_step(lambda: np.c_[parts])
@@ -1058,6 +1058,10 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
 }
+_SIGNED: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
 _SIGNS: Mapping[type[ast.operator], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -1130,10 +1134,10 @@ def _overridden(value: Any, given: Any, how: str, is_exact: bool) -> Any:
     """What is put in place of a value, in the value's own arrangement where it has one."""
     if not is_exact and isinstance(value, (np.ndarray, np.number)):
         given = _arranged_like(given, np.shape(value))
-    if how == "change" and isinstance(value, np.ndarray) and value.shape == np.shape(given):
-        if value.dtype == float and value.flags.writeable:
-            np.copyto(value, given)
-            return value
+    is_array = isinstance(value, np.ndarray) and value.shape == np.shape(given)
+    if how == "change" and is_array and value.dtype == float and value.flags.writeable:
+        np.copyto(value, given)
+        return value
     return np.array(given)
 
 

@@ -379,11 +379,12 @@ def _targets_at(session: Session, line: int) -> list[ast.expr]:
     nodes = [session.function, *session.module.functions.values(), *session.methods.values()]
     for function in nodes:
         for node in ast.walk(function):
-            if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
-                if node.lineno <= line <= (node.end_lineno or node.lineno):
-                    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-                    if not isinstance(target, ast.Tuple):
-                        return [target]
+            if not isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+                continue
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            is_there = node.lineno <= line <= (node.end_lineno or node.lineno)
+            if is_there and not isinstance(target, ast.Tuple):
+                return [target]
     return []
 
 

@@ -28,7 +28,7 @@ from symbackprop.network import CountsClasses, Network, SumsToOne
 Numbers = npt.NDArray[Any]
 Sizes = Literal["generic", "ones", "file"]
 Labels = Literal["as the network says", "one-hot", "integer"]
-AGREE = 1e-9
+AGREE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -223,6 +223,9 @@ class Factor:
         return number * samples**self.samples * classes**self.classes
 
 
+EXACTLY = Factor()
+
+
 def _factors() -> Iterator[Factor]:
     ranges = ((1, -1), (0, 1, -1, 2, -2), (0, 1, -1, 2, -2), (0, 1, -1))
     for sign, twos, samples, classes in itertools.product(*ranges):
@@ -249,13 +252,21 @@ def same(one: Any, other: Any) -> bool:
 
 def close(one: Any, other: Any) -> bool:
     left, right = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    gap = np.max(np.abs(left - right), initial=0.0)
+    return distance(left, right) <= AGREE
+
+
+def distance(one: Any, other: Any) -> float:
+    """The largest difference, relative to the largest entry; infinite where it is no number."""
+    left, right = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    gap = float(np.max(np.abs(left - right), initial=0.0))
     scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-6)
-    return bool(gap <= AGREE * scale)
+    return gap / scale if np.isfinite(gap) else float("inf")
 
 
 def factor_between(value: Any, right: Any, truth: Truth) -> Factor | None:
     """The simplest constant c with value = c · right; None where there is none."""
+    if value is None:
+        return None
     left, wanted = np.asarray(value, dtype=float), np.asarray(right, dtype=float)
     if left.shape != wanted.shape or not left.size:
         return None

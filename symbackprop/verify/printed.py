@@ -1,0 +1,70 @@
+r"""What the project prints, as settings under which it reads back.
+
+Owns: `settings_of`, the inverse of a `Typesetting`: the meaning of each letter that it writes.
+Refuses: reading. Would be wrong if two tensors shared a letter: then no reading could be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symbackprop.errors import UsageError
+from symbackprop.latex import Typesetting, _upper
+from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.reader.parser import read
+from symbackprop.reader.syntax import Statement
+from symbackprop.verify.settings import Settings
+from symbackprop.verify.symbols import split
+
+
+def settings_of(setting: Typesetting) -> Settings:
+    """The settings under which formulas of this typesetting read back.
+
+    Raises: UsageError where a letter cannot be told from its scripts (`h` printed as `W_{h}`).
+    """
+    columns = setting.columns
+    stands = "columns" if columns else "rows"
+    return Settings(
+        mode="batch" if setting.is_batch else "one",
+        samples=stands,
+        single=stands,
+        weights="out_in" if columns else "in_out",
+        mark=setting.notation.layer,
+        letters=dict(_letters(setting)),
+        deltas=setting.notation.delta,
+    )
+
+
+def _letters(setting: Typesetting) -> Iterator[tuple[str, str]]:
+    """Heads with their families; a name that is given away wins over the usual one."""
+    yield from _usual(setting)
+    names = {letter: setting.notation.symbol(letter) for letter in DEFAULT_SYMBOLS}
+    for letter in sorted(names, key=lambda each: names[each] != DEFAULT_SYMBOLS[each]):
+        yield from _forms(letter, names[letter], setting)
+
+
+def _usual(setting: Typesetting) -> Iterator[tuple[str, str]]:
+    """Signs that every document shares, and the functions of the network."""
+    yield from (("I", "identity"), ("1", "ones"), ("s", "s"), ("S", "s"), ("f", "f"))
+    yield from ((r"\phi", "f"), (r"\Delta", "delta"), ("softmax", "softmax"))
+    for name, record in sorted(setting.network.functions.items()):
+        yield _head(record.letter), name
+
+
+def _forms(letter: str, latex: str, setting: Typesetting) -> Iterator[tuple[str, str]]:
+    """A letter, and the capital or small one that stands for its matrix or its entries."""
+    taken = set(dict(setting.notation.symbols).values())
+    for written in (_upper(latex), latex.lower() if len(latex) == 1 else latex):
+        if written not in taken:
+            yield _head(written), letter
+    yield _head(latex), letter
+
+
+def _head(latex: str) -> str:
+    """The head under which the parser knows a symbol."""
+    match read(latex):
+        case [Statement(sides=(node,))]:
+            parts = split(node)
+            if parts is not None and not parts[1]:
+                return parts[0].head
+    raise UsageError(f"{latex} has scripts of its own: it is not read back as one letter")
