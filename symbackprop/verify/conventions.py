@@ -28,6 +28,7 @@ from symbackprop.reader.syntax import (
     Product,
     Scripted,
     Statement,
+    Sum,
     Symbol,
     children,
     walk,
@@ -92,7 +93,10 @@ def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
             base = other.base if isinstance(other, Scripted) else other
             found = split(one)
             if found is not None and isinstance(base, Group) and base.bracket:
-                (heads.applied if len(base.items) == 1 else heads.called)[found[0].head] += 1
+                if len(base.items) > 1:
+                    heads.called[found[0].head] += 1
+                elif _may_apply(found, base.items[0]):
+                    heads.applied[found[0].head] += 1
     if isinstance(node, Apply):
         found = split(node.function)
         if found is not None:
@@ -114,6 +118,15 @@ def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
         inside_script = inside_script or _compares_indices(node)
     for child in children(node):
         _look(child, mark, heads, inside_script)
+
+
+def _may_apply(symbol: tuple[Symbol, tuple[Any, ...]], argument: Node) -> bool:
+    """f(z), not the product h_j (1 - h_j)."""
+    if any(s.place == "below" and s.kind == "group" for s in symbol[1]):
+        return False
+    inside = {n.head for n in walk(argument) if isinstance(n, Symbol)}
+    begins_with_one = isinstance(argument, Sum) and isinstance(argument.terms[0], Number)
+    return symbol[0].head not in inside and not begins_with_one
 
 
 def _compares_indices(node: Node) -> bool:
@@ -289,6 +302,21 @@ LABELS = (
 )
 
 
+def _free_families(head: str) -> tuple[str, ...]:
+    """The families of a letter whose layer its index tells."""
+    small = lower(head)
+    if small in ("x", "y", "t"):
+        return ()
+    found = [f for f in NODES.get(small, ()) if f in ("z", "h")]
+    if small in WEIGHTS and small in ("w", r"\theta"):
+        found.insert(0, "W")
+    if small in BIASES and small in ("b", r"\theta"):
+        found.insert(0, "b")
+    if head in ERRORS:
+        found.insert(0, "delta")
+    return tuple(found)
+
+
 def lower(head: str) -> str:
     if len(head) == 1:
         return head.lower()
@@ -360,7 +388,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     found.extend(_unmarked(head, small, heads, depth))
     indexed = heads.indexed[head] > 0
     if indexed:
-        found = [f for f in found if f not in ("L", "N", "loss_n", "identity")]
+        loss = [f for f in found if f == "loss_n" and heads.derived[head]]
+        found = loss + [f for f in found if f not in ("L", "N", "loss_n", "identity")]
         nodes = [f for f in found if f[0] in "zhWb"]
         found = nodes + [f for f in found if f not in nodes]
     if not found and indexed:
@@ -440,7 +469,7 @@ class Finder:
         )
         settings = Settings(mark=mark, letters=self._distinct(letters, choices), sampled=sampled)
         forward = [s for s in self.statements if self._is_forward(s, choices)]
-        settings = self._forward(settings, forward, choices)
+        settings, choices = self._with_letters_of_layers(settings, forward, choices, heads)
         settings, reduction = self._backward(settings, choices)
         return settings, reduction
 
@@ -508,6 +537,43 @@ class Finder:
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         return sum(points[self.outcome(s, settings, reduction)] for s in statements)
 
+    def _with_letters_of_layers(
+        self,
+        settings: Settings,
+        forward: Sequence[Statement],
+        choices: dict[str, tuple[str, ...]],
+        heads: Heads,
+    ) -> tuple[Settings, dict[str, tuple[str, ...]]]:
+        """The forward equations, once with a letter for each quantity, once with a_j and a_k in
+        different layers for their indices are."""
+        best = self._forward(settings, forward, choices)
+        top = self.score(forward, best, self.reduction)
+        kept = choices
+        if self.depth < 2 or top >= len(forward) - 1e-9:
+            return best, kept
+        free = {
+            head: tuple(dict.fromkeys((*_free_families(head), *found)))
+            for head, found in choices.items()
+            if heads.indexed[head] and not heads.marked[head] and _free_families(head)
+        }
+        for names in self._index_schemes(heads) if free else ():
+            scheme = {name: number for number, name in enumerate(names)}
+            other = {**choices, **free}
+            letters = {**settings.letters, **{h: f[0] for h, f in free.items()}}
+            trial = replace(settings, letters=letters, index_layers=scheme)
+            found = self._forward(trial, forward, other)
+            score = self.score(forward, found, self.reduction)
+            if score > top + 0.5:
+                best, top, kept = found, score, other
+        return best, kept
+
+    def _index_schemes(self, heads: Heads) -> Iterator[tuple[str, ...]]:
+        """Index letters for the input, the first layer, and so on."""
+        for start in ("ijklmn", "kjihgf", "dijkl", "ihjkl", "lkji", "nmlkj", "dhkc", "ihok"):
+            names = tuple(start[: self.depth + 1])
+            if len(names) == self.depth + 1 and all(heads.scripts[n] for n in names[1:]):
+                yield names
+
     # --- forward equations ------------------------------------------------------------------
 
     def _forward(
@@ -556,7 +622,8 @@ class Finder:
                 decided.update(inside)
                 continue
             open_ = [h for h in inside if h not in decided]
-            found = self._assignment(statement, settings, open_, choices, reduction)
+            anew = not decided
+            found = self._assignment(statement, settings, open_, choices, reduction, anew)
             if found is not None:
                 settings = found
                 decided.update(inside)
@@ -569,9 +636,10 @@ class Finder:
         open_: Sequence[str],
         choices: Mapping[str, tuple[str, ...]],
         reduction: str,
+        anew: bool,
     ) -> Settings | None:
         orientations = [(settings.samples, settings.weights)]
-        if all(":" in f for h in open_ for f in choices[h][:1]) and open_:
+        if open_ and (anew or all(":" in f for h in open_ for f in choices[h][:1])):
             orientations += [(s, w) for s in ("rows", "columns") for w in ("in_out", "out_in")]
         tried = 0
         for samples, weights in orientations:

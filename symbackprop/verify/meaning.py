@@ -279,6 +279,8 @@ class Meaning:
         return replace(picked, rows=found.rows, cols=found.cols)
 
     def _loss_of_sample(self, reference: Reference) -> Value:
+        if SAMPLE not in self.world.sizes:
+            return Value(self.world.values[self.world.network.loss])
         array = loss_by_sample(self.world)
         if array is None:
             raise NotUnderstood("the loss of a single sample", reference.span)
@@ -400,6 +402,8 @@ class Meaning:
             chosen = [labels.index(SAMPLE)]
         elif not indices:
             chosen = []
+        elif len(indices) == len(order) + 1 and self._lacks_samples(reference.name, labels):
+            raise OneSample("an index for the sample where there is one sample", reference.span)
         elif len(indices) > len(order):
             raise IllFormed(
                 f"{reference.name} has {len(order)} "
@@ -415,6 +419,11 @@ class Meaning:
             if places[position] is None and position not in kept and position not in chosen:
                 places[position] = _FIRST
         return places
+
+    def _lacks_samples(self, name: str, labels: Sequence[str]) -> bool:
+        """Whether a quantity would have one axis more in a batch."""
+        tensor = self.world.network.by_name.get(name)
+        return SAMPLE not in labels and tensor is not None and tensor.kind != "parameter"
 
     def _split_digits(self, indices: tuple[Node, ...], counts: tuple[int, int]) -> tuple[Node, ...]:
         """_{11} is two indices where two are needed."""
@@ -987,7 +996,7 @@ class Meaning:
             return []
         try:
             reference = self.scope.resolve(node)
-        except OutOfRange:
+        except (OneSample, OutOfRange):
             raise
         except (NotUnderstood, IllFormed):
             return []
@@ -1004,6 +1013,8 @@ class Meaning:
             places = list(
                 self._index_places(reference, axes, self._order(reference.name, axes), kept)
             )
+        except OneSample:
+            raise
         except (NotUnderstood, IllFormed):
             return []
         return [a for a, p in zip(axes, places, strict=True) if _head_or_none(p) == letter]
@@ -1223,6 +1234,8 @@ class Meaning:
 
     def _sample_link(self, top: Reference, bottom: Reference) -> Link:
         """d of the loss of one sample, through the outputs of that sample."""
+        if SAMPLE not in self.world.sizes:
+            return self._tensor_link(Reference("tensor", self.world.network.loss, top.span), bottom)
         place = top.sample or (top.indices[0] if top.indices else None)
         array = loss_slopes(self.world, bottom.name)
         if array is None:

@@ -236,7 +236,7 @@ class _Judgement:
         if found.outcome == "false" and found.method == "shape":
             return 1.2
         if found.method == "mode":
-            return 2.0
+            return 2.5
         return {"true": 0.0, "definition": 0.0, "unknown": 0.7, "false": 1.0}[found.outcome]
 
     # --- one formula ------------------------------------------------------------------------

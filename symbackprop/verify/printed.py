@@ -29,7 +29,7 @@ def settings_of(setting: Typesetting) -> Settings:
         samples=stands,
         single=stands,
         weights="out_in" if columns else "in_out",
-        mark=setting.notation.layer,
+        mark=setting.notation.layer if setting.depth > 1 else "^(l)",  # one layer has no marks
         letters=dict(_letters(setting)),
         deltas=setting.notation.delta,
     )

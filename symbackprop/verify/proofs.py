@@ -15,10 +15,10 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import assert_never
+from typing import Any, assert_never, get_args
 
 from sympy import Add, Expr, Integer, Pow, Rational, S
 
@@ -73,9 +73,18 @@ from symbackprop.verify.judge import (
     _within_conditions,
     function_variable,
     layer_letters,
+    stated_range,
     with_ranges,
 )
-from symbackprop.verify.meaning import SAMPLE, Meaning, _argument, _head, _key, activation
+from symbackprop.verify.meaning import (
+    SAMPLE,
+    Meaning,
+    _argument,
+    _head,
+    _key,
+    _names_a_norm,
+    activation,
+)
 from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import (
     IllFormed,
@@ -84,6 +93,7 @@ from symbackprop.verify.symbols import (
     Reference,
     split,
 )
+from symbackprop.verify.values import Axis as Labelled
 from symbackprop.verify.values import Clash
 from symbackprop.verify.world import World, make_world
 
@@ -91,6 +101,7 @@ TIME_LIMIT = 1.0  # seconds for one statement
 MOST_TERMS = 60
 Definitions = Mapping[str, tuple[tuple[Index, ...], Expression]]
 EMPTY_SIZES: Mapping[str, int] = MappingProxyType({})
+EMPTY_LETTERS: Mapping[str, str] = MappingProxyType({})
 Side = tuple[Index | None, ...]  # None: ones of whatever length they meet
 
 
@@ -163,6 +174,7 @@ def prove(
         return None
     if conditions:
         statement = replace(statement, conditions=(*statement.conditions, *conditions))
+    statement = replace(statement, sides=tuple(map(with_primed_letters, statement.sides)))
     deadline = time.monotonic() + TIME_LIMIT
     task = _Task(statement, settings, _home(network, flat), sizes, deadline)
     try:
@@ -178,13 +190,16 @@ def interpreted(
     network: Network,
     flat: frozenset[str] = frozenset(),
     sizes: Mapping[str, int] = EMPTY_SIZES,
+    letters: Mapping[str, str] = EMPTY_LETTERS,
 ) -> Array:
-    """One side of a formula as index calculus.
+    """One side of a formula as index calculus; `letters` are index letters whose axis is known.
 
     Raises: Unproved, NotUnderstood, IllFormed or Clash where it has no reading.
     """
     home = _home(network, flat)
-    grammar = with_ranges((node,), Meaning(home.world, settings))
+    node = with_primed_letters(node)
+    ranges = {letter: home.labelled(axis) for letter, axis in letters.items()}
+    grammar = with_ranges((node,), Meaning(home.world, settings, ranges=ranges))
     found = Reading(home, grammar, _Book(), sizes=sizes).value(node)
     return replace(found, whole=home.flattened(found.whole))
 
@@ -237,6 +252,10 @@ class _Home:
         return make_world(
             self.network, {**generic_sizes(self.network), **single_sizes}, self.flat, 5
         )
+
+    def labelled(self, name: str) -> Labelled:
+        """An axis as `meaning` knows it."""
+        return Labelled(name, self.world.sizes[name])
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
@@ -391,7 +410,10 @@ class _Task:
         if len(letters) > 1:
             raise Unproved
         found: list[set[str]] = []
+        stated = stated_range(self.statement.remark, letters[0], grammar.scope.numbers)
         for number in range(-1, grammar.scope.layers + 3):
+            if stated is not None and number not in stated:
+                continue
             if _within_conditions(self.statement.conditions, letters[0], number, grammar):
                 numbers = {**grammar.numbers, letters[0]: number}
                 try:
@@ -547,11 +569,22 @@ class Reading:
             return self.local[symbol.head]
         if (symbol.head, len(scripts)) == ("e", 1) and "e" not in self.settings.letters:
             return self._mapped_by("exp", 0, self.value(scripts[0].parts[0]))
-        if self.grammar._kronecker(node) is not None:
+        if self._is_kronecker(node):
             one, other = (self.place(p) for p in scripts[0].parts)
             return Array(self._delta(one, other))
-        picked = self._one_hot(symbol, scripts)
-        return picked or self.referred(self.grammar.scope.resolve(node))
+        made = self._one_hot(symbol, scripts) or self._size(symbol, scripts)
+        return made or self.referred(self.grammar.scope.resolve(node))
+
+    def _size(self, symbol: syntax.Symbol, scripts: tuple[syntax.Script, ...]) -> Array | None:
+        """d_2, the size of an axis, where the note gives the letter no other meaning."""
+        if symbol.head in self.settings.letters or len(scripts) != 1 or not scripts[0].parts:
+            return None
+        written = scripts[0].parts[0]
+        name = f"{symbol.head}{written.text}" if isinstance(written, Number) else ""
+        for axis in self.home.axes.values():
+            if axis.extent.is_Symbol and axis.extent.name == name:
+                return Array(number(axis.extent), literal=True)
+        return None
 
     def _one_hot(self, symbol: syntax.Symbol, scripts: tuple[syntax.Script, ...]) -> Array | None:
         r"""\mathbf{1}_{Y}: 1 where the column is the class that the label names."""
@@ -568,6 +601,16 @@ class Reading:
         stands = self.settings.samples if samples else self.settings.single
         turned = sum(script.kind == "transpose" for script in scripts) + (stands == "columns")
         return found.transposed if turned % 2 else found
+
+    def _is_kronecker(self, node: syntax.Symbol | Scripted) -> bool:
+        r"""\delta_{jk} of two indices of one axis; \delta_{nk} of different ones is an adjoint."""
+        if self.grammar._kronecker(node) is None:
+            return False
+        parts = split(node)
+        assert parts is not None
+        ranges, places = self.grammar.ranges, parts[1][0].parts
+        heads = [p.head for p in places if isinstance(p, syntax.Symbol)]
+        return len({ranges[head].label for head in heads if head in ranges}) == 1
 
     def place(self, node: Node) -> Expr:
         """The place an index means, counted from 0."""
@@ -722,6 +765,8 @@ class Reading:
             cols = tuple(i for i in left if i.axis.name != SAMPLE)
             bias = SAMPLE not in labels and self.settings.mode == "batch"
             stands = self.settings.samples if rows or bias else self.settings.single
+            if bias and not rows and self.settings.biases:
+                stands = self.settings.biases
             turned = stands == "columns"
         found = Array(whole, rows, cols)
         return found.transposed if turned else found
@@ -1139,7 +1184,7 @@ class Reading:
             return self._sum_without_bounds(node.body)
         grammar = self.grammar
         for bound in node.bounds:
-            grammar = grammar.bound(bound, node.body)
+            grammar = self._bounded(grammar, bound, node.body)
         inner = replace(self, grammar=grammar)
         weight = ONE
         for bound in node.bounds:
@@ -1151,6 +1196,31 @@ class Reading:
             array = inner._summed_letter(_head(bound.variable), array, weight)
             weight = ONE
         return replace(array, literal=False)
+
+    def _bounded(self, grammar: Meaning, bound: syntax.Bound, body: Node) -> Meaning:
+        """The grammar inside a sum; a letter that only meets another in a condition shares its
+        axis."""
+        letter = _head(bound.variable)
+        axis = grammar._axis_of_uses(letter, body) or self._axis_of_partner(grammar, letter, body)
+        if axis is None:
+            return grammar.bound(bound, body)
+        return replace(grammar, ranges={**grammar.ranges, letter: axis})
+
+    def _axis_of_partner(self, grammar: Meaning, letter: str, body: Node) -> Labelled | None:
+        for node in syntax.walk(body):
+            if not isinstance(node, Comparison):
+                continue
+            sides = (node.left, node.right)
+            heads = [side.head if isinstance(side, syntax.Symbol) else "" for side in sides]
+            if letter not in heads:
+                continue
+            other = sides[1 - heads.index(letter)]
+            if isinstance(other, syntax.Symbol) and other.head in grammar.ranges:
+                return grammar.ranges[other.head]
+            label = replace(self, grammar=grammar)._label_read(other)
+            if label is not None:
+                return self.home.labelled(self.home.classes[label.name].name)
+        return None
 
     def _weight(self, bound: syntax.Bound) -> Expression:
         """1 where the conditions of a bound hold; sums that end before their axis have no
@@ -1245,20 +1315,25 @@ class Reading:
                 return self._as_letter(one)
             case syntax.Symbol(head=head) if head in self.grammar.ranges:
                 return self._letter(head)
-            case syntax.Symbol() | Scripted() if self.home.classes and split(node):
+            case _:
                 return self._as_label(node)
-        return None
 
-    def _as_label(self, node: syntax.Symbol | Scripted) -> Expr | None:
+    def _as_label(self, node: Node) -> Expr | None:
         """The class that a label names, which counts as an index letter does."""
+        reference = self._label_read(node)
+        if reference is None:
+            return None
+        places, left = self._places(reference.name, reference)
+        return None if left else Element(reference.name, *places)
+
+    def _label_read(self, node: Node) -> Reference | None:
+        if not self.home.classes or split(node) is None:
+            return None
         try:
             reference = self.grammar.scope.resolve(node)
         except (NotUnderstood, IllFormed):
             return None
-        if reference.name not in self.home.classes:
-            return None
-        places, left = self._places(reference.name, reference)
-        return None if left else Element(reference.name, *places)
+        return reference if reference.name in self.home.classes else None
 
     def _cases(self, branches: Sequence[tuple[Node, Node | None]]) -> Array:
         total: Array | None = None
@@ -1322,7 +1397,7 @@ class Reading:
         parts = split(node)
         if parts is None or parts[0].head in self.grammar.ranges or parts[0].head in self.local:
             return None
-        if self.grammar._kronecker(node) is not None:
+        if self._is_kronecker(node):
             return None
         try:
             reference = self.grammar.scope.resolve(node)
@@ -1459,6 +1534,8 @@ class Reading:
                     array = array.transposed
                 case "group" if script.place == "above" and not script.bracket:
                     array = self._powered(array, script.parts[0])
+                case "group" if isinstance(node.base, Norm) and _names_a_norm(script):
+                    continue
                 case "group" if script.place == "below":
                     reference = Reference("letter", "", node.span, indices=script.parts)
                     array = self._picked(array, reference)
@@ -1526,6 +1603,47 @@ def summed(whole: Expression, index: Index) -> Expression:
     """The sum over an index that is free, or that no term reads: then its extent times."""
     terms = (rename_apart(term, (index.name,)) for term in whole.terms)
     return expression(*(product(t.coefficient, (index, *t.bound), t.factors) for t in terms))
+
+
+def with_primed_letters(node: Node) -> Node:
+    """The tree in which j' is a letter of its own where it is an index."""
+    primed = {p for n in syntax.walk(node) for p in _indices_in(n) if _primed(p) is not None}
+    return _with_letters(node, primed) if primed else node
+
+
+def _indices_in(node: Node) -> Iterator[Node]:
+    match node:
+        case Scripted(scripts=scripts):
+            yield from (
+                part for script in scripts if script.place == "below" for part in script.parts
+            )
+        case Big(bounds=bounds):
+            yield from (bound.variable for bound in bounds)
+        case Comparison(left=left, right=right):
+            yield from (left, right)
+
+
+def _primed(node: Node) -> str | None:
+    """The letter j' that a symbol with primes alone is."""
+    match node:
+        case Scripted(base=syntax.Symbol(head=head), scripts=scripts):
+            if all(script.kind == "prime" for script in scripts):
+                return head + "'" * len(scripts)
+    return None
+
+
+def _with_letters(part: Any, primed: set[Node]) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_with_letters(each, primed) for each in part)
+    if isinstance(part, Scripted) and part in primed:
+        head = _primed(part)
+        assert head is not None
+        return syntax.Symbol(head, part.span)
+    if not isinstance(part, (*get_args(Node), syntax.Script, syntax.Bound)):
+        return part
+    names = [f.name for f in fields(part)]
+    changed = {name: _with_letters(getattr(part, name), primed) for name in names}
+    return type(part)(**changed)
 
 
 def _lone_entry(whole: Expression) -> tuple[Element, ...]:

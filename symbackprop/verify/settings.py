@@ -43,6 +43,7 @@ class Settings:
     vector by a vector does; `chain` whether a chain of derivatives begins with the loss.
     `entrywise` are the product signs that may mean an entrywise product where they cannot be a
     product of matrices. `sampled` says that the note marks samples, `x^{(i)}`;
+    `index_layers` tells the layer by the index letter, a_j and a_k being of different layers;
     `sizes` gives the label of the axis whose length a letter is.
     """
 
@@ -65,4 +66,5 @@ class Settings:
     entrywise: frozenset[str] = frozenset()
     aliases: Mapping[str, tuple[Alias, ...]] = field(default_factory=dict)
     sampled: bool = False
+    index_layers: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=lambda: EMPTY)

@@ -244,6 +244,8 @@ class Scope:
             case "alias":
                 number = None if marked is None else self.whole(marked)
                 return replace(state, kind="alias", layer=number)
+            case "L" if not adjoint and (state.indices or state.sample is not None):
+                return replace(state, kind="loss_n", name="loss_n")
             case "L" | "x" | "y" | "yhat":
                 name = {"L": self.network.loss}.get(letter, letter)
                 if self.network.resolve(name) not in self.network.by_name:
@@ -279,6 +281,9 @@ class Scope:
         if marked is None:
             if self.layers == 1 and letter not in ("h", "input"):
                 return 1
+            told = self._by_index(letter, state.indices)
+            if told is not None:
+                return told
             raise IllFormed(f"{state.name} has no layer mark", span)
         written = self.whole(marked)
         settings = self.settings
@@ -286,6 +291,14 @@ class Scope:
             return self.layers + 1 - written
         offset = settings.weights_from if letter in ("W", "b") else settings.nodes
         return written - offset
+
+    def _by_index(self, letter: str, indices: tuple[Node, ...]) -> int | None:
+        """The layer that the index letters tell: that of the later one for a weight."""
+        known = self.settings.index_layers
+        found = [known[i.head] for i in indices if isinstance(i, Symbol) and i.head in known]
+        if not found:
+            return None
+        return max(found) if letter == "W" else found[-1]
 
     def _node(self, letter: str, number: int, span: Span) -> str:
         if letter == "input":
