@@ -162,12 +162,9 @@ class Meaning:
     def _kronecker(self, node: Symbol | Scripted) -> Value | None:
         r"""\delta_{jk} and 1_{jk}, where both letters are indices and no layer is marked."""
         parts = split(node)
-        if parts is None or parts[0].head not in (r"\delta", "1", r"\mathbf{1}"):
+        if parts is None or not _looks_kronecker(*parts):
             return None
-        scripts = parts[1]
-        if len(scripts) != 1 or scripts[0].place != "below" or len(scripts[0].parts) != 2:
-            return None
-        one, other = scripts[0].parts
+        one, other = parts[1][0].parts
         known = [self._is_letter(p) or isinstance(p, Number) for p in (one, other)]
         if not all(known):
             return None
@@ -992,7 +989,7 @@ class Meaning:
 
     def _uses_in_symbol(self, letter: str, node: Scripted | Symbol) -> list[Axis]:
         parts = split(node)
-        if parts is None or not parts[1]:
+        if parts is None or not parts[1] or _looks_kronecker(*parts):
             return []
         try:
             reference = self.scope.resolve(node)
@@ -1391,6 +1388,13 @@ class Meaning:
 # --------------------------------------------------------------------------------------------
 
 _FIRST = Number(value=Fraction(1), text="1", span=Span(0, 0))
+
+
+def _looks_kronecker(symbol: Symbol, scripts: tuple[Script, ...]) -> bool:
+    r"""\delta_{jk}: two indices and nothing else."""
+    if symbol.head not in (r"\delta", "1", r"\mathbf{1}") or len(scripts) != 1:
+        return False
+    return scripts[0].place == "below" and len(scripts[0].parts) == 2
 
 
 def _names_a_norm(script: Script) -> bool:
