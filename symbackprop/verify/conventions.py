@@ -549,7 +549,8 @@ class Finder:
         best = self._forward(settings, forward, choices)
         top = self.score(forward, best, self.reduction)
         kept = choices
-        if self.depth < 2 or top >= len(forward) - 1e-9:
+        marked, bare = sum(heads.marked.values()), sum(heads.indexed.values())
+        if self.depth < 2 or top >= len(forward) - 1e-9 or marked > bare / 2:
             return best, kept
         free = {
             head: tuple(dict.fromkeys((*_free_families(head), *found)))
@@ -586,13 +587,26 @@ class Finder:
         if not statements:
             return settings
         best, top = settings, float("-inf")
-        turned = ("", "rows", "columns") if any("b" in _heads_in(s) for s in statements) else ("",)
-        for biases, samples, weights, nodes, start in itertools.product(
-            turned, ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
+        for trial in self._orientations(settings, ""):
+            found = self.score(statements, trial, self.reduction)
+            if found > top + 1e-9:
+                best, top = trial, found
+            if top >= len(statements) - 1e-9:
+                return best
+        if any("b" in _heads_in(s) for s in statements):
+            for stands in ("rows", "columns"):
+                trial = replace(best, biases=stands)
+                found = self.score(statements, trial, self.reduction)
+                if stands != best.samples and found > top + 1e-9:
+                    best, top = trial, found
+        return self._letters(best, statements, choices, self.reduction)
+
+    def _orientations(self, settings: Settings, biases: str) -> Iterator[Settings]:
+        """Rows or columns, W either way round, layers counted from where."""
+        for samples, weights, nodes, start in itertools.product(
+            ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
         ):
-            if biases == samples:
-                continue
-            trial = replace(
+            yield replace(
                 settings,
                 biases=biases,
                 samples=samples,
@@ -602,10 +616,6 @@ class Finder:
                 weights_from=start,
                 depth=nodes,
             )
-            found = self.score(statements, trial, self.reduction)
-            if found > top + 1e-9:
-                best, top = trial, found
-        return self._letters(best, statements, choices, self.reduction)
 
     def _letters(
         self,

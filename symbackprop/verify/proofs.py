@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, assert_never, get_args
@@ -603,12 +603,16 @@ class Reading:
         return found.transposed if turned % 2 else found
 
     def _is_kronecker(self, node: syntax.Symbol | Scripted) -> bool:
-        r"""\delta_{jk} of two indices of one axis; \delta_{nk} of different ones is an adjoint."""
+        r"""\delta_{jk} of two indices of one axis; \delta_{nk} of different ones is an adjoint, and
+        so is \delta_{2,k} where layers are marked below."""
         if self.grammar._kronecker(node) is None:
             return False
         parts = split(node)
         assert parts is not None
         ranges, places = self.grammar.ranges, parts[1][0].parts
+        is_adjoint = self.settings.letters.get(parts[0].head) == "delta"
+        if is_adjoint and self.settings.mark == "_l" and isinstance(places[0], Number):
+            return False
         heads = [p.head for p in places if isinstance(p, syntax.Symbol)]
         return len({ranges[head].label for head in heads if head in ranges}) == 1
 
@@ -1641,9 +1645,10 @@ def _with_letters(part: Any, primed: set[Node]) -> Any:
         return syntax.Symbol(head, part.span)
     if not isinstance(part, (*get_args(Node), syntax.Script, syntax.Bound)):
         return part
+    assert is_dataclass(part)
+    assert not isinstance(part, type)
     names = [f.name for f in fields(part)]
-    changed = {name: _with_letters(getattr(part, name), primed) for name in names}
-    return type(part)(**changed)
+    return replace(part, **{name: _with_letters(getattr(part, name), primed) for name in names})
 
 
 def _lone_entry(whole: Expression) -> tuple[Element, ...]:
