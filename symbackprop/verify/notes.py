@@ -38,6 +38,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.conventions import INDEX_LETTERS, Finder
+from symbackprop.verify.derived import right_side
 from symbackprop.verify.judge import (
     EQUALITIES,
     Difference,
@@ -49,7 +50,7 @@ from symbackprop.verify.judge import (
 )
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.proofs import prove
-from symbackprop.verify.repair import Explanation, Names, Repair
+from symbackprop.verify.repair import Explanation, Names, Repair, applied
 from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
@@ -142,10 +143,14 @@ class _Judgement:
             if self.progress is not None:
                 self.progress(number, len(items), self.note.path)
             self._judge(item, macros)
-        claims = [self._claim(item) for item in items if self._is_claim(item)]
+        same = _same_slips(items)
+        claims = [
+            replace(self._claim(item), same_as=same.get(item.number))
+            for item in items
+            if self._is_claim(item)
+        ]
         claims += [self._lost(each) for each in lost]
         claims.sort(key=lambda c: (c.line, c.column))
-        claims = _grouped(claims)
         return FileReport(self.note.path, tuple(claims), self._found(items), self.note.text)
 
     # --- reading ----------------------------------------------------------------------------
@@ -345,7 +350,7 @@ class _Judgement:
         assert self.assumed is not None
         stated = self.assumed.statement.sides[1]
         entries = [n.value for n in walk(stated) if isinstance(n, Number)]
-        if entries.count(1) != 1:
+        if sum(e == 1 for e in entries) != 1:
             return None
         worlds = list(_one_hot_worlds(world))
         place = entries.index(1)  # type: ignore[arg-type]
@@ -398,24 +403,50 @@ class _Judgement:
     def _explained(
         self, item: Item, settings: Settings, world: World, macros: Macros
     ) -> list[Explanation]:
-        assert item.verdict is not None
-        numbers = item.verdict.numbers
+        """What makes the formula true; where one slip hides another, both together."""
         if self._is_assumed(item):
             world = self._assumed_world(world) or world
-        meaning, ranged = Meaning(world, settings, numbers), False
+        latex, statement, verdict = item.passage.latex, item.statement, item.verdict
+        assert verdict is not None
+        found = self._repaired(latex, statement, verdict, settings, world, macros)
+        for _ in range(MORE_SLIPS):
+            if not found or found[0].whole:
+                break
+            first = found[0]
+            changed = applied(latex, first.pieces)
+            again = [s for s in read(changed, macros) if isinstance(s, Statement)]
+            if len(again) != 1:
+                break
+            latex, statement = changed, again[0]
+            verdict = judge_in(statement, settings, world)
+            more = self._repaired(latex, statement, verdict, settings, world, macros)
+            if verdict.outcome != "false" or not more:
+                break
+            found = [_both(first, more[0]), *found[1:]]
+        return found
+
+    def _repaired(
+        self,
+        latex: str,
+        statement: Statement,
+        verdict: Verdict,
+        settings: Settings,
+        world: World,
+        macros: Macros,
+    ) -> list[Explanation]:
+        meaning, ranged = Meaning(world, settings, verdict.numbers), False
         with contextlib.suppress(NotUnderstood, IllFormed):
-            meaning, ranged = with_ranges(item.statement.sides, meaning), True
-        repair = Repair(
-            item.passage.latex,
-            item.statement,
-            item.verdict,
+            meaning, ranged = with_ranges(statement.sides, meaning), True
+        return Repair(
+            latex,
+            statement,
+            verdict,
             meaning,
             lambda s: judge_in(s, settings, world),
             lambda text: read(text, macros),
             self._names(),
             ranged=ranged,
-        )
-        return repair.explanations()
+        ).explanations()
 
     def _names(self) -> Names:
         settings = self.settings
@@ -482,8 +513,20 @@ class _Judgement:
             follows_from=item.follows,
             spot=self._spot(item, span),
             claimed=_side_text(item, verdict.link + 1),
+            derived=self._derived(item),
             others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
         )
+
+    def _derived(self, item: Item) -> str:
+        """What the derivative on the false link's left, or at the chain's head, is equal to."""
+        verdict = item.verdict
+        assert verdict is not None
+        settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
+        meaning = Meaning(world, settings, verdict.numbers)
+        for number in (verdict.link, 0):
+            if found := right_side(item.statement.sides[number], meaning):
+                return found
+        return ""
 
     def _proof(self, item: Item) -> tuple[str, ...] | None:
         """The facts that a proof for all sizes uses; None where there is no proof."""
@@ -583,6 +626,21 @@ class _Judgement:
 # --------------------------------------------------------------------------------------------
 # Worlds
 # --------------------------------------------------------------------------------------------
+
+
+MORE_SLIPS = 2  # after the first, in one formula
+
+
+def _both(first: Explanation, second: Explanation) -> Explanation:
+    """Two slips of one formula."""
+    return replace(
+        second,
+        slip=first.slip,
+        sentence=f"{first.sentence}; and {second.sentence}",
+        span=first.span,
+        key=f"{first.key}|{second.key}",
+        pieces=first.pieces,
+    )
 
 
 def _worlds(variant: Variant, samples: int | None) -> Worlds:
@@ -769,16 +827,17 @@ def _family_text(family: str) -> str:
     return f"{text} {layer}" if layer else text
 
 
-def _grouped(claims: Sequence[Claim]) -> list[Claim]:
-    """The same slip in several places points to the first of them."""
-    first: dict[tuple[str, str], int] = {}
-    found = []
-    for claim in claims:
-        if claim.status == "refuted" and claim.slip and not claim.consistent and claim.sentence:
-            key = (claim.slip, claim.sentence.rpartition(": ")[2])
-            if key in first:
-                claim = replace(claim, same_as=first[key])
-            else:
-                first[key] = claim.line
-        found.append(claim)
+def _same_slips(items: Sequence[Item]) -> dict[int, int]:
+    """For an item with a slip that an earlier one has too: the line of that one."""
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for item in items:
+        if not item.explanations or item.consistent or not item.explanations[0].key:
+            continue
+        best = item.explanations[0]
+        keys = best.key.split("|")
+        if all(key in first for key in keys):
+            found[item.number] = first[keys[0]]
+        for key in keys:
+            first.setdefault(key, item.line)
     return found

@@ -42,7 +42,8 @@ from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Reference, split
 from symbackprop.verify.values import Clash, Value
 
-SECONDS = 1.5
+WORK = 160_000  # characters read again in trying edits, for one formula
+SECONDS = 4.5  # a safety only: what is found must not depend on the clock
 WINDOW = 0.45  # how much less likely a further explanation may be than the first
 ENOUGH = 4
 
@@ -76,6 +77,7 @@ class Explanation:
     span: Span
     key: str
     whole: bool = True
+    pieces: tuple[tuple[int, int, str], ...] = ()
 
 
 Judge = Callable[[Statement], Verdict]
@@ -105,11 +107,12 @@ class Repair:
         seen: set[str] = set()
         edits = sorted(self._edits(), key=lambda e: (e.rank, e.start, e.text))
         first: float | None = None
+        work = 0
         right = self._right_cells()
         for edit in edits:
             if any(s <= edit.start and edit.end <= e for s, e in right) and not edit.more:
                 continue
-            if time.monotonic() > self.deadline or len(found) >= ENOUGH:
+            if work > WORK or len(found) >= ENOUGH or time.monotonic() > self.deadline:
                 break
             if first is not None and edit.rank > first + WINDOW:
                 break
@@ -117,12 +120,15 @@ class Repair:
             if text in seen:
                 continue
             seen.add(text)
+            work += 60 + len(self.statement.sides) * len(text)
             whole = self._holds(edit)
             if whole is None:
                 continue
             span = Span(edit.start, max(edit.end, edit.start + 1))
             suggestion = self._suggested(edit)
-            explanation = Explanation(edit.slip, edit.sentence, suggestion, span, edit.key, whole)
+            explanation = Explanation(
+                edit.slip, edit.sentence, suggestion, span, edit.key, whole, edit.pieces
+            )
             found.append((edit.rank + (0.0 if whole else 1.0), explanation))
             first = edit.rank if first is None else first
         return [e for _, e in sorted(found, key=lambda pair: pair[0])]
@@ -482,7 +488,7 @@ class Repair:
         for script, part in indices:
             del script
             for text in self._other_indices(part, known):
-                sentence = f"the index {self.text(part)} of {self.text(node)} is wrong: {text}"
+                sentence = f"the index {self.text(part)} of {self.text(node)} should be {text}"
                 yield Edit(
                     part.span.start, part.span.end, text, "index", sentence, 1.1, f"index {inside}"
                 )
