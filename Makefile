@@ -4,7 +4,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 EXAMPLES := line linear-chain two-three-one four-layer
+BACKWARD := docs/notes/backward.py::backward docs/notes/backward.py::backward_wrong
 N ?= 10000
+
+# $(call judged,NAME,EXIT,PATHS,OPTIONS,ONCE): the reports on hand-written notes or code. EXIT is the
+# exit code that is right: 1 for what has slips on purpose. ONCE goes to the first run only. A report
+# appears when it is whole, so a failure leaves the old one.
+define judged
+set -e; mkdir -p output/notes; unset FORCE_COLOR; once="$(5)"; \
+for form in text:txt json:json; do \
+  report=output/notes/$(1).report.$${form#*:}; code=0; \
+  PYTHONUTF8=1 $(BIN)/symbackprop verify $(3) $(4) $$once --report $${form%:*} \
+    > $$report.part || code=$$?; \
+  if [ $$code -ne $(2) ]; then \
+    rm -f $$report.part; \
+    echo "verify $(3): exit code $$code, expected $(2)" >&2; exit 1; \
+  fi; \
+  mv $$report.part $$report; echo "wrote $$report" >&2; once=; \
+done
+endef
 
 .PHONY: venv derive test check bench bench-verify fuzz clean
 
@@ -20,6 +38,9 @@ $(READY): pyproject.toml
 
 derive: $(READY)
 	@set -e; for name in $(EXAMPLES); do $(BIN)/symbackprop derive $$name -o output/; done
+	@$(call judged,two-layer,0,docs/notes/two-layer.md,,--annotate output/notes/)
+	@$(call judged,two-layer-slips,1,docs/notes/two-layer-slips.md,,--annotate output/notes/)
+	@$(call judged,backward,1,$(BACKWARD),--spec docs/notes/two-layer.toml)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto

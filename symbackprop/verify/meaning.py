@@ -168,6 +168,12 @@ class Meaning:
         known = [self._is_letter(p) or isinstance(p, Number) for p in (one, other)]
         if not all(known):
             return None
+        if self.settings.letters.get(parts[0].head) == "delta":
+            if self.settings.mark == "_l" and isinstance(one, Number):
+                return None  # \\delta_{2,k}: unit k of layer 2
+            labels = {self.ranges[p.head].label for p in (one, other) if isinstance(p, Symbol)}
+            if len(labels) > 1:
+                return None  # \\delta_{nk}: unit k of sample n
         a, b = self._places(one), self._places(other)
         return v.entrywise(a, b, lambda p, q: (p == q).astype(float))
 
@@ -607,6 +613,8 @@ class Meaning:
         match exponent:
             case Number(value=number):
                 power = float(number)
+            case Product(sign=r"\circ", factors=(Number(value=number),)):
+                power = float(number)
             case Symbol(head=("T" | "t" | "\\top" | "\\intercal")):
                 return v.transposed(value)
             case Sum() | Group() | Quotient():
@@ -753,6 +761,11 @@ class Meaning:
     def _product(self, sign: str, factors: Sequence[Node]) -> Value:
         if sign in (r"\odot", r"\circ"):
             return self._entrywise_product(factors)
+        if sign == r"\oslash":
+            one, *rest = (self._spanned(f) for f in factors)
+            for other in rest:
+                one = v.entrywise(one, other, np.divide)
+            return one
         if sign == r"\otimes":
             raise NotUnderstood(r"\otimes", factors[0].span)
         parts = self.factors(factors) if sign == "" else [(node, None) for node in factors]
@@ -866,7 +879,7 @@ class Meaning:
     def bound(self, bound: Bound, body: Node) -> Meaning:
         """The surroundings inside a sum: its letter runs over the axis of its uses."""
         letter = _head(bound.variable)
-        axis = self._axis_of_uses(letter, body)
+        axis = self._axis_of_uses(letter, body) or self._axis_of_partner(letter, body)
         if axis is None:
             axis = self._axis_of_bound(bound, body)
             used = [h for h in index_letters(body) if h not in self.scope.numbers]
@@ -875,6 +888,18 @@ class Meaning:
                     f"the sum runs over {letter}, which its terms do not have", bound.span, "index"
                 )
         return replace(self, ranges={**self.ranges, letter: axis})
+
+    def _axis_of_partner(self, letter: str, body: Node) -> Axis | None:
+        """The axis of the letter that a condition compares this one with."""
+        for node in walk(body):
+            if not isinstance(node, Comparison):
+                continue
+            heads = [s.head if isinstance(s, Symbol) else "" for s in (node.left, node.right)]
+            if letter in heads:
+                other = heads[1 - heads.index(letter)]
+                if other in self.ranges:
+                    return self.ranges[other]
+        return None
 
     def _axis_of_bound(self, bound: Bound, body: Node) -> Axis:
         if bound.upper is not None:

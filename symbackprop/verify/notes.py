@@ -41,7 +41,6 @@ from symbackprop.verify.conventions import INDEX_LETTERS, Finder
 from symbackprop.verify.derived import right_side
 from symbackprop.verify.judge import (
     EQUALITIES,
-    Difference,
     Verdict,
     Worlds,
     is_literal,
@@ -54,12 +53,12 @@ from symbackprop.verify.repair import Explanation, Names, Repair, applied
 from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.witness import counterexample
 from symbackprop.verify.world import World, make_world
 
 Progress = Callable[[int, int, str], None]
 SEED = 11
 SWITCH, AT_HEADING = 2.0, 0.6
-LONGEST_WITNESS = 400
 
 
 @dataclass(frozen=True)
@@ -559,14 +558,13 @@ class _Judgement:
         line, column = item.passage.place(span.start)
         return line, column, max(1, span.end - span.start)
 
-    def _witness(self, item: Item) -> dict[str, Any] | None:
-        verdict = item.verdict
-        assert verdict is not None
-        difference = verdict.difference
-        world = self._world(item, item.mode)
-        if difference is None:
-            return {"sizes": _sizes(world)}
-        return witness(world, difference, verdict)
+    def _witness(self, item: Item) -> dict[str, Any]:
+        assert item.verdict is not None
+        settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
+        latex = item.passage.latex
+        return counterexample(
+            item.statement, item.verdict, settings, world, lambda s: latex[s.start : s.end]
+        )
 
     def _lost(self, lost: Lost) -> Claim:
         span = lost.unread.span
@@ -775,32 +773,6 @@ def _side_text(item: Item, number: int) -> str:
 def _ordinal(number: int) -> str:
     words = ("first", "second", "third", "fourth", "fifth", "sixth")
     return words[number - 1] if number <= len(words) else f"{number}th"
-
-
-def _sizes(world: World) -> dict[str, int]:
-    return {str(s): int(n) for s, n in world.points[0].sizes.items()}
-
-
-def witness(world: World, difference: Difference, verdict: Verdict) -> dict[str, Any]:
-    """Sizes, given values, the entry and both numbers there."""
-    point = world.points[min(difference.point, len(world.points) - 1)]
-    values = {
-        t.name: np.asarray(point.values[t.name], dtype=float).tolist()
-        for t in world.network.of_kind("input", "label", "parameter")
-    }
-    found: dict[str, Any] = {
-        "sizes": _sizes(world),
-        "values": values,
-        "entry": [n + 1 for n in difference.entry],
-        "left": difference.left,
-        "right": difference.right,
-    }
-    if difference.letters:
-        found["letters"] = dict(difference.letters)
-    layers = {n: v for n, v in verdict.numbers.items() if n != "L"}
-    if layers:
-        found["layer"] = layers
-    return found
 
 
 def _family_text(family: str) -> str:

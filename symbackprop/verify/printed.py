@@ -36,11 +36,17 @@ def settings_of(setting: Typesetting) -> Settings:
 
 
 def _letters(setting: Typesetting) -> Iterator[tuple[str, str]]:
-    """Heads with their families; a name that is given away wins over the usual one."""
+    """Heads with their families. A capital for a matrix gives way to a letter that is written so
+    itself, and the usual name to one that is given away."""
     yield from _usual(setting)
     names = {letter: setting.notation.symbol(letter) for letter in DEFAULT_SYMBOLS}
-    for letter in sorted(names, key=lambda each: names[each] != DEFAULT_SYMBOLS[each]):
-        yield from _forms(letter, names[letter], setting)
+    order = sorted(names, key=lambda each: names[each] != DEFAULT_SYMBOLS[each])
+    for letter in order:
+        latex = names[letter]
+        yield _head(_upper(latex)), letter
+        yield _head(latex.lower() if len(latex) == 1 else latex), letter
+    for letter in order:
+        yield _head(names[letter]), letter
 
 
 def _usual(setting: Typesetting) -> Iterator[tuple[str, str]]:
@@ -49,15 +55,6 @@ def _usual(setting: Typesetting) -> Iterator[tuple[str, str]]:
     yield from ((r"\phi", "f"), (r"\Delta", "delta"), ("softmax", "softmax"))
     for name, record in sorted(setting.network.functions.items()):
         yield _head(record.letter), name
-
-
-def _forms(letter: str, latex: str, setting: Typesetting) -> Iterator[tuple[str, str]]:
-    """A letter, and the capital or small one that stands for its matrix or its entries."""
-    taken = set(dict(setting.notation.symbols).values())
-    for written in (_upper(latex), latex.lower() if len(latex) == 1 else latex):
-        if written not in taken:
-            yield _head(written), letter
-    yield _head(latex), letter
 
 
 def _head(latex: str) -> str:

@@ -43,6 +43,7 @@ from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Refere
 from symbackprop.verify.values import Clash, Value
 
 WORK = 160_000  # characters read again in trying edits, for one formula
+AFTER = 12_000  # of these, once an explanation is found
 SECONDS = 4.5  # a safety only: what is found must not depend on the clock
 WINDOW = 0.45  # how much less likely a further explanation may be than the first
 ENOUGH = 4
@@ -107,12 +108,12 @@ class Repair:
         seen: set[str] = set()
         edits = sorted(self._edits(), key=lambda e: (e.rank, e.start, e.text))
         first: float | None = None
-        work = 0
+        work, limit = 0, WORK
         right = self._right_cells()
         for edit in edits:
             if any(s <= edit.start and edit.end <= e for s, e in right) and not edit.more:
                 continue
-            if work > WORK or len(found) >= ENOUGH or time.monotonic() > self.deadline:
+            if work > limit or len(found) >= ENOUGH or time.monotonic() > self.deadline:
                 break
             if first is not None and edit.rank > first + WINDOW:
                 break
@@ -130,7 +131,8 @@ class Repair:
                 edit.slip, edit.sentence, suggestion, span, edit.key, whole, edit.pieces
             )
             found.append((edit.rank + (0.0 if whole else 1.0), explanation))
-            first = edit.rank if first is None else first
+            if first is None:
+                first, limit = edit.rank, min(limit, work + AFTER)
         return [e for _, e in sorted(found, key=lambda pair: pair[0])]
 
     def _right_cells(self) -> list[tuple[int, int]]:
@@ -529,7 +531,8 @@ class Repair:
 
     def _other_indices(self, part: Node, known: Sequence[str]) -> Iterator[str]:
         if isinstance(part, Number):
-            for number in range(1, 9):
+            largest = max(self.meaning.world.sizes.values(), default=1)
+            for number in range(1, min(largest, 9) + 1):
                 if number != part.value:
                     yield str(number)
         elif isinstance(part, Symbol):
@@ -915,7 +918,15 @@ class Repair:
     def _operator_edits(self, side: Node) -> Iterator[Edit]:
         """A column of operators whose variable and operand are exchanged."""
         first = self.statement.sides[self.verdict.link]
-        if not isinstance(first, Derivative) or first.wrt is None or not isinstance(side, Matrix):
+        if not isinstance(first, Derivative) or first.wrt is None:
+            return
+        if isinstance(side, Derivative) and side.operator and side.wrt is not None:
+            wanted, here = self.text(first.wrt), side.wrt
+            sentence = f"the derivative is taken by {self.text(here)} where {wanted} is meant"
+            yield Edit(
+                here.span.start, here.span.end, wanted, "index", sentence, 0.4, "operator by"
+            )
+        if not isinstance(side, Matrix):
             return
         wanted = self.text(first.wrt)
         pieces: list[tuple[int, int, str]] = []

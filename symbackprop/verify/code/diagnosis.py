@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 import difflib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from symbackprop.verify.code.budget import Share
 from symbackprop.verify.code.edits import (
     Context,
     Edit,
@@ -54,7 +54,7 @@ class Diagnoser:
     source: str
     path: str
     session: Session
-    deadline: float
+    share: Share
     lines: list[bytes] = field(init=False)
     tried: int = 0
     parents: dict[Span, ast.AST] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Diagnoser:
         for group in self._statements(root):
             found = []
             for statement, node in group:
-                if statement is not group[0][0] and time.monotonic() > self.deadline:
+                if statement is not group[0][0] and self.share.is_used_up:
                     break
                 found += list(self._of(statement, node, root, others))
             if found:
@@ -151,7 +151,7 @@ class Diagnoser:
         seen: set[str] = set()
         count = 0
         for edit in sorted(candidates, key=lambda e: e.cost):
-            if self.tried >= MOST_TRIED or time.monotonic() > self.deadline or count >= MOST_FOUND:
+            if self.tried >= MOST_TRIED or self.share.is_used_up or count >= MOST_FOUND:
                 return
             text = self.spliced(edit)
             if text in seen:
@@ -244,7 +244,8 @@ class Diagnoser:
 
     def _context(self, statement: ast.stmt, node: ast.expr, root: Root) -> Context:
         session, number = self.session, self.session.point
-        reader = Reader(session.module, {}, frozenset((statement.lineno,)))
+        probe = frozenset((statement.lineno,))
+        reader = Reader(session.module, probe=probe, budget=session.budget)
         try:
             arguments = session.arguments(number)
             trail = reader.run(session.function, arguments)
@@ -292,7 +293,8 @@ class Diagnoser:
     def _value(self, node: ast.expr, scope: Mapping[str, Any]) -> Any:
         try:
             with np.errstate(all="ignore"):
-                found = Reader(self.session.module).value(node, dict(scope))
+                reader = Reader(self.session.module, budget=self.session.budget)
+                found = reader.value(node, dict(scope))
         except (Fault, RecursionError):
             return None
         return found if isinstance(found, (np.ndarray, np.generic, int, float)) else None
@@ -387,6 +389,7 @@ class Diagnoser:
         for atom in atoms:
             if atom.meaning and atom.meaning.startswith("d:"):
                 yield atom
+        yield from self._output_errors(atoms, scope)
         deltas = [a for a in atoms if a.meaning and a.meaning.startswith("d:z")]
         weights = [a for a in atoms if a.meaning and a.meaning[0] == "W"]
         for delta in deltas:
@@ -406,6 +409,20 @@ class Diagnoser:
                         meaning, factor = self._known(value)
                         if meaning and meaning.startswith("d:h"):
                             yield Known(text, value, meaning, factor)
+
+    def _output_errors(
+        self, atoms: Sequence[Known], scope: Mapping[str, Any]
+    ) -> Iterator[Known]:
+        """dL/dyhat of a squared error: the output less the label."""
+        last = f"h{self.session.subject.depth}"
+        pairs = [(o, y) for o in atoms for y in atoms if (o.meaning, y.meaning) == (last, "y")]
+        for out, label in pairs:
+            text = f"({out.text} - {label.text})"
+            value = self._parsed(text, scope)
+            if value is not None and np.ndim(value):
+                meaning, factor = self._known(value)
+                if meaning == f"d:{last}":
+                    yield Known(text, value, meaning, factor)
 
     def _counts(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> list[str]:
         """Texts for N: a name that has that value, or a shape."""

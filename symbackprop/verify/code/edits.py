@@ -607,9 +607,15 @@ def _more_factors(node: ast.expr, text: str, value: Any, context: Context) -> It
                 "derivative-missing", sentence, node, f"{body} * {held_slope(slope.text)}", 1.2
             )
     for known in context.upstream:
-        if value is None or np.shape(known.value) == np.shape(value):
+        if value is None or _is_broadcast(known.value, value):
             sentence = f"the gradient from the layer behind is missing: {known.text}"
             yield _edit("upstream-missing", sentence, node, f"{known.text} * {body}", 1.35)
+
+
+def _is_broadcast(one: Any, other: Any) -> bool:
+    """Whether an entrywise product of two arrays has a shape."""
+    sizes = zip(np.shape(one)[::-1], np.shape(other)[::-1], strict=False)
+    return np.ndim(one) == np.ndim(other) and all(m == n or 1 in (m, n) for m, n in sizes)
 
 
 def _as_factor(node: ast.expr, text: str) -> str:

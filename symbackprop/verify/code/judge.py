@@ -8,8 +8,7 @@ Would be wrong if a claim were refuted without numbers that anyone can recompute
 from __future__ import annotations
 
 import ast
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from symbackprop.layers.multilayer import Built
 from symbackprop.tracer.interpreter import nested_too_deeply
+from symbackprop.verify.code.budget import GUARD_SECONDS, Budget, OutOfTime
 from symbackprop.verify.code.diagnosis import Diagnoser, Finding
 from symbackprop.verify.code.execute import executed
 from symbackprop.verify.code.marks import Mark, Reading, Session, arrangement
@@ -27,8 +27,7 @@ from symbackprop.verify.code.search import Subjects, settled
 from symbackprop.verify.code.truth import Factor, Subject, distance, factor_between
 from symbackprop.verify.report import Claim, FileReport, Method
 
-SEARCH_SECONDS = 15.0
-DIAGNOSIS_SECONDS = 8.0
+DIAGNOSIS_STEPS = 900_000
 POINTS = 4
 STRICT = 1e-9
 DEEPEST = 150
@@ -55,14 +54,29 @@ def judge_code(
     subjects = Subjects(Subject.of(batch), Subject.of(one))
     if execute:
         return executed(source, function, path, module, node, methods, subjects)
-    deadline = time.monotonic() + SEARCH_SECONDS
-    session, reading = settled(module, node, methods, subjects, deadline)
+    try:
+        return _judged(source, path, module, node, methods, subjects)
+    except OutOfTime:
+        reason = f"not judged: it took more than {GUARD_SECONDS:g} seconds"
+        claim = Claim(path, node.lineno, 1, 1, "undecided", name=function, sentence=reason)
+        return FileReport(path, (claim,), {}, source)
+
+
+def _judged(
+    source: str,
+    path: str,
+    module: Module,
+    node: ast.FunctionDef,
+    methods: Mapping[str, ast.FunctionDef],
+    subjects: Subjects,
+) -> FileReport:
+    session, reading, blame = settled(module, node, methods, subjects, Budget())
     for number in range(1, POINTS) if reading.all_right else ():
         other = session.read(number)
         if not other.all_right:
             session, reading = replace(session, point=number), other
             break
-    return _Judgement(source, path, session, reading).report()
+    return _Judgement(source, path, session, reading, blame).report()
 
 
 def _function(
@@ -111,13 +125,13 @@ class _Judgement:
     path: str
     session: Session
     reading: Reading
-    started: float = field(default_factory=time.monotonic)
+    blame: Blame | None
     proved: Proved = field(default_factory=lambda: Proved({}))
     explained: dict[Any, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        deadline = time.monotonic() + DIAGNOSIS_SECONDS
-        self.diagnoser = Diagnoser(self.source, self.path, self.session, deadline)
+        share = self.session.budget.share(DIAGNOSIS_STEPS)
+        self.diagnoser = Diagnoser(self.source, self.path, self.session, share)
 
     def report(self) -> FileReport:
         reading = self.reading
@@ -126,7 +140,7 @@ class _Judgement:
             return FileReport(self.path, (), {}, self.source, problem)
         blame = Blame((), reading)
         if not reading.all_right:
-            blame = blamed(self.session, reading)
+            blame = self.blame or blamed(self.session, reading)
         claims = self._claims(blame)
         return FileReport(self.path, tuple(claims), self._settings(), self.source)
 
@@ -160,7 +174,17 @@ class _Judgement:
         healed = _by_site(blame.healed)
         made = [self._claim(mark, blame, healed) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
-        return made
+        return made + list(self._missing())
+
+    def _missing(self) -> Iterator[Claim]:
+        """A claim for each parameter whose gradient is not among what is returned."""
+        if self.reading.trail.fault is not None or not self.reading.returned:
+            return
+        node = self.reading.trail.return_node or self.session.function
+        for meaning in self.reading.missing:
+            reason = f"nothing that is returned is known as the gradient of {meaning[2:]}"
+            place = (node.lineno, node.col_offset + 1, len("return"))
+            yield Claim(self.path, *place, "undecided", name=meaning[2:], sentence=reason)
 
     def _claim(self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)

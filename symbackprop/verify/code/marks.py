@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from symbackprop.verify.code.arguments import RATE, Binder, argument_names
+from symbackprop.verify.code.budget import COMPARED, Budget
 from symbackprop.verify.code.layout import Layout, arranged
 from symbackprop.verify.code.naming import ACTIVATION_LISTS, Naming, offset_of
 from symbackprop.verify.code.reading import (
@@ -127,6 +128,7 @@ class Session:
     layout: Layout
     methods: Mapping[str, ast.FunctionDef] = field(default_factory=dict)
     point: int = 0
+    budget: Budget = field(default_factory=Budget, compare=False)
 
     @property
     def names(self) -> Naming:
@@ -158,7 +160,8 @@ class Session:
         """The function read at a point, with what `fills` says put in place of stored values."""
         truth = self.truth(number)
         overrides = {place: self.filled(fill, truth) for place, fill in (fills or {}).items()}
-        reader = Reader(module or self.module, overrides, probe, _exact(fills or {}))
+        exact = _exact(fills or {})
+        reader = Reader(module or self.module, overrides, probe, exact, self.budget)
         node = function or self.function
         try:
             arguments = self.arguments(number)
@@ -176,7 +179,8 @@ class Session:
             arguments = self.arguments(number)
         except Fault:
             return False
-        trail = Reader(self.module, overrides, exact=_exact(fills)).run(self.function, arguments)
+        reader = Reader(self.module, overrides, exact=_exact(fills), budget=self.budget)
+        trail = reader.run(self.function, arguments)
         if trail.fault is not None:
             return False
         marks = list(self._returned(trail, truth))
@@ -188,7 +192,7 @@ class Session:
         """The arguments after a reading: their dicts hold what was looked up."""
         arguments = self.arguments(self.point)
         given = dict(arguments)
-        Reader(self.module).run(self.function, arguments)
+        Reader(self.module, budget=self.budget).run(self.function, arguments)
         return given
 
     def filled(self, fill: Fill, truth: Truth) -> Numbers:
@@ -233,6 +237,7 @@ class Session:
     def marked(self, trail: Trail, truth: Truth, brief: bool = False) -> Reading:
         """`brief`: what is returned only."""
         events = () if brief else trail.events
+        self.budget.spend(COMPARED * len(events))
         stored = tuple(self._stored(event, truth) for event in events)
         returned: list[Mark] = []
         if trail.fault is None:

@@ -71,17 +71,33 @@ def checked_call(name: str, function: Callable[..., Any], args: Sequence[Any], n
         _check_making(name, args, named)
     if name in _MAKERS_TO_SHAPE and count_of(args[1:]) > MOST_ENTRIES:
         raise TooLarge("an array that is too large")
-    check_work(list(args) + list(named.values()))
     return bounded(function(*args, **named))
 
 
-def check_work(values: Sequence[Any]) -> None:
+def check_work(values: Sequence[Any]) -> int:
+    """A bound on the entries that an operation goes through."""
     work = 1
     for value in values:
         if isinstance(value, np.ndarray):
             work *= max(value.size, 1)
+        elif isinstance(value, (list, tuple)):
+            work *= max(_entries(value), 1)
     if work > MOST_WORK:
         raise TooLarge("an operation that is too large")
+    return work
+
+
+def _entries(values: Any, most: int = MOST_ENTRIES) -> int:
+    """How many entries a nested list has; counting ends where they are too many."""
+    total = 0
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            total += _entries(value, most - total)
+        else:
+            total += value.size if isinstance(value, np.ndarray) else 1
+        if total > most:
+            raise TooLarge("a list that is too long")
+    return total
 
 
 def bounded(value: Any) -> Any:

@@ -8,7 +8,6 @@ Would be wrong if a value were replaced by a tensor's name before it was proved 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -32,7 +31,7 @@ from symbackprop.verify.code.marks import Mark, Session, leaves_of_values
 from symbackprop.verify.code.reading import Bundle, Instance
 from symbackprop.verify.code.truth import Factor
 
-SECONDS = 12.0
+MOST_WORK = 30_000
 LONGEST = 16
 
 
@@ -60,6 +59,7 @@ def proofs(
         reason = "nested too deeply"
     except (ShapeClash, TraceError, NoNormalForm) as problem:
         reason = str(problem)
+    session.budget.check()
     return Proved(dict(proof.facts), reason)
 
 
@@ -72,7 +72,7 @@ class _Proof:
     _locals: dict[str, tuple[tuple[Atom, ...], Form]] = field(default_factory=dict)
     _assumed: set[str] = field(default_factory=set)
     _seen: dict[tuple[int, str], int] = field(default_factory=dict)
-    _started: float = field(default_factory=time.monotonic)
+    _worked: int = 0
 
     def __post_init__(self) -> None:
         subject = self.session.subject
@@ -151,7 +151,7 @@ class _Proof:
             *parsed(source),
             on_assignment=self._assigned,
             on_value=self._value,
-            seconds=SECONDS,
+            seconds=self.session.budget.seconds_left,
         )
         arguments = cells(self._arguments(), fixed=False)
         traced = interpreter.run(self.session.function, arguments, must_return=False)
@@ -180,6 +180,7 @@ class _Proof:
         }
 
     def _assigned(self, name: str, value: SymbolicArray, line: int) -> SymbolicArray:
+        self._count()
         key = (line, name)
         number_ = self._seen.get(key, 0)
         self._seen[key] = number_ + 1
@@ -218,12 +219,20 @@ class _Proof:
         form = parameter.form - gradient.form.scaled(rate)
         return SymbolicArray(parameter.shape, form, "float")
 
+    def _count(self) -> None:
+        """Take over what the algebra has counted; it counts anew for each statement."""
+        self.session.budget.check()
+        self._worked += self.algebra.work
+        self.algebra.work = 0
+
     @property
     def _late(self) -> bool:
-        return time.monotonic() - self._started > SECONDS
+        return self._worked + self.algebra.work > MOST_WORK
 
     def _value(self, array: SymbolicArray) -> SymbolicArray:
         """The array under the name of the tensor it equals; a long one under a name of its own."""
+        if self._late:
+            raise TraceError("more work than is done for a proof")
         if array.dtype == "bool":
             return array
         key = (shown(array.shape), array.form.key)
@@ -265,6 +274,7 @@ class _Proof:
     def _attempt(
         self, algebra: Algebra, difference: Form, rebuilt: bool = False
     ) -> tuple[str, ...] | None:
+        self._count()
         algebra.used.clear()
         algebra.work = 0
         try:
@@ -272,6 +282,9 @@ class _Proof:
             found = proof_that_zero(algebra, form)
         except NoNormalForm:
             return None
+        finally:
+            self._worked += algebra.work
+            algebra.work = 0
         return found.facts if found is not None else None
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import ast
 import operator
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,10 +23,11 @@ from typing import Any, Literal
 import numpy as np
 
 from symbackprop.verify.code import numpy_subset as subset
+from symbackprop.verify.code.budget import READING, Budget
 
 MOST_STEPS = 60_000
 MOST_CALLS = 25
-MOST_SECONDS = 2.0
+ENTRIES_A_STEP = 500  # entries that NumPy goes through in the time of a step
 MOST_BITS = 4096
 MOST_TEXT = 10_000
 MOST_EVENTS = 4_000
@@ -182,10 +182,10 @@ class Reader:
     overrides: Mapping[Place, Any] = field(default_factory=dict)
     probe: frozenset[int] = frozenset()
     exact: frozenset[Place] = frozenset()
+    budget: Budget = field(default_factory=Budget)
     trail: Trail = field(default_factory=Trail)
     steps: int = 0
     depth: int = 0
-    started: float = field(default_factory=time.monotonic)
     counts: dict[tuple[int, int], int] = field(default_factory=dict)
     functions_: list[str] = field(default_factory=list)
     statement: ast.stmt | None = None
@@ -205,6 +205,7 @@ class Reader:
             self.trail.fault = Fault("break or continue outside a loop", "wrong", function.lineno)
         except RecursionError:
             self.trail.fault = Fault("nested too deeply", "unread", function.lineno)
+        self.budget.spend(self.steps + READING)
         return self.trail
 
     # ---- statements --------------------------------------------------------------------------
@@ -220,9 +221,9 @@ class Reader:
 
     def _tick(self, node: ast.AST) -> None:
         self.steps += 1
-        if self.steps > MOST_STEPS or (
-            self.steps % 256 == 0 and time.monotonic() - self.started > MOST_SECONDS
-        ):
+        if self.steps % 256 == 0:
+            self.budget.check()
+        if self.steps > MOST_STEPS:
             raise Fault(
                 "more steps than are read: it does not end, or goes through too much",
                 "endless",
@@ -782,7 +783,7 @@ class Reader:
     def _numpy_step(self, step: Callable[[], Any], *operands: Any) -> Any:
         """A step that NumPy takes, its complaints turned into faults."""
         try:
-            subset.check_work(operands)
+            self.steps += subset.check_work(operands) // ENTRIES_A_STEP
             return subset.bounded(step())
         except subset.TooLarge as problem:
             raise Fault(str(problem)) from None
@@ -960,6 +961,8 @@ class Reader:
             named["dtype"] = _dtype(named["dtype"])
         args = [_dtype(a) if isinstance(a, (Builtin, Numpy)) else a for a in args]
         try:
+            work = subset.check_work([*args, *named.values()])
+            self.steps += work // ENTRIES_A_STEP
             return subset.checked_call(name, subset.FUNCTIONS[name], args, named)
         except subset.TooLarge as problem:
             raise Fault(str(problem)) from None
@@ -976,7 +979,7 @@ class Reader:
             named["dtype"] = _dtype(named["dtype"])
         if method.name == "repeat" and subset.count_of(args) * method.owner.size > MOST_TEXT:
             raise Fault("an array that is too large")
-        bound = getattr(method.owner, method.name)
+        bound = getattr(np.asarray(method.owner), method.name)
         return self._numpy_step(lambda: bound(*args, **named), method.owner, *args)
 
     def _container_method(self, method: Method, args: list[Any], named: dict[str, Any]) -> Any:

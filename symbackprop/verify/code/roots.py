@@ -10,18 +10,18 @@ everything.
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from symbackprop.verify.code.budget import Share
 from symbackprop.verify.code.marks import Fill, Mark, Reading, Session, Site
 from symbackprop.verify.code.reading import Fault, Place
 from symbackprop.verify.code.truth import Factor, Truth
 
 MOST_ROOTS = 8
-MOST_SECONDS = 6.0
+BLAME_STEPS = 300_000
 KINDS = ("d:z", "d:h", "z", "h", "f'", "d:W", "d:b", "W", "b")
 
 
@@ -60,11 +60,11 @@ def blamed(session: Session, reading: Reading, most: int = MOST_ROOTS) -> Blame:
     """Roots of what is wrong, by one change at a time, then one by one."""
     fills: dict[Place, Fill] = {}
     roots: list[Root] = []
-    deadline = time.monotonic() + MOST_SECONDS
+    share = session.budget.share(BLAME_STEPS)
     current = reading
     given_up: set[str] = set()
     while set(current.wrong) - given_up and len(roots) < min(most, MOST_ROOTS):
-        found = _next(session, current, fills, given_up, deadline)
+        found = _next(session, current, fills, given_up, share)
         if found is None:
             stuck = _returned_root(current, given_up)
             if stuck is None:
@@ -114,13 +114,13 @@ def _next(
     reading: Reading,
     fills: Mapping[Place, Fill],
     given_up: set[str],
-    deadline: float,
+    share: Share,
 ) -> Root | None:
     """The earliest site that mends everything; else the one that mends most."""
     wrong_before = len(set(reading.wrong) - given_up)
     best: tuple[int, Root] | None = None
-    for root in _candidates(session, reading, fills):
-        if time.monotonic() > deadline:
+    for root in _usual_first(session, _candidates(session, reading, fills)):
+        if share.is_used_up:
             break
         after = session.read(session.point, {**fills, **root.fills}, brief=True)
         left = len(set(after.wrong) - given_up)
@@ -153,6 +153,13 @@ def _candidates(session: Session, reading: Reading, fills: Mapping[Place, Fill])
     yield from _several(session, own_first, fills, reading.truth)
     if reading.trail.fault is not None:
         yield from _fault_roots(session, reading, factors)
+
+
+def _usual_first(session: Session, roots: Iterator[Root]) -> list[Root]:
+    """Values put right with the sign they have in this code before negated ones: a wrong sign can
+    be mended at many a place, and is where a value has not the sign that its name says."""
+    usual = -1 if session.adds_steps else 1
+    return sorted(roots, key=lambda r: any(f.factor.sign != usual for f in r.fills.values()))
 
 
 def _depth(mark: Mark) -> int:

@@ -8,11 +8,11 @@ no sum over samples can be missing.
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from symbackprop.verify.code.budget import Budget, Share
 from symbackprop.verify.code.layout import Layout, layouts
 from symbackprop.verify.code.marks import Reading, Session
 from symbackprop.verify.code.naming import (
@@ -24,10 +24,11 @@ from symbackprop.verify.code.naming import (
     argument_lists,
 )
 from symbackprop.verify.code.reading import Module
-from symbackprop.verify.code.roots import blamed
+from symbackprop.verify.code.roots import Blame, blamed
 from symbackprop.verify.code.truth import Labels, Sizes, Subject
 
 MOST_COMPARED = 4
+SEARCH_STEPS = 600_000
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,23 @@ def settled(
     function: ast.FunctionDef,
     methods: Mapping[str, ast.FunctionDef],
     subjects: Subjects,
-    deadline: float,
-) -> tuple[Session, Reading]:
+    budget: Budget,
+) -> tuple[Session, Reading, Blame | None]:
     """The session in the best layout, and its reading at the first point: one in which all is
-    right, else the one that has the fewest slips among those in which most is right."""
+    right, else the one that has the fewest slips among those in which most is right; with its
+    blame where that was found out."""
+    share = budget.share(SEARCH_STEPS)
     tried: list[tuple[Session, Reading]] = []
     for layout in _tried(function, module, subjects):
         subject = subjects.one if layout.is_one else subjects.batch
-        session = Session(module, function, subject, layout, methods)
+        session = Session(module, function, subject, layout, methods, budget=budget)
         reading = session.read(0)
         tried.append((session, reading))
         if reading.all_right or _is_endless(reading):
-            return session, reading
-        if time.monotonic() > deadline:
+            return session, reading, None
+        if share.is_used_up:
             break
-    return _fewest_slips(tried, deadline)
+    return _fewest_slips(tried, share)
 
 
 def _is_endless(reading: Reading) -> bool:
@@ -63,20 +66,21 @@ def _is_endless(reading: Reading) -> bool:
 
 
 def _fewest_slips(
-    tried: Sequence[tuple[Session, Reading]], deadline: float
-) -> tuple[Session, Reading]:
+    tried: Sequence[tuple[Session, Reading]], share: Share
+) -> tuple[Session, Reading, Blame | None]:
     usual = [(s, r) for s, r in tried if s.layout.is_usual]
     ranked = sorted(tried, key=lambda pair: (-pair[1].score, not pair[0].layout.is_usual))
     if usual and ranked and ranked[0][1].score <= max(r.score for _, r in usual):
         ranked = sorted(usual, key=lambda pair: -pair[1].score)
-    best, fewest = ranked[0], 99
+    best: tuple[Session, Reading, Blame | None] = (*ranked[0], None)
+    fewest = 99
     for session, reading in _diverse(ranked)[:MOST_COMPARED]:
-        if time.monotonic() > deadline or reading.score <= 0:
+        if share.is_used_up or reading.score <= 0:
             break
         blame = blamed(session, reading, fewest)
         count = len(blame.roots) + (0 if blame.healed.all_right else 1)
         if count < fewest:
-            best, fewest = (session, reading), count
+            best, fewest = (session, reading, blame), count
         if fewest <= 1:
             break
     return best
