@@ -69,7 +69,10 @@ def test_a_right_formula_is_proved_and_its_nearest_wrong_one_is_not(
 def test_the_facts_of_a_proof_are_told() -> None:
     found = proof("one", r"\frac{\partial L}{\partial z^3} = \hat{y} - y")
     assert found is not None
-    assert found.facts == () or all(found.facts)
+    assert found.facts == ("rows of y sum to 1",)
+    named = proof("one", r"\frac{\partial L}{\partial b^3} = \delta^3")
+    assert named is not None
+    assert named.facts == ()
 
 
 def test_numbers_for_entries_are_left_to_the_judge() -> None:

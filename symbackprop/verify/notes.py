@@ -443,12 +443,11 @@ class _Judgement:
             meaning,
             lambda s: judge_in(s, settings, world),
             lambda text: read(text, macros),
-            self._names(),
+            self._names(settings),
             ranged=ranged,
         ).explanations()
 
-    def _names(self) -> Names:
-        settings = self.settings
+    def _names(self, settings: Settings) -> Names:
         depth = Meaning(self.current.generic["batch"], settings).scope.layers
         counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
         functions = [h for h, f in sorted(settings.letters.items()) if f == "f"]

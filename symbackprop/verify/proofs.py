@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from symbackprop import equality
 from symbackprop.derive import Sweep, jacobian, leads_to, sweep
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
-from symbackprop.network import CountsClasses, Network, Tensor
+from symbackprop.network import CountsClasses, Network, SumsToOne, Tensor
 from symbackprop.normalform import Algebra, NoNormalForm
 from symbackprop.reader import syntax
 from symbackprop.reader.syntax import (
@@ -49,6 +49,7 @@ from symbackprop.reader.syntax import (
     Statement,
     Sum,
 )
+from symbackprop.rules import USE_LABEL_SUMS
 from symbackprop.terms import (
     Applied,
     Axis,
@@ -295,6 +296,26 @@ class _Home:
     def algebras(self) -> tuple[Algebra, ...]:
         return tuple(equality.attempts(self.network.with_adjoints, self.definitions, True))
 
+    def facts_behind(self, names: Iterable[str], cut: frozenset[str]) -> set[str]:
+        """Facts on which the derivations of those adjoints rest, and of the ones they name."""
+        found: set[str] = set()
+        waiting, seen = list(names), set(cut)
+        owners = {self.network.adjoint_name(name): name for name in self.sweep.derivations}
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name not in owners:
+                continue
+            seen.add(name)
+            derivation = self.sweep.derivations[owners[name]]
+            if any(step.rule == USE_LABEL_SUMS.name for step in derivation.steps):
+                found |= {f"rows of {t.name} sum to 1" for t in self._shares()}
+            waiting.extend(_read_in(derivation.result))
+        return found
+
+    def _shares(self) -> list[Tensor]:
+        """Labels whose rows sum to 1."""
+        return [t for t in self.network.tensors if any(isinstance(f, SumsToOne) for f in t.facts)]
+
     def flattened(self, whole: Expression) -> Expression:
         """The expression with the only place for every index of an axis that has one place."""
         if not self.flat:
@@ -465,16 +486,18 @@ class _Task:
             except NoNormalForm:
                 continue
             if found is not None:
-                return set(found.facts)
+                written = _read_in(left, right) - algebra.cut
+                return {*found.facts, *self.home.facts_behind(written, algebra.cut)}
         raise Unproved
 
     def _by_name(self, *sides: Expression) -> Iterator[Algebra]:
         """Where a side is one entry of a tensor, only that tensor is written out at first."""
         names = [e.tensor for side in sides for e in _lone_entry(side)]
         everything = {target for target, *_ in self.home.equations} | set(self.home.definitions)
-        if names and set(names) <= everything:
-            network = self.home.network.with_adjoints
-            yield Algebra(network, everything - set(names), self.home.definitions)
+        for name in names:
+            if name in everything:
+                network = self.home.network.with_adjoints
+                yield Algebra(network, everything - {name}, self.home.definitions)
 
     def _algebras(self, book: _Book) -> Iterator[Algebra]:
         """Those of the network are kept, unless facts are recorded in them."""
@@ -1649,6 +1672,12 @@ def _with_letters(part: Any, primed: set[Node]) -> Any:
     assert not isinstance(part, type)
     names = [f.name for f in fields(part)]
     return replace(part, **{name: _with_letters(getattr(part, name), primed) for name in names})
+
+
+def _read_in(*sides: Expression) -> set[str]:
+    """Names of the tensors that the sides read."""
+    factors = [factor for side in sides for term in side.terms for factor in term.factors]
+    return {element.tensor for factor in factors for element in elements_in(factor)}
 
 
 def _lone_entry(whole: Expression) -> tuple[Element, ...]:

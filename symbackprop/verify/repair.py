@@ -809,10 +809,15 @@ class Repair:
             yield Edit(start, end, rf"\frac{{1}}{{{count}}} {tight}", "sample-count", sentence, 0.7)
             sentence = f"the factor 1/{count} is too much: it is counted already"
             yield Edit(start, end, f"{count} {tight}", "sample-count", sentence, 0.9)
+        if self.meaning.settings.mode == "batch":
             sentence = "the samples are not summed"
-            whole = rf"\sum_{{i=1}}^{{{count}}} {tight}"
-            if self.meaning.settings.mode == "batch":
-                yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
+            letter = "i" if count == "n" else "n"
+            held = text if isinstance(side, (Symbol, Scripted)) else f"({text})"
+            whole = rf"\sum_{letter} {held}_{letter}"
+            if self.meaning.settings.mark != "_l":
+                yield Edit(start, end, whole, "batch-sum", sentence, 0.65)
+            whole = rf"\sum_{{{letter}=1}}^{{{count or 'N'}}} {tight}"
+            yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
         for letter, sentence in self._free_sums():
             yield Edit(start, end, rf"\sum_{{{letter}}} {tight}", "index", sentence, 0.9)
             for term in side.terms if isinstance(side, Sum) else ():
@@ -1142,7 +1147,9 @@ class Names:
     function: str
 
     def letters(self) -> list[tuple[str, str]]:
-        return sorted(self.settings.letters.items())
+        """Heads and what they mean; capitals first where a batch is spoken of."""
+        batch = self.settings.mode == "batch"
+        return sorted(self.settings.letters.items(), key=lambda p: (p[0].islower() == batch, p[0]))
 
     def script(self, number: int | str) -> str:
         match self.settings.mark:
@@ -1181,7 +1188,7 @@ class Names:
             if pre and self.function:
                 text = rf"{self.function}'({pre})"
                 yield text, "derivative-missing", f"the factor {text} is missing"
-            post = self.name("h", layer)
+            post = None if pre and self.function else self.name("h", layer)
             for text in self.slopes(post, layer, meaning) if post else ():
                 yield text, "derivative-missing", f"the factor {text} is missing"
         for layer in self.layers(meaning):
@@ -1213,6 +1220,8 @@ class Names:
         except (NotUnderstood, IllFormed):
             return []
         square = f"({post})^2" if "^" in post else f"{post}^2"
+        if "_" not in post or self.settings.mark == "_l":
+            square = f"{post} {self.hadamard} {post}"
         return {
             "sigmoid": [f"{post} {self.hadamard} (1 - {post})"],
             "tanh": [f"(1 - {square})"],
