@@ -80,7 +80,7 @@ def test_the_witness_can_be_recomputed_by_anyone() -> None:
     h1 = 1 / (1 + np.exp(-(x @ W1 + b1)))
     e = np.exp(h1 @ W2 + b2)
     dh1 = (e / e.sum(axis=1, keepdims=True) - y) / len(x) @ W2.T
-    entry = tuple(witness["entry"])
+    entry = tuple(n - 1 for n in witness["entry"])
     assert (dh1 * h1)[entry] == pytest.approx(witness["left"])
     assert (dh1 * h1 * (1 - h1))[entry] == pytest.approx(witness["right"])
     assert not space

@@ -338,7 +338,9 @@ class Expressions:
         word = self.words[self.at]
         if word not in ("^", "_", "'") and not self.is_hidden_script():
             return base
+        self.depth += 1  # a script's own script nests as a bracket does
         scripts = self.scripts()
+        self.depth -= 1
         if not scripts:
             return base
         if isinstance(base, Scripted) and self.words[start] != "{" and not doubled(base, scripts):

@@ -72,6 +72,8 @@ def _overridden(side: Node, claimed: Value, meaning: Meaning) -> Overrides | Non
     if array is None:
         return None
     of, wrt = link.of.partition("[")[0], link.wrt.partition("[")[0]
+    if not {of, wrt} <= set(meaning.world.values):
+        return None  # the loss of one sample is no tensor
     scale = _scale(side, meaning)
     whole = meaning.world.total(of, wrt).copy()
     return _placed(whole, array / scale, link, side, meaning, (of, wrt))

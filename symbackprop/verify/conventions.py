@@ -38,6 +38,7 @@ from symbackprop.verify.settings import Alias, Mark, Settings
 from symbackprop.verify.symbols import FUNCTIONS, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
+TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
 PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
@@ -626,13 +627,18 @@ class Finder:
     ) -> Settings:
         """Statement by statement: the assignment of its ambiguous letters that makes it true."""
         decided: set[str] = set()
+        weights = {h for h, found in choices.items() if any(f[0] == "W" for f in found)}
+        nothing_true = not any(  # that could tell how vectors and weights stand
+            weights & set(_heads_in(s)) and self.outcome(s, settings, reduction) == "true"
+            for s in statements
+        )
         for statement in statements:
             inside = [h for h in _heads_in(statement) if len(choices.get(h, ())) > 1]
             if self.outcome(statement, settings, reduction) == "true":
                 decided.update(inside)
                 continue
             open_ = [h for h in inside if h not in decided]
-            anew = not decided
+            anew = not decided and nothing_true
             found = self._assignment(statement, settings, open_, choices, reduction, anew)
             if found is not None:
                 settings = found
@@ -746,7 +752,8 @@ class Finder:
         gained = {n: self.outcome(statements[n], trial, reduction) for n in open_}
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())
-        if gain < 0.3:
+        least = TWO_LINES if trial.single != settings.single else 0.3
+        if gain < least:
             return None
         found = list(outcomes)
         for n, outcome in gained.items():
@@ -755,7 +762,7 @@ class Finder:
             if outcome == "true":
                 found[n] = self.outcome(statements[n], trial, reduction)
                 gain += points[found[n]] - 1.0
-                if gain < 0.3:
+                if gain < least:
                     return None
         return found
 
@@ -787,14 +794,16 @@ class Finder:
             replace(settings, layout=_other(settings.layout, "numerator", "denominator")),
             reduction,
         )
-        yield replace(settings, chain=_other(settings.chain, "down", "up")), reduction
+        if settings.single == "columns":  # a row meets its Jacobian from the left only
+            yield replace(settings, chain=_other(settings.chain, "down", "up")), reduction
         yield replace(settings, vectors=_other(settings.vectors, "variable", "row")), reduction
         if settings.samples == "columns":
             both = replace(settings, vectors="row", layout="numerator", chain="down")
             yield both, reduction
             yield replace(settings, vectors="variable", layout="denominator", chain="up"), reduction
         yield replace(settings, depth=1 - settings.depth), reduction
-        yield replace(settings, single=_other(settings.single, "rows", "columns")), reduction
+        if settings.samples == "rows":
+            yield replace(settings, single=_other(settings.single, "rows", "columns")), reduction
         for head in self.settable:
             if settings.letters.get(head) != "alias":
                 letters = {**settings.letters, head: "alias"}
@@ -802,7 +811,8 @@ class Finder:
                 yield replace(settings, letters=letters, aliases=aliases), reduction
         turned = _other(settings.samples, "rows", "columns")
         yield replace(settings, samples=turned, single=turned), reduction
-        yield replace(settings, samples=turned), reduction
+        if turned == "rows":
+            yield replace(settings, samples=turned), reduction
         yield replace(settings, weights=_other(settings.weights, "in_out", "out_in")), reduction
         for nodes, start in ((0, 0), (1, 0), (1, 1), (0, 1)):
             trial = replace(settings, nodes=nodes, weights_from=start, depth=nodes)

@@ -66,24 +66,24 @@ RELATIONS: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
     r"\leq": ("<=", np.less_equal),
     r"\geq": (">=", np.greater_equal),
 }
-FORMS: Mapping[tuple[str, int], tuple[str, Callable[[Any], Any]]] = {
-    ("exp", 0): ("np.exp({})", np.exp),
-    ("exp", 1): ("np.exp({})", np.exp),
-    ("log", 0): ("np.log({})", np.log),
-    ("log", 1): ("1 / ({})", lambda a: 1 / a),
-    ("sigmoid", 0): ("1 / (1 + np.exp(-({})))", lambda a: 1 / (1 + np.exp(-a))),
+FORMS: Mapping[tuple[str, int], tuple[str, Callable[[Any], Any]]] = {  # {0} tight, {1} as it is
+    ("exp", 0): ("np.exp({1})", np.exp),
+    ("exp", 1): ("np.exp({1})", np.exp),
+    ("log", 0): ("np.log({1})", np.log),
+    ("log", 1): ("1 / {0}", lambda a: 1 / a),
+    ("sigmoid", 0): ("1 / (1 + np.exp(-{0}))", lambda a: 1 / (1 + np.exp(-a))),
     ("sigmoid", 1): (
-        "1 / (2 + np.exp({0}) + np.exp(-({0})))",
+        "1 / (2 + np.exp({1}) + np.exp(-{0}))",
         lambda a: 1 / (2 + np.exp(a) + np.exp(-a)),
     ),
-    ("tanh", 0): ("np.tanh({})", np.tanh),
-    ("tanh", 1): ("1 - np.tanh({}) ** 2", lambda a: 1 - np.tanh(a) ** 2),
-    ("relu", 0): ("np.maximum({}, 0)", lambda a: np.maximum(a, 0)),
-    ("relu", 1): ("1.0 * (({}) > 0)", lambda a: 1.0 * (a > 0)),
-    ("leaky_relu", 0): ("np.maximum({0}, 0.01 * ({0}))", lambda a: np.maximum(a, 0.01 * a)),
-    ("leaky_relu", 1): ("np.where(({}) > 0, 1, 0.01)", lambda a: np.where(a > 0, 1, 0.01)),
-    ("softplus", 0): ("np.log(1 + np.exp({}))", lambda a: np.log(1 + np.exp(a))),
-    ("softplus", 1): ("1 / (1 + np.exp(-({})))", lambda a: 1 / (1 + np.exp(-a))),
+    ("tanh", 0): ("np.tanh({1})", np.tanh),
+    ("tanh", 1): ("1 - np.tanh({1}) ** 2", lambda a: 1 - np.tanh(a) ** 2),
+    ("relu", 0): ("np.maximum({1}, 0)", lambda a: np.maximum(a, 0)),
+    ("relu", 1): ("1.0 * ({0} > 0)", lambda a: 1.0 * (a > 0)),
+    ("leaky_relu", 0): ("np.maximum({1}, 0.01 * {0})", lambda a: np.maximum(a, 0.01 * a)),
+    ("leaky_relu", 1): ("np.where({0} > 0, 1, 0.01)", lambda a: np.where(a > 0, 1, 0.01)),
+    ("softplus", 0): ("np.log(1 + np.exp({1}))", lambda a: np.log(1 + np.exp(a))),
+    ("softplus", 1): ("1 / (1 + np.exp(-{0}))", lambda a: 1 / (1 + np.exp(-a))),
 }
 
 
@@ -137,7 +137,7 @@ class Translator:
 
     def is_right(self, made: Code, value: Value, meaning: Meaning) -> bool:
         """Whether the text gives the formula's own value at the last place of each open letter."""
-        env = {n: self.fixed.get(n, axis.size) for n, axis in meaning.ranges.items()} | self.fixed
+        env = {n: axis.size for n, axis in meaning.ranges.items()} | dict(self.fixed)
         if len(made.text) > LONGEST:
             return False
         return same(self.computed(made, env), self.laid(value, env))
@@ -160,11 +160,17 @@ class Translator:
     # --- quantities -------------------------------------------------------------------------
 
     def quantity(
-        self, node: Node, value: Value, read_as: str = "", extra: str = "", raw: bool = False
+        self,
+        node: Node,
+        value: Value,
+        read_as: str = "",
+        extra: str = "",
+        raw: bool = False,
+        is_leaf: bool = False,
     ) -> Code:
         """The value of a node as numbers. Many numbers: only those at the places of the formula's
         own letters. `raw`: a single axis is neither row nor column."""
-        whole = not isinstance(node, (Symbol, Scripted, Derivative))
+        whole = not (is_leaf or isinstance(node, (Symbol, Scripted, Derivative)))
         array = value.array[_clipped(self.point, value.array.shape[0])]
         open_ = [n for n in value.free if array.size <= MANY or n not in self.fixed]
         open_ = [n for n in open_ if not n.startswith("variable ")]
@@ -201,13 +207,24 @@ class Translator:
         return self._named[key]
 
     def _words(self, node: Node) -> str:
-        if isinstance(node, Derivative) and node.of and node.wrt and node.sign != "nabla":
+        text = self._source(node)
+        opened = text.count("{") - text.count("}")  # W^{[2]T} without its transposition
+        return text + "}" * max(0, opened)
+
+    def _source(self, node: Node) -> str:
+        if not isinstance(node, Derivative) or node.of is None or node.wrt is None:
+            return self.source(node.span)
+        is_macro = node.of.span == node.wrt.span
+        if node.sign != "nabla" and not is_macro:
             sign = r"\partial " if node.sign == "partial" else "d"
             return f"{sign}{self.source(node.of.span)}/{sign}{self.source(node.wrt.span)}"
         return self.source(node.span)
 
     def _variable(self, name: str) -> str:
-        text = name.replace(r"\partial", "d").replace("/", "_").replace(r"\hat", "hat_")
+        text = re.sub(
+            r"\\(?:mathbf|boldsymbol|mathrm|vec|bm|text|left|right)(?![a-zA-Z])", "", name
+        )
+        text = text.replace(r"\partial", "d").replace("/", "_").replace(r"\hat", "hat_")
         text = re.sub(r"[^A-Za-z0-9_]", "", re.sub(r"[ ,]+(?=\w)", "", text))[:24]
         text = re.sub(r"_+", "_", text).strip("_") or "q"
         text = f"q{text}" if text[0].isdigit() else text
@@ -276,8 +293,7 @@ class Translator:
         if value.identity:
             return _constant(float(np.real(value.array.reshape(-1)[0])))
         if isinstance(node, Scripted) and any(s.kind == "transpose" for s in node.scripts):
-            kept = tuple(s for s in node.scripts if s.kind != "transpose")
-            return _turned(self.code(replace(node, scripts=kept) if kept else node.base, meaning))
+            return _turned(self.code(_untransposed(node), meaning))
         return self.quantity(node, value, self._symbol_name(node, meaning))
 
     def _symbol_name(self, node: Symbol | Scripted, meaning: Meaning) -> str:
@@ -338,11 +354,10 @@ class Translator:
             )
         if len(arguments) != 1:
             raise NoText
-        if name in ("diag", "sqrt"):
-            text, work = (
-                ("np.diagflat({})", np.diagflat) if name == "diag" else ("np.sqrt({})", np.sqrt)
-            )
-            return _called(text, work, self.code(arguments[0], meaning))
+        if name == "diag":
+            return _called("np.diagflat({})", np.diagflat, self.code(arguments[0], meaning))
+        if name == "sqrt":
+            return _called("np.sqrt({})", np.sqrt, self.code(arguments[0], meaning))
         return self._application(meaning.scope.resolve(function), arguments[0], meaning)
 
     def _application(self, reference: Reference, argument: Node, meaning: Meaning) -> Code:
@@ -355,7 +370,7 @@ class Translator:
         elif name == "identity":
             made = _constant(1.0) if reference.primes else inner.code
         elif (name, reference.primes) in FORMS:
-            made = _called(*FORMS[name, reference.primes], inner.code)
+            made = _formed(*FORMS[name, reference.primes], inner.code)
         else:
             raise NoText
         if reference.power is not None:
@@ -398,7 +413,7 @@ class Translator:
 
     def _product(self, node: Product, value: Value, meaning: Meaning) -> Code:
         parts = self.parts(node, meaning)
-        if len(parts) == 1 and node.sign == "":
+        if len(parts) == 1 and len(node.factors) == 2:
             return self._call(node, meaning)
         if node.sign in (r"\odot", r"\circ"):
             return self._entrywise(parts, meaning)
@@ -413,6 +428,8 @@ class Translator:
     def _call(self, node: Product, meaning: Meaning) -> Code:
         function = meaning._function(node.factors[0])
         argument, scripts = _argument(node.factors[1])
+        if function is None and meaning._is_called(*node.factors):
+            return self.quantity(node, meaning._spanned(node), is_leaf=True)
         if function is None or argument is None:
             raise NoText
         made = self._application(function, argument, meaning)
@@ -611,8 +628,14 @@ def _constant(number: float) -> Code:
 
 def _called(text: str, work: Callable[..., Any], *codes: Code) -> Code:
     shown = text.format(*(c.text for c in codes))
-    rank = ATOM if shown.startswith("np.") and " - np" not in shown else SUM
+    rank = ATOM if text.startswith(("np.", "(")) else SUM
     return Code(shown, lambda env: work(*(c.run(env) for c in codes)), rank, _reads(*codes))
+
+
+def _formed(text: str, work: Callable[[Any], Any], made: Code) -> Code:
+    shown = text.format(made.within(ATOM), made.text)
+    rank = ATOM if shown.startswith("np.") else TERM if text.startswith(("1 /", "1.0 *")) else SUM
+    return Code(shown, lambda env: work(made.run(env)), rank, made.reads)
 
 
 def _negative(made: Code) -> Code:
@@ -670,7 +693,7 @@ def _multiplied(one: _Typed, other: _Typed) -> Code:
         return _scaled(one.code, other.code)
     if not v.fits(a.cols, b.rows):  # a sign that may be entrywise
         return _joined("*", one, other)
-    if len(a.cols) != 1 or max(len(a.rows), len(b.cols)) > 1:
+    if max(len(a.rows), len(a.cols), len(b.cols)) > 1:
         return _contracted(one.code, other.code, len(a.cols))
     return _matrix_product(one, other)
 
@@ -683,7 +706,7 @@ def _scaled(one: Code, other: Code) -> Code:
 def _matrix_product(one: _Typed, other: _Typed) -> Code:
     """A column of ones of any length sums over what it meets."""
     first, second = one.code, other.code
-    if ANY in (one.value.cols[0].label, other.value.rows[0].label):
+    if one.value.cols and ANY in (one.value.cols[0].label, other.value.rows[0].label):
         if one.value.cols[0].size == 1:
             second = _summed(second, 0, True)
         elif other.value.rows[0].size == 1:
@@ -762,6 +785,13 @@ def _laid_out(made: Code, link: Link, meaning: Meaning) -> Code:
 # --------------------------------------------------------------------------------------------
 # Helpers
 # --------------------------------------------------------------------------------------------
+
+
+def _untransposed(node: Scripted) -> Node:
+    kept = tuple(s for s in node.scripts if s.kind != "transpose")
+    if not kept:
+        return node.base
+    return replace(node, scripts=kept, span=Span(node.span.start, kept[-1].span.end))
 
 
 def explicit(array: Array, value: Value, lead: int = 0) -> Array:

@@ -154,7 +154,7 @@ class Repair:
             lead = one.array.ndim - len(one.axes)
             if one.array.shape != target.array.shape or one.array[0].size != shape[0] * shape[1]:
                 continue
-            same = np.isclose(one.array, target.array, rtol=1e-9, atol=1e-12)
+            same = np.asarray(np.isclose(one.array, target.array, rtol=1e-9, atol=1e-12))
             right = same.reshape(*same.shape[:lead], *shape).all(axis=tuple(range(lead)))
             return [
                 (cell.span.start, cell.span.end)
@@ -926,11 +926,9 @@ class Repair:
         if not isinstance(first, Derivative) or first.wrt is None:
             return
         if isinstance(side, Derivative) and side.operator and side.wrt is not None:
-            wanted, here = self.text(first.wrt), side.wrt
-            sentence = f"the derivative is taken by {self.text(here)} where {wanted} is meant"
-            yield Edit(
-                here.span.start, here.span.end, wanted, "index", sentence, 0.4, "operator by"
-            )
+            meant, span = self.text(first.wrt), side.wrt.span
+            sentence = f"the derivative is taken by {self.text(side.wrt)} where {meant} is meant"
+            yield Edit(span.start, span.end, meant, "index", sentence, 0.4, "operator by")
         if not isinstance(side, Matrix):
             return
         wanted = self.text(first.wrt)

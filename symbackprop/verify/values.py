@@ -11,15 +11,20 @@ columns, a number neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from symbackprop.verify.symbols import NotUnderstood
+
 Array = npt.NDArray[Any]
 ANY = "*"
+LARGEST = 2_000_000  # entries of one array: beyond, a formula is not evaluated
 
 
 class Clash(Exception):
@@ -122,6 +127,17 @@ def _over(value: Value, union: Sequence[str]) -> Array:
     return array.reshape((array.shape[0], *middle, *array.shape[1 + count :]))
 
 
+def _operated(operation: Callable[[Array, Array], Array], a: Array, b: Array) -> Array:
+    """Raises: NotUnderstood where the result has more entries than are written out."""
+    _check_size(max(p, q) for p, q in zip_longest(a.shape, b.shape, fillvalue=1))
+    return operation(a, b)
+
+
+def _check_size(lengths: Iterable[int]) -> None:
+    if math.prod(lengths) > LARGEST:
+        raise NotUnderstood("an array too large to write out")
+
+
 def _feature(*values: Value) -> str:
     found = {v.feature for v in values if v.feature}
     return found.pop() if len(found) == 1 else ""
@@ -136,7 +152,12 @@ def _tamed(value: Value, other: Value) -> Value:
     row, col = other.rows[0], other.cols[0]
     if row.size != col.size:
         raise Clash(f"the identity matrix meets {shape_text(other)}, which is not square")
-    return Value(np.eye(row.size)[None] * value.array[:, None, None], (), (row,), (col,))
+    return Value(np.eye(row.size) * value.array[..., None, None], value.free, (row,), (col,))
+
+
+def _factor(identity: Value) -> Value:
+    """The number before an identity matrix."""
+    return Value(identity.array, identity.free)
 
 
 def entrywise(one: Value, other: Value, operation: Callable[[Array, Array], Array]) -> Value:
@@ -146,7 +167,7 @@ def entrywise(one: Value, other: Value, operation: Callable[[Array, Array], Arra
     """
     if one.identity or other.identity:
         if one.identity and other.is_scalar:
-            return replace(one, array=operation(one.array, other.array))
+            return replace(entrywise(_factor(one), other, operation), identity=True)
         one, other = _tamed(one, other), _tamed(other, one)
     free, (a, b) = aligned((one, other))
     if one.is_scalar or other.is_scalar:
@@ -155,12 +176,17 @@ def entrywise(one: Value, other: Value, operation: Callable[[Array, Array], Arra
         b = b.reshape(b.shape + (1,) * len(one.axes)) if other.is_scalar else b
         literal = one.literal and other.literal
         return Value(
-            operation(a, b), free, wide.rows, wide.cols, _feature(one, other), literal=literal
+            _operated(operation, a, b),
+            free,
+            wide.rows,
+            wide.cols,
+            _feature(one, other),
+            literal=literal,
         )
     if not (fits(one.rows, other.rows) and fits(one.cols, other.cols)):
         raise Clash(f"{shape_text(one)} and {shape_text(other)} do not have one shape")
     rows, cols = merged(one.rows, other.rows), merged(one.cols, other.cols)
-    return Value(operation(a, b), free, rows, cols, _feature(one, other))
+    return Value(_operated(operation, a, b), free, rows, cols, _feature(one, other))
 
 
 def added(one: Value, other: Value, sign: int, sample: str) -> Value:
@@ -194,11 +220,10 @@ def product(one: Value, other: Value) -> Value:
         kept = other if one.identity else one
         scale = one if one.identity else other
         if one.identity and other.identity:
-            return replace(one, array=one.array * other.array)
+            return replace(entrywise(_factor(one), _factor(other), np.multiply), identity=True)
         if kept.is_scalar:
-            return replace(scale, array=scale.array * kept.array)
-        scalar = Value(scale.array)
-        return entrywise(scalar, kept, np.multiply)
+            return replace(entrywise(_factor(scale), kept, np.multiply), identity=True)
+        return entrywise(_factor(scale), kept, np.multiply)
     if one.is_scalar or other.is_scalar:
         return entrywise(one, other, np.multiply)
     if not fits(one.cols, other.rows):
@@ -215,6 +240,10 @@ def contracted(one: Value, other: Value, count: int) -> Value:
     shared = left[len(left) - count :]
     right = [*left[:start], *shared, *range(len(left), len(left) + len(other.axes) - count)]
     result = [*left[: len(left) - count], *right[start + count :]]
+    lengths = dict(zip(left, a.shape, strict=True))
+    for place, length in zip(right, b.shape, strict=True):
+        lengths[place] = max(length, lengths.get(place, 1))
+    _check_size(lengths[place] for place in result)
     array = np.einsum(a, left, b, right, result)
     return Value(array, free, one.rows, other.cols)
 

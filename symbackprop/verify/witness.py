@@ -13,8 +13,8 @@ where there are no numbers. Entries and letters count from 1.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,6 @@ from symbackprop.reader.syntax import (
     Sum,
     children,
 )
-from symbackprop.verify import values as v
 from symbackprop.verify.judge import (
     Difference,
     Verdict,
@@ -86,7 +85,7 @@ def _given(world: World, difference: Difference, verdict: Verdict) -> dict[str, 
     letters = {n: p for n, p in difference.letters.items() if not n.startswith("variable ")}
     if letters:
         found["letters"] = letters
-    layers = {n: v for n, v in verdict.numbers.items() if n != "L"}
+    layers = {n: p for n, p in verdict.numbers.items() if n != "L"}
     if layers:
         found["layer"] = layers
     return found
@@ -104,7 +103,7 @@ def _recomputed(
     assert difference is not None
     try:
         meaning = _surroundings(statement, verdict, settings, world)
-        fixed = {n: 1 for n in meaning.ranges} | dict(difference.letters)
+        fixed = dict.fromkeys(meaning.ranges, 1) | dict(difference.letters)
         translator = Translator(difference.point, fixed, source)
         nodes = statement.sides[verdict.link : verdict.link + 2]
         sides = [(translator.code(node, meaning), meaning._spanned(node)) for node in nodes]
@@ -195,10 +194,12 @@ def _clashing_sides(
     nodes = statement.sides[verdict.link : verdict.link + 2]
     for node in nodes:
         if (pair := _clash(node, meaning, translator)) is not None:
-            one, other, inner = pair
-            translator.fixed = dict.fromkeys(inner.ranges, 1)
-            codes = [translator.code(one, inner), translator.code(other, inner)]
-            return _shape_script(codes, ("first", "second"), translator, verdict.reason)
+            translator.fixed = dict.fromkeys(pair.meaning.ranges, 1)
+            codes = [translator.code(part, pair.meaning) for part in (pair.first, pair.second)]
+            found = _shape_script(codes, ("first", "second"), translator, verdict.reason)
+            if pair.is_matrix_product:
+                found["script"] += "print(first @ second)\n"
+            return found
     codes = [translator.code(node, meaning) for node in nodes]
     found = _shape_script(codes, ("left", "right"), translator, verdict.reason)
     shapes = [translator.computed(code, fixed) for code in codes]
@@ -215,9 +216,17 @@ def _shape_script(
     return _with_script(codes, translator, lines, _one_line(reason))
 
 
-def _clash(
-    node: Node, meaning: Meaning, translator: Translator
-) -> tuple[Node, Node, Meaning] | None:
+@dataclass(frozen=True)
+class _Pair:
+    """Two parts of a formula that do not fit together."""
+
+    first: Node
+    second: Node
+    meaning: Meaning
+    is_matrix_product: bool
+
+
+def _clash(node: Node, meaning: Meaning, translator: Translator) -> _Pair | None:
     """The two parts of a formula that do not fit together, where each of them has a value."""
     if _has_value(node, meaning):
         return None
@@ -231,7 +240,8 @@ def _clash(
         if whole is not None and not _has_value(whole, inner):
             before = parts[0] if number == 1 else _of(node, parts[:number])
             assert before is not None
-            return before, parts[number], inner
+            entrywise = not isinstance(node, Product) or node.sign in (r"\odot", r"\circ")
+            return _Pair(before, parts[number], inner, not entrywise)
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,10 +18,12 @@ import numpy as np
 
 from symbackprop.verify.code.budget import Share
 from symbackprop.verify.code.edits import (
+    WORDS,
     Context,
     Edit,
     Known,
     Span,
+    cheaper,
     edits,
     of_statement,
     span,
@@ -55,6 +58,7 @@ class Diagnoser:
     path: str
     session: Session
     share: Share
+    ignored: frozenset[str] = frozenset()
     lines: list[bytes] = field(init=False)
     tried: int = 0
     parents: dict[Span, ast.AST] = field(default_factory=dict)
@@ -65,12 +69,16 @@ class Diagnoser:
     def explain(self, root: Root, others: Mapping[Place, Any]) -> list[Finding]:
         """The edits that mend a root, best first."""
         self.tried = 0
+        is_first = True
         for group in self._statements(root):
-            found = []
+            found: list[Finding] = []
+            if is_first:
+                found += self._moved(group[0], root, others)
+            is_first = False
             for statement, node in group:
                 if statement is not group[0][0] and self.share.is_used_up:
                     break
-                found += list(self._of(statement, node, root, others))
+                found += map(self._likelier, self._of(statement, node, root, others))
             if found:
                 return _ranked(found)
         return []
@@ -137,6 +145,61 @@ class Diagnoser:
             stored = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
             if stored & wanted:
                 yield candidate, candidate.value
+
+    def _likelier(self, finding: Finding) -> Finding:
+        """An edit by which a helper comes to read an argument that it ignores is the likelier."""
+        for helper in self.session.module.functions.values():
+            if helper.lineno <= finding.line <= (helper.end_lineno or helper.lineno):
+                used = {n.id for n in ast.walk(helper) if isinstance(n, ast.Name)}
+                ignored = {a.arg for a in helper.args.args} - used
+                new = set(WORDS.findall(finding.suggestion))
+                if ignored & new:
+                    return replace(finding, edit=cheaper(finding.edit, finding.edit.cost - 0.5))
+        return finding
+
+    # ---- statements in another order ---------------------------------------------------------
+
+    def _moved(
+        self, own: tuple[ast.stmt, ast.expr], root: Root, others: Mapping[Place, Any]
+    ) -> Iterator[Finding]:
+        """What the line reads was changed too early, or is set too late."""
+        statement, node = own
+        pairs = [p for f in self._functions() for b in _blocks(f) for p in _pairs(b, statement)]
+        read, stored = _texts_read(node), _texts_stored(statement)
+        for mine, other in pairs:
+            is_earlier = other.lineno < mine.lineno
+            first, last = (other, mine) if is_earlier else (mine, other)
+            if is_earlier and (shared := sorted(_texts_stored(other) & read)):
+                said = f"{shared[0]} is changed in line {other.lineno}, and that value is used "
+                said += f"here; the value before is meant: move line {other.lineno} behind"
+            elif not is_earlier and (shared := sorted(_texts_stored(other) & read)):
+                said = f"{shared[0]} is used before line {other.lineno} sets it: move this behind"
+            elif not is_earlier and (shared := sorted(_texts_read(other) & stored)):
+                said = f"line {other.lineno} uses {shared[0]} after line {mine.lineno} has changed "
+                said += f"it; the value before is meant: move line {mine.lineno} behind"
+            else:
+                continue
+            place = statement if is_earlier else other
+            edit = Edit("wrong-variable", said, ((_whole(place), ""),), 0.8)
+            kept = {_shifted(p, first, last): fill for p, fill in others.items()}
+            text = self._behind(first, last)
+            if self._works(text, root, kept):
+                yield self._move_found(edit, (first, last), text)
+
+    def _behind(self, first: ast.stmt, last: ast.stmt) -> str:
+        """The source with one statement moved behind a later one."""
+        start, end = first.lineno - 1, first.end_lineno or first.lineno
+        stop = last.end_lineno or last.lineno
+        lines = self.lines
+        moved = [*lines[:start], *lines[end:stop], *lines[start:end], *lines[stop:]]
+        return b"\n".join(moved).decode()
+
+    def _move_found(self, edit: Edit, pair: tuple[ast.stmt, ast.stmt], text: str) -> Finding:
+        (line, column, last, end), _ = edit.changes[0]
+        width = end - column if line == last else 1
+        first, second = (ast.get_source_segment(self.source, s) or "" for s in pair)
+        suggestion = " ".join(f"{second}; {first}".split())
+        return Finding(edit, line, column, max(width, 1), suggestion, text)
 
     # ---- trying ------------------------------------------------------------------------------
 
@@ -205,7 +268,7 @@ class Diagnoser:
             return False
         moved = {place: fill for place, fill in others.items() if place[0] != root.line}
         for number in (self.session.point, OTHER_POINT + self.session.point):
-            if not session.returns_right(number, moved, root):
+            if not session.returns_right(number, moved, self.ignored):
                 return False
         return True
 
@@ -262,7 +325,7 @@ class Diagnoser:
 
         atoms = list(self._atoms(scope))
         functions, derivatives = self._helpers(scope, atoms)
-        slopes = list(self._slopes(atoms, scope, derivatives, root))
+        slopes = list(self._slopes(atoms, scope, derivatives, functions))
         return Context(
             self.segment,
             value,
@@ -317,6 +380,9 @@ class Diagnoser:
                 seen.setdefault(self.segment(node), loaded)
         for name in scope:
             seen.setdefault(name, ast.Name(name, ast.Load(), lineno=1, col_offset=0))
+        for text in [t for t in seen if t[-1:].isdigit() or t.endswith(('"]', "']"))]:
+            for other in _next_names(text):
+                seen.setdefault(other, ast.parse(other, mode="eval").body)
         for text, node in seen.items():
             value = self._value(node, scope)
             if value is None or isinstance(value, bool):
@@ -364,7 +430,7 @@ class Diagnoser:
         atoms: Sequence[Known],
         scope: Mapping[str, Any],
         derivatives: frozenset[str],
-        root: Root,
+        functions: Sequence[str],
     ) -> Iterator[Known]:
         """f' of each layer in the author's names: his helper first, then a formula."""
         truth = self.session.truth(self.session.point)
@@ -378,7 +444,10 @@ class Diagnoser:
             if np.ndim(atom.value) < right.ndim and not self.session.layout.is_one:
                 right = self.session.one_sample(right, 0)
             texts = [f"{name}({atom.text})" for name in sorted(derivatives)]
-            texts += [t.format(atom.text) for t in ("{0} * (1 - {0})", "1 - {0} ** 2", "{0} > 0")]
+            called = [f"{name}({atom.text})" for name in functions if name not in derivatives]
+            for text in [atom.text, *called]:
+                forms = ("{0} * (1 - {0})", "1 - {0} ** 2", "{0} > 0")
+                texts += [form.format(text) for form in forms]
             for text in texts:
                 value = self._parsed(text, scope)
                 if factor_between(value, right, truth) == EXACTLY:
@@ -450,6 +519,80 @@ def _masks(statement: ast.stmt) -> list[ast.expr]:
         for t in targets
         if isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Compare)
     ]
+
+
+def _blocks(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
+    """The lists of statements in a function."""
+    for node in ast.walk(function):
+        if isinstance(node, (ast.FunctionDef, ast.For, ast.While, ast.If, ast.With)):
+            yield node.body
+        if isinstance(node, (ast.For, ast.While, ast.If)):
+            yield node.orelse
+
+
+def _texts_read(node: ast.AST) -> set[str]:
+    """Names and entries as texts."""
+    return {
+        ast.unparse(n)
+        for n in ast.walk(node)
+        if isinstance(n, (ast.Name, ast.Subscript, ast.Attribute))
+    }
+
+
+def _pairs(
+    block: Sequence[ast.stmt], statement: ast.stmt
+) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """The part of a block that a statement is or stands in, with each other part."""
+    for mine in block:
+        if mine.lineno <= statement.lineno <= (mine.end_lineno or mine.lineno):
+            yield from ((mine, s) for s in block if s is not mine and not _is_return(s))
+
+
+def _is_return(statement: ast.stmt) -> bool:
+    return isinstance(statement, (ast.Return, ast.FunctionDef))
+
+
+def _texts_stored(statement: ast.stmt) -> set[str]:
+    """What assignments store to; of `dz[z < 0] = 0` the name too."""
+    targets: list[ast.expr] = []
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AugAssign):
+            targets.append(node.target)
+    found: set[str] = set()
+    for target in targets:
+        for part in target.elts if isinstance(target, ast.Tuple) else [target]:
+            found.add(ast.unparse(part))
+            if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name):
+                found.add(part.value.id)
+    return found
+
+
+def _whole(statement: ast.stmt) -> Span:
+    last = statement.end_lineno or statement.lineno
+    return (statement.lineno, statement.col_offset, last, statement.end_col_offset or 0)
+
+
+def _shifted(place: Place, first: ast.stmt, last: ast.stmt) -> Place:
+    """Where a place is once one statement stands behind a later one."""
+    line, column, occurrence = place
+    start, end = first.lineno, first.end_lineno or first.lineno
+    stop = last.end_lineno or last.lineno
+    if start <= line <= end:
+        line += stop - end
+    elif end < line <= stop:
+        line -= end - start + 1
+    return (line, column, occurrence)
+
+
+def _next_names(text: str) -> Iterator[str]:
+    """`W1`, `W3` for `W2`; `params["W1"]`, … for `params["W2"]`."""
+    found = re.fullmatch(r"(.*[A-Za-z_])(\d)([\"']\])?", text)
+    if found:
+        for digit in (int(found[2]) - 1, int(found[2]) + 1):
+            if 0 <= digit <= 9:
+                yield f"{found[1]}{digit}{found[3] or ''}"
 
 
 def _parents(statement: ast.stmt) -> dict[Span, ast.AST]:

@@ -671,6 +671,9 @@ def _of_whole(root: ast.expr, context: Context) -> Iterator[Edit]:
             f"{number} * {_as_factor(root, text)}",
             1.4,
         )
+    if isinstance(root, (ast.Name, ast.Subscript)) and np.ndim(context.value(root)):
+        sentence = f"both names mean one array, and changing one changes {text}: copy it"
+        yield _edit("wrong-variable", sentence, root, f"{text}.copy()", 1.0)
     yield from _summed(root, text, context)
     yield from _softmax_backward(root, context)
 

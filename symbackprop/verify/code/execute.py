@@ -244,7 +244,7 @@ def _refuted(
         gap = np.abs(np.asarray(mark.value, dtype=float) - np.asarray(wanted, dtype=float))
         entry = np.unravel_index(int(np.argmax(np.nan_to_num(gap, nan=np.inf))), gap.shape)
         left, right = (float(np.asarray(side)[entry]) for side in (mark.value, wanted))
-        shown |= {"entry": [int(i) for i in entry], "left": left, "right": right}
+        shown |= {"entry": [int(i) + 1 for i in entry], "left": left, "right": right}
     said = f"{SAID}: {mark.name} is wrong"
     if mark.found == mark.meaning and not mark.factor.is_one:
         said += f", {mark.factor.text} times the gradient"

@@ -184,7 +184,30 @@ class _Judgement:
         for meaning in self.reading.missing:
             reason = f"nothing that is returned is known as the gradient of {meaning[2:]}"
             place = (node.lineno, node.col_offset + 1, len("return"))
-            yield Claim(self.path, *place, "undecided", name=meaning[2:], sentence=reason)
+            claim = Claim(self.path, *place, "undecided", name=meaning[2:], sentence=reason)
+            yield self._twice(claim) or claim
+
+    def _twice(self, claim: Claim) -> Claim | None:
+        """The claim refuted where a key stands twice in what is returned, and one is lost."""
+        node = self.reading.trail.return_node
+        value = node.value if node is not None else None
+        if not isinstance(value, ast.Dict):
+            return None
+        keys = [k for k in value.keys if isinstance(k, ast.Constant)]
+        for number, key in enumerate(keys):
+            if any(key.value == other.value for other in keys[number + 1 :]):
+                said = f"the key {key.value!r} stands twice, so the first of the two is lost"
+                return replace(
+                    claim,
+                    line=key.lineno,
+                    column=key.col_offset + 1,
+                    status="refuted",
+                    method="structure",
+                    slip="layer",
+                    sentence=f"{said}; {claim.sentence}",
+                    counterexample=self.witness(None, None),
+                )
+        return None
 
     def _claim(self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
@@ -271,10 +294,14 @@ class _Judgement:
                 if other.site != root.site
                 for place, fill in other.fills.items()
             }
+            stuck = {str(r.meaning) for r in blame.roots if not r.fills and r.fault is None}
+            self.diagnoser.ignored = frozenset(stuck - {str(root.meaning)})
             self.explained[root.site] = self.diagnoser.explain(root, others)
         found = self.explained[root.site]
         if not found:
             return claim
+        if root.mark is not None and self._all_turned(root.mark):
+            found = [_as_layout(found[0]), *found]
         best = found[0]
         return replace(
             claim,
@@ -285,6 +312,13 @@ class _Judgement:
             patch=self.diagnoser.patch(best),
             others=tuple((f.edit.slug, f.edit.sentence, f.suggestion) for f in found[1:4]),
         )
+
+    def _all_turned(self, mark: Mark) -> bool:
+        """Whether each gradient of a weight matrix is returned transposed, and nothing else."""
+        weights = [m for m in self.reading.returned if str(m.meaning).startswith("d:W")]
+        turned = [m for m in weights if m.found == m.meaning and m.factor.is_one and not m.ok]
+        own = any(m.meaning == mark.meaning for m in turned)
+        return own and len(weights) == len(turned) > 1
 
     def _hint(self, root: Root) -> str:
         """Under which other loss or reduction the code would be right."""
@@ -309,6 +343,16 @@ class _Judgement:
         wanted = arrangement(plain, np.shape(root.mark.value))
         if factor_between(root.mark.value, wanted, truth) in _COMMON and root.mark.found is None:
             return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
+        slope = self.session.filled_slope(f"f'{subject.depth}", truth)
+        if slope is None or root.mark.found is not None:
+            return ""
+        wanted = self.session.layout.of(last.replace("z", "h"), truth)
+        label = self.session.layout.of("y", truth)
+        if wanted is None or label is None or len({wanted.shape, label.shape, slope.shape}) > 1:
+            return ""
+        squared = arrangement((wanted - label) * slope, np.shape(root.mark.value))
+        if factor_between(root.mark.value, squared, truth) in _COMMON:
+            return "; (yhat - y) * f'(z) is right for the squared error"
         return ""
 
     def witness(self, value: Any, wanted: Any) -> dict[str, Any]:
@@ -328,7 +372,7 @@ class _Judgement:
         gap = np.abs(np.asarray(value, dtype=float) - np.asarray(wanted, dtype=float))
         entry = np.unravel_index(int(np.argmax(np.nan_to_num(gap, nan=np.inf))), gap.shape)
         return shown | {
-            "entry": [int(i) for i in entry],
+            "entry": [int(i) + 1 for i in entry],
             "left": float(np.asarray(value)[entry]),
             "right": float(np.asarray(wanted)[entry]),
         }
@@ -368,6 +412,10 @@ class _Judgement:
             claim = self._explained(claim, root, blame)
             if claim.slip:
                 claim = replace(claim, sentence=f"{claim.sentence} ({fault.reason})")
+        elif blame.healed.trail.fault is None:
+            lines = tuple(sorted({r.line for r in blame.roots}))
+            said = f"follows from line {_listed(lines)}: {fault.reason}"
+            claim = replace(claim, consistent=True, follows_from=lines, sentence=said)
         made = [claim]
         for mark in blame.healed.returned:
             if mark.name not in present and mark.site not in {r.site for r in blame.roots}:
@@ -386,6 +434,12 @@ class _Judgement:
                     )
                 )
         return made
+
+
+def _as_layout(finding: Finding) -> Finding:
+    sentence = "each gradient of a weight matrix is returned transposed: right in the other layout,"
+    sentence += " but a gradient has the shape of its parameter"
+    return replace(finding, edit=replace(finding.edit, slug="layout", sentence=sentence))
 
 
 _COMMON = (Factor(), Factor(samples=-1), Factor(1, 1), Factor(1, 1, -1))

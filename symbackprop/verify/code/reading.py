@@ -710,7 +710,9 @@ class Reader:
         try:
             return self._numpy_step(lambda: function(left, right), left, right)
         except Fault as fault:
-            if fault.kind == "shape" and not isinstance(left, list) | isinstance(right, list):
+            if fault.kind == "shape" and not isinstance(left, list | tuple) | isinstance(
+                right, list | tuple
+            ):
                 sign = _SIGNS.get(type(op), "?")
                 shapes = f"{np.shape(left)} {sign} {np.shape(right)}"
                 raise Fault(f"the shapes {shapes} do not fit", "shape") from None

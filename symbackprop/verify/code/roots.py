@@ -21,7 +21,7 @@ from symbackprop.verify.code.reading import Fault, Place
 from symbackprop.verify.code.truth import Factor, Truth
 
 MOST_ROOTS = 8
-BLAME_STEPS = 300_000
+BLAME_STEPS = 200_000
 KINDS = ("d:z", "d:h", "z", "h", "f'", "d:W", "d:b", "W", "b")
 
 
@@ -150,16 +150,30 @@ def _candidates(session: Session, reading: Reading, fills: Mapping[Place, Fill])
         if all(m.state == "right" for m in marks) and not session.adds_steps:
             continue
         yield from _site_roots(session, marks, factors, reading)
-    yield from _several(session, own_first, fills, reading.truth)
+    for factor in factors:
+        yield from _several(session, own_first, fills, reading.truth, factor)
     if reading.trail.fault is not None:
         yield from _fault_roots(session, reading, factors)
 
 
 def _usual_first(session: Session, roots: Iterator[Root]) -> list[Root]:
-    """Values put right with the sign they have in this code before negated ones: a wrong sign can
-    be mended at many a place, and is where a value has not the sign that its name says."""
+    """Values put right as their names and the sign of this code say before others: a wrong sign
+    can be mended at many a place, and is where a value has not the sign that its name says."""
     usual = -1 if session.adds_steps else 1
-    return sorted(roots, key=lambda r: any(f.factor.sign != usual for f in r.fills.values()))
+
+    def oddity(root: Root) -> tuple[bool, bool]:
+        signs = {fill.factor.sign for fill in root.fills.values()}
+        return signs != {usual}, _contradicts(root)
+
+    return sorted(roots, key=oddity)
+
+
+def _contradicts(root: Root) -> bool:
+    """Whether a value that is what its name says would be put to something else."""
+    mark = root.mark
+    if mark is None or mark.meaning is None or mark.state not in ("right", "scaled"):
+        return False
+    return root.meaning != mark.meaning
 
 
 def _depth(mark: Mark) -> int:
@@ -239,6 +253,7 @@ def _several(
     sites: Sequence[Sequence[Mark]],
     fills: Mapping[Place, Fill],
     truth: Truth,
+    usual: Factor,
 ) -> Iterator[Root]:
     """Statements that store several values at once, all of them put right by name."""
     statements: dict[int, list[Mark]] = {}
@@ -252,7 +267,9 @@ def _several(
             for mark in marks:
                 assert mark.event is not None
                 meaning, sample = _placed(session, mark, str(mark.meaning), truth)
-                factor = mark.factor if mark.state == "scaled" else Factor()
+                is_parameter = meaning[2:3] in ("W", "b")
+                factor = mark.factor if mark.state == "scaled" else usual
+                factor = Factor() if is_parameter and mark.state != "scaled" else factor
                 found[mark.event.place] = Fill(meaning, factor, sample)
             first = next(m for m in marks if not m.ok)
             yield Root(

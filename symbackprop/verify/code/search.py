@@ -28,6 +28,8 @@ from symbackprop.verify.code.roots import Blame, blamed
 from symbackprop.verify.code.truth import Labels, Sizes, Subject
 
 MOST_COMPARED = 4
+MOST_STOPPED = 10  # layouts compared where reading stops in each; it does not take long
+STOPPED = 10
 SEARCH_STEPS = 600_000
 
 
@@ -74,16 +76,42 @@ def _fewest_slips(
         ranked = sorted(usual, key=lambda pair: -pair[1].score)
     best: tuple[Session, Reading, Blame | None] = (*ranked[0], None)
     fewest = 99
-    for session, reading in _diverse(ranked)[:MOST_COMPARED]:
-        if share.is_used_up or reading.score <= 0:
+    stops = all(r.trail.fault for _, r in ranked)
+    waiting = _diverse(ranked)[: MOST_STOPPED if stops else MOST_COMPARED]
+    for session, reading in waiting:
+        if share.is_used_up or (reading.score <= 0 and not stops):
             break
         blame = blamed(session, reading, fewest)
-        count = len(blame.roots) + (0 if blame.healed.all_right else 1)
+        count = _slips(blame)
         if count < fewest:
             best, fewest = (session, reading, blame), count
+            known = [s.layout for s, _ in waiting]
+            others = _with_other_biases(session, reading, tried)
+            waiting += [(s, r) for s, r in others if s.layout not in known]
         if fewest <= 1:
             break
     return best
+
+
+def _slips(blame: Blame) -> int:
+    """How many slips a layout supposes; more where they do not explain all."""
+    if blame.healed.all_right:
+        return len(blame.roots)
+    return len(blame.roots) + (1 if blame.healed.trail.fault is None else STOPPED)
+
+
+def _with_other_biases(
+    session: Session, reading: Reading, tried: Sequence[tuple[Session, Reading]]
+) -> list[tuple[Session, Reading]]:
+    """Layouts between which a reading that ended early could not tell."""
+    if reading.trail.fault is None:
+        return []
+    layout = session.layout
+    return [
+        (s, r)
+        for s, r in tried
+        if s.layout != layout and replace(s.layout, biases=layout.biases) == layout
+    ]
 
 
 def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Iterator[Layout]:
