@@ -118,9 +118,7 @@ def _kept_apart(line: str) -> Iterator[str]:
 REWRITES: dict[str, Edits] = {
     "commute": _each(rf"({FACTOR}) \* ({FACTOR})", lambda m: [f"{m[2]} * {m[1]}"]),
     "np.dot": _each(rf"({FACTOR}) @ ({FACTOR})", lambda m: [f"np.dot({m[1]}, {m[2]})"]),
-    "np.multiply": _each(
-        rf"({FACTOR}) \* ({FACTOR})", lambda m: [f"np.multiply({m[1]}, {m[2]})"]
-    ),
+    "np.multiply": _each(rf"({FACTOR}) \* ({FACTOR})", lambda m: [f"np.multiply({m[1]}, {m[2]})"]),
     "split": _split,
     "apart": _kept_apart,
     "comment": _each(r"$", lambda m: ["  # dz = W @ x, note: ∂L/∂z"]),

@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from symbackprop.verify.code import judge_code
+from symbackprop.verify.code import budget, judge_code
 from symbackprop.verify.report import Claim, FileReport
+from tests import backward_slips as mechanical
 from tests.bench_verify_code import (
     Sample,
     at_line,
@@ -145,6 +146,66 @@ def test_running_the_code_is_asked_for_and_said() -> None:
     statuses = {c.name: c.status for c in _judged(wrong, execute=True).claims}
     assert statuses["W2"] == "verified"
     assert statuses["W1"] == "refuted"
+
+
+def test_an_updated_parameter_that_is_used_again_is_told() -> None:
+    report = _changed("    dh1 = dz2 @ W2.T", "    W2 -= 0.1 * dW2\n    dh1 = dz2 @ W2.T")
+    claim = refuted(report)[0]
+    assert claim.slip == "wrong-variable"
+    assert "line 36 uses W2 after line 35 has changed it" in claim.sentence
+    assert claim.suggestion == "dh1 = dz2 @ W2.T; W2 -= 0.1 * dW2"
+
+
+def test_gradients_returned_transposed_are_a_matter_of_layout() -> None:
+    claims = refuted(_changed('"W1": dW1, "b1": db1, "W2": dW2', '"W1": dW1.T, "W2": dW2.T'))
+    assert {claim.slip for claim in claims} == {"layout"}
+
+
+def test_the_right_expression_stands_in_the_authors_names() -> None:
+    report = _changed("dW2 = h1.T @ dz2", "dW2 = z1.T @ dz2")
+    assert _claim(report, "W2").derived == "h1.T @ dz2"
+    coursera = judged("columns_coursera", right("columns_coursera"))
+    assert _claim(coursera, "dW1").derived == "dZ1 @ X.T / m"
+
+
+def test_a_line_that_is_right_under_another_loss_says_so() -> None:
+    claim = refuted(_changed("(yhat - y) / N", "(yhat - y) * yhat * (1 - yhat) / N"))[0]
+    assert "is right for the squared error" in claim.sentence
+    source = right("one_column").replace("(a2 - t) * df(z2)", "(a2 - t)")
+    claim = refuted(judged("one_column", source))[0]
+    assert "yhat - y alone is right for cross-entropy" in claim.sentence
+
+
+def test_a_gradient_lost_under_a_key_that_stands_twice_is_refuted() -> None:
+    report = _changed('"W1": dW1, "b1": db1', '"W2": dW1, "b1": db1')
+    assert "stands twice" in _claim(report, "W1").sentence
+
+
+def test_the_guard_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "GUARD_SECONDS", 0.0)
+    claims = _judged(right("rows_softmax")).claims
+    assert [claim.status for claim in claims] == ["undecided"]
+
+
+def test_a_mechanical_slip_is_never_verified() -> None:
+    for slip in mechanical.slips(10, seed=7):
+        report = judged(slip.file, slip.source)
+        assert refuted(report), slip
+
+
+def test_a_right_function_written_otherwise_is_never_refuted() -> None:
+    for rewrite in mechanical.rewrites(15, seed=7):
+        report = judged(rewrite.file, rewrite.source)
+        assert report.claims, rewrite
+        assert "refuted" not in {claim.status for claim in report.claims}, rewrite
+
+
+def test_mutilated_text_ends_in_a_report() -> None:
+    for name, source in mechanical.mutilated(25, seed=7):
+        started = time.monotonic()
+        report = judged(name, source)
+        assert report.claims or report.problem
+        assert time.monotonic() - started < 10, source
 
 
 def test_equal_input_gives_equal_output() -> None:

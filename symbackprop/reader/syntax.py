@@ -276,7 +276,7 @@ def children(node: Node) -> tuple[Node, ...]:
     if kept is None:
         kept = tuple(n for field in fields(node) for n in _nodes(getattr(node, field.name)))
         object.__setattr__(node, "_children", kept)
-    return kept  # type: ignore[no-any-return]
+    return kept
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -296,4 +296,4 @@ def walk(node: Node) -> tuple[Node, ...]:
     if kept is None:
         kept = (node, *(n for child in children(node) for n in walk(child)))
         object.__setattr__(node, "_walk", kept)
-    return kept  # type: ignore[no-any-return]
+    return kept

@@ -16,8 +16,18 @@ import numpy as np
 
 from symbackprop.reader.syntax import Derivative, Node, Scripted, Statement, Symbol
 from symbackprop.verify import values as v
-from symbackprop.verify.judge import Verdict, with_ranges
-from symbackprop.verify.meaning import Link, Meaning
+from symbackprop.verify.compare import Verdict
+from symbackprop.verify.derivatives import (
+    Link,
+    denominator,
+    link_of,
+    link_value,
+    plain_reference,
+    scale_of,
+)
+from symbackprop.verify.entries import index_order, index_places
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference
 from symbackprop.verify.values import Array, Axes, Clash, Value
@@ -57,10 +67,10 @@ def _overridden(side: Node, claimed: Value, meaning: Meaning) -> Overrides | Non
     if not isinstance(side, (Derivative, Symbol, Scripted)):
         return None
     try:
-        link = meaning.link(side)
+        link = link_of(meaning, side)
         if link is None or link.of == "expression":
             return None
-        shape = meaning._from_link(link)
+        shape = link_value(meaning, link)
     except (NotUnderstood, IllFormed, Clash):
         return None
     if v.fits(shape.rows, claimed.cols) and v.fits(shape.cols, claimed.rows):
@@ -83,7 +93,7 @@ def _scale(side: Node, meaning: Meaning) -> float:
     if isinstance(side, Derivative):
         return 1.0
     reference = meaning.scope.resolve(side)
-    return float(np.real(meaning._scale(reference.scale).array[0]))
+    return float(np.real(scale_of(meaning, reference.scale).array[0]))
 
 
 def _canonical(claimed: Value, shape: Value, link: Link, meaning: Meaning) -> Array | None:
@@ -91,7 +101,7 @@ def _canonical(claimed: Value, shape: Value, link: Link, meaning: Meaning) -> Ar
     if set(claimed.free) - set(link.free):
         return None
     full = np.broadcast_shapes(claimed.array.shape[:1], shape.array.shape[:1])
-    array = v._over(claimed, link.free)
+    array = v.over(claimed, link.free)
     lead = 1 + len(link.free)
     target = (*full, *shape.array.shape[1:lead], *(a.size for a in shape.axes))
     try:
@@ -105,7 +115,7 @@ def _canonical(claimed: Value, shape: Value, link: Link, meaning: Meaning) -> Ar
             1, *(1,) * len(link.free), *(a.size for a in (*link.outer, *link.inner))
         ),
     )
-    order = meaning._from_link(numbered).array.reshape(-1)
+    order = link_value(meaning, numbered).array.reshape(-1)
     flat = array.reshape(*target[:lead], -1)
     result = np.empty_like(flat)
     result[..., order] = flat
@@ -151,8 +161,8 @@ def _places(side: Node, meaning: Meaning, key: tuple[str, str]) -> list[str | in
     if isinstance(side, Derivative):
         assert side.of is not None
         assert side.wrt is not None
-        top = meaning._plain_reference(side.of)
-        bottom = meaning._denominator(side.wrt, side)
+        top = plain_reference(meaning, side.of)
+        bottom = denominator(meaning, side.wrt, side)
     else:
         bottom = meaning.scope.resolve(side)
         top = Reference("tensor", meaning.world.network.loss, side.span)
@@ -165,7 +175,7 @@ def _places(side: Node, meaning: Meaning, key: tuple[str, str]) -> list[str | in
             found.extend([None] * len(axes))
             continue
         kept = [p for p, a in enumerate(axes) if a.label not in meaning.world.flat]
-        for place in meaning._index_places(reference, axes, meaning._order(name, axes), kept):
+        for place in index_places(meaning, reference, axes, index_order(meaning, name, axes), kept):
             if place is None:
                 found.append(None)
             elif isinstance(place, Symbol) and place.head in meaning.ranges:

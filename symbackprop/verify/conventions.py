@@ -752,7 +752,8 @@ class Finder:
         gained = {n: self.outcome(statements[n], trial, reduction) for n in open_}
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())
-        least = TWO_LINES if trial.single != settings.single else 0.3
+        turned = {h for h, f in trial.scales.items() if f.startswith("-")} & changed
+        least = TWO_LINES if turned or trial.single != settings.single else 0.3
         if gain < least:
             return None
         found = list(outcomes)

@@ -15,6 +15,7 @@ from symbackprop.matrixform import matrix_form
 from symbackprop.network import Network
 from symbackprop.notation import Notation
 from symbackprop.reader.syntax import Node
+from symbackprop.verify.derivatives import link_of
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood
@@ -27,7 +28,7 @@ def right_side(side: Node, meaning: Meaning) -> str:
     if not _counts_like_us(meaning.settings):
         return ""
     try:
-        link = meaning.link(side)
+        link = link_of(meaning, side)
     except (NotUnderstood, IllFormed):
         return ""
     if link is None or "[" in link.of + link.wrt or link.of == "expression":

@@ -37,18 +37,13 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify.carried import FalseLine, overrides
+from symbackprop.verify.compare import Verdict
 from symbackprop.verify.conventions import INDEX_LETTERS, Finder
 from symbackprop.verify.derived import right_side
-from symbackprop.verify.judge import (
-    EQUALITIES,
-    Verdict,
-    Worlds,
-    is_literal,
-    judge_in,
-    with_ranges,
-)
+from symbackprop.verify.judge import EQUALITIES, Worlds, is_literal, judge_in
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.proofs import prove
+from symbackprop.verify.ranges import ends_of_sums, with_ranges
 from symbackprop.verify.repair import Explanation, Names, Repair, applied
 from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.settings import Alias, Settings
@@ -192,7 +187,7 @@ class _Judgement:
             meaning = Meaning(world, replace(self.settings, mode=mode))
             for statement in statements:
                 for side in statement.sides:
-                    for head, label in meaning.sums(side):
+                    for head, label in ends_of_sums(meaning, side):
                         counted.setdefault(head, Counter())[label] += 1
         return {
             head: labels.most_common(1)[0][0]

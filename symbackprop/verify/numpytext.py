@@ -38,17 +38,17 @@ from symbackprop.reader.syntax import (
     Symbol,
 )
 from symbackprop.verify import values as v
-from symbackprop.verify.meaning import (
-    SAMPLE,
-    Link,
-    Meaning,
-    _argument,
-    _head,
-    _plain,
-    slopes_of,
-)
+from symbackprop.verify.derivatives import Link, link_of, link_value
+from symbackprop.verify.entries import slopes_of
+from symbackprop.verify.functions import function_name, function_of, is_called
+from symbackprop.verify.letters import argument_of, head_of, plain
+from symbackprop.verify.literals import kronecker
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.products import times
+from symbackprop.verify.ranges import open_letters, range_of
+from symbackprop.verify.sums import bounded, limit_of
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import ANY, Array, Clash, Value
+from symbackprop.verify.values import ANY, SAMPLE, Array, Clash, Value
 
 Env = Mapping[str, int]
 ATOM, POWER, TERM, SUM = 3, 2, 1, 0  # how tightly a text binds
@@ -128,7 +128,7 @@ class Translator:
 
     def code(self, node: Node, meaning: Meaning) -> Code:
         """Raises: NotUnderstood, IllFormed, Clash, NoText (too many numbers)."""
-        value = meaning._spanned(node)
+        value = meaning.spanned(node)
         try:
             made = self._made(node, value, meaning)
         except (NoText, NotUnderstood, IllFormed, Clash):
@@ -197,7 +197,7 @@ class Translator:
 
     def _name(self, node: Node, value: Value, extra: str, cut: bool) -> tuple[str, str]:
         """A name in the note's words and a variable, the same for the same node."""
-        key = (_plain(node), extra, cut, tuple(a.label for a in value.axes))
+        key = (plain(node), extra, cut, tuple(a.label for a in value.axes))
         if key not in self._named:
             name = _squeezed(self._words(node)) + extra
             taken = [n for n, _ in self._named.values()]
@@ -275,7 +275,7 @@ class Translator:
         raise NoText
 
     def _typed(self, node: Node, meaning: Meaning) -> _Typed:
-        return _Typed(self.code(node, meaning), meaning._spanned(node))
+        return _Typed(self.code(node, meaning), meaning.spanned(node))
 
     # --- symbols ----------------------------------------------------------------------------
 
@@ -298,7 +298,7 @@ class Translator:
 
     def _symbol_name(self, node: Symbol | Scripted, meaning: Meaning) -> str:
         """The network's name of what a symbol is; "" where a formula of the note made it."""
-        if split(node) is None or meaning._kronecker(node) is not None:
+        if split(node) is None or kronecker(meaning, node) is not None:
             return ""
         try:
             reference = meaning.scope.resolve(node)
@@ -316,7 +316,7 @@ class Translator:
 
     def _derivative_name(self, node: Derivative, meaning: Meaning) -> str:
         try:
-            link = meaning.link(node)
+            link = link_of(meaning, node)
         except (NotUnderstood, IllFormed):
             return ""
         return "" if link is None else self._link_name(link)
@@ -364,7 +364,7 @@ class Translator:
         if reference.kind != "function" or reference.indices:
             raise NoText
         inner = self._typed(argument, meaning)
-        name = meaning._function_name(reference, inner.value)
+        name = function_name(meaning, reference, inner.value)
         if name == "softmax":
             made = _softmax(inner)
         elif name == "identity":
@@ -401,8 +401,8 @@ class Translator:
             first = factors.pop(0)
             after = factors[0] if factors else None
             called = after is not None and (
-                (meaning._function(first) is not None and _argument(after)[0] is not None)
-                or meaning._is_called(first, after)
+                (function_of(meaning, first) is not None and argument_of(after)[0] is not None)
+                or is_called(meaning, first, after)
             )
             if called and after is not None:
                 factors.pop(0)
@@ -426,10 +426,10 @@ class Translator:
         return self._chain(parts, meaning)
 
     def _call(self, node: Product, meaning: Meaning) -> Code:
-        function = meaning._function(node.factors[0])
-        argument, scripts = _argument(node.factors[1])
-        if function is None and meaning._is_called(*node.factors):
-            return self.quantity(node, meaning._spanned(node), is_leaf=True)
+        function = function_of(meaning, node.factors[0])
+        argument, scripts = argument_of(node.factors[1])
+        if function is None and is_called(meaning, *node.factors):
+            return self.quantity(node, meaning.spanned(node), is_leaf=True)
         if function is None or argument is None:
             raise NoText
         made = self._application(function, argument, meaning)
@@ -446,7 +446,7 @@ class Translator:
         total = self._typed(parts[0], meaning)
         for part in parts[1:]:
             made = self._typed(part, meaning)
-            value = meaning._times(sign, total.value, made.value)
+            value = times(meaning, sign, total.value, made.value)
             total = _Typed(_multiplied(total, made), value)
         return total.code
 
@@ -472,7 +472,7 @@ class Translator:
     def _chain(self, parts: Sequence[Node], meaning: Meaning) -> Code:
         """Derivatives joined by their names, as the judge joins them: sums over what one link is
         derived by and the next is of; then laid out as the note does."""
-        links = [(part, meaning.link(part)) for part in parts]
+        links = [(part, link_of(meaning, part)) for part in parts]
         if meaning.settings.chain == "up":
             links.reverse()
         total: Code | None = None
@@ -502,17 +502,17 @@ class Translator:
             return self._unbounded(node, meaning)
         inner = meaning
         for bound in node.bounds:
-            inner = inner.bound(bound, node.body)
+            inner = bounded(inner, bound, node.body)
         body = self._typed(node.body, inner)
-        letters = [_head(bound.variable) for bound in node.bounds]
+        letters = [head_of(bound.variable) for bound in node.bounds]
         if any(n not in body.value.free and body.value.has(SAMPLE) for n in letters):
             return self._over_samples(body, letters, inner)
         loops: list[tuple[str, int, int]] = []
         conditions: list[Code] = []
         for bound, letter in zip(node.bounds, letters, strict=True):
             axis = inner.ranges[letter]
-            low = None if bound.lower is None else inner._limit(bound.lower, axis, True)
-            high = None if bound.upper is None else inner._limit(bound.upper, axis, False)
+            low = None if bound.lower is None else limit_of(inner, bound.lower, axis, True)
+            high = None if bound.upper is None else limit_of(inner, bound.upper, axis, False)
             loops.append((letter, low or 1, axis.size if high is None else high))
             conditions.extend(self._held(c, inner) for c in bound.conditions)
         return self._looped(body.code, loops, conditions)
@@ -536,10 +536,10 @@ class Translator:
         return _summed_axis(body, SAMPLE)
 
     def _unbounded(self, node: Big, meaning: Meaning) -> Code:
-        if meaning.open_letters(node.body):
+        if open_letters(meaning, node.body):
             inner, loops = meaning, []
-            for letter in meaning.open_letters(node.body):
-                axis = meaning.range_of(letter, node.body)
+            for letter in open_letters(meaning, node.body):
+                axis = range_of(meaning, letter, node.body)
                 inner = replace(inner, ranges={**inner.ranges, letter: axis})
                 loops.append((letter, 1, axis.size))
             return self._looped(self.code(node.body, inner), loops, ())
@@ -767,7 +767,7 @@ def _laid_out(made: Code, link: Link, meaning: Meaning) -> Code:
     """The entries of a derivative in the places where the note has them."""
     sizes = tuple(a.size for a in (*link.outer, *link.inner))
     numbers = np.arange(int(np.prod(sizes, dtype=int)), dtype=float).reshape(1, *sizes)
-    probe = meaning._from_link(replace(link, array=numbers, free=()))
+    probe = link_value(meaning, replace(link, array=numbers, free=()))
     there = explicit(probe.array[0], probe)
     if there.size == 1:
         return Code(f"{made.text}.item()", lambda env: _item(made.run(env)), ATOM, made.reads)

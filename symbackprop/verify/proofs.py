@@ -69,24 +69,23 @@ from symbackprop.terms import (
     substitute,
 )
 from symbackprop.verdict import Equal
-from symbackprop.verify.judge import (
-    EQUALITIES,
-    _within_conditions,
-    function_variable,
-    layer_letters,
-    stated_range,
-    with_ranges,
+from symbackprop.verify.derivatives import denominator, key_of, plain_reference
+from symbackprop.verify.entries import index_order, index_places, is_weight
+from symbackprop.verify.functions import (
+    called_loss,
+    called_node,
+    function_of,
+    is_called,
+    row_of_entry,
 )
-from symbackprop.verify.meaning import (
-    SAMPLE,
-    Meaning,
-    _argument,
-    _head,
-    _key,
-    _names_a_norm,
-    activation,
-)
+from symbackprop.verify.judge import EQUALITIES, function_variable
+from symbackprop.verify.layers import layer_letters, stated_range, within_conditions
+from symbackprop.verify.letters import argument_of, head_of, names_a_norm
+from symbackprop.verify.literals import kronecker
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.ranges import axis_of_uses, open_letters, range_of, with_ranges
 from symbackprop.verify.settings import Alias, Settings
+from symbackprop.verify.sums import bounded, limit_of
 from symbackprop.verify.symbols import (
     IllFormed,
     NotUnderstood,
@@ -94,11 +93,11 @@ from symbackprop.verify.symbols import (
     Reference,
     split,
 )
+from symbackprop.verify.values import SAMPLE, Clash
 from symbackprop.verify.values import Axis as Labelled
-from symbackprop.verify.values import Clash
-from symbackprop.verify.world import World, make_world
+from symbackprop.verify.world import World, activation, make_world
 
-TIME_LIMIT = 1.0  # seconds for one statement
+TIME_LIMIT = 8.0  # seconds; a safety only: the outcome must not depend on the clock
 MOST_TERMS = 60
 Definitions = Mapping[str, tuple[tuple[Index, ...], Expression]]
 EMPTY_SIZES: Mapping[str, int] = MappingProxyType({})
@@ -435,7 +434,7 @@ class _Task:
         for number in range(-1, grammar.scope.layers + 3):
             if stated is not None and number not in stated:
                 continue
-            if _within_conditions(self.statement.conditions, letters[0], number, grammar):
+            if within_conditions(self.statement.conditions, letters[0], number, grammar):
                 numbers = {**grammar.numbers, letters[0]: number}
                 try:
                     found.append(self._settled(replace(grammar, numbers=numbers)))
@@ -628,7 +627,7 @@ class Reading:
     def _is_kronecker(self, node: syntax.Symbol | Scripted) -> bool:
         r"""\delta_{jk} of two indices of one axis; \delta_{nk} of different ones is an adjoint, and
         so is \delta_{2,k} where layers are marked below."""
-        if self.grammar._kronecker(node) is None:
+        if kronecker(self.grammar, node) is None:
             return False
         parts = split(node)
         assert parts is not None
@@ -719,7 +718,7 @@ class Reading:
         assert symbol is not None
         grammar, letters = self.grammar, list[str]()
         for script in symbol[1]:
-            role = grammar.scope._role(script, script.kind == "group", "alias")
+            role = grammar.scope.role(script, script.kind == "group", "alias")
             if role == "layer":
                 mark = script.parts[0]
                 if isinstance(mark, syntax.Symbol) and mark.head not in grammar.scope.numbers:
@@ -730,9 +729,9 @@ class Reading:
                 elif grammar.scope.whole(mark) != reference.layer:
                     return None
             elif role in ("index", "sample"):
-                letters.extend(_head(part) for part in script.parts)
+                letters.extend(head_of(part) for part in script.parts)
         for letter in letters:
-            axis = grammar.range_of(letter, alias.node)
+            axis = range_of(grammar, letter, alias.node)
             grammar = replace(grammar, ranges={**grammar.ranges, letter: axis})
         inner = replace(self, grammar=grammar)
         found = inner.value(alias.node)
@@ -765,8 +764,8 @@ class Reading:
         nodes: list[Node | None] = [None] * len(axes)
         if reference.indices or reference.sample is not None:
             kept = [p for p, a in enumerate(axes) if a.label not in self.home.flat]
-            order = self.grammar._order(name, axes)
-            nodes = list(self.grammar._index_places(reference, axes, order, kept))
+            order = index_order(self.grammar, name, axes)
+            nodes = list(index_places(self.grammar, reference, axes, order, kept))
         places: list[Expr] = []
         left: list[Index] = []
         for axis, node in zip(axes, nodes, strict=True):
@@ -781,7 +780,7 @@ class Reading:
 
     def oriented(self, name: str, whole: Expression, left: Sequence[Index]) -> Array:
         """Indices of a tensor along rows and columns, as the note lays it out."""
-        if self.grammar._is_weight(name):
+        if is_weight(self.grammar, name):
             first = self.home.network.by_name[name].axes[0].name
             rows = tuple(i for i in left if i.axis.name == first)
             cols = tuple(i for i in left if i.axis.name != first)
@@ -961,7 +960,7 @@ class Reading:
 
     def _softmax_entry(self, argument: Node) -> Array:
         """softmax(z_k) for an entry: that entry of the softmax of its vector."""
-        whole_node = self.grammar._row_of_entry(argument)
+        whole_node = row_of_entry(self.grammar, argument)
         inner = argument.items[0] if isinstance(argument, Group) else argument
         if whole_node is None:
             raise Unproved
@@ -1140,15 +1139,15 @@ class Reading:
 
     def _called(self, node: Node, after: Node) -> tuple[Array | None] | None:
         """What a symbol and the group behind it mean together; None where they are two factors."""
-        function = self.grammar._function(node)
+        function = function_of(self.grammar, node)
         if function is not None:
-            group, scripts = _argument(after)
+            group, scripts = argument_of(after)
             if group is not None:
                 return (self._application(function, group, scripts),)
-        if not self.grammar._is_called(node, after):
+        if not is_called(self.grammar, node, after):
             return None
         assert isinstance(after, Group)
-        reference = self.grammar._called_loss(node, after) or self.grammar._called_node(node, after)
+        reference = called_loss(self.grammar, node, after) or called_node(self.grammar, node, after)
         return (None if reference is None else self.referred(reference),)
 
     def _application(
@@ -1156,7 +1155,7 @@ class Reading:
     ) -> Array:
         inner = function
         for script in scripts:
-            match self.grammar.scope._role(script, False, "z"):
+            match self.grammar.scope.role(script, False, "z"):
                 case "index":
                     inner = replace(inner, indices=(*inner.indices, *script.parts))
                 case "transpose":
@@ -1220,17 +1219,17 @@ class Reading:
         if array.identity:
             raise Unproved
         for bound in node.bounds:
-            array = inner._summed_letter(_head(bound.variable), array, weight)
+            array = inner._summed_letter(head_of(bound.variable), array, weight)
             weight = ONE
         return replace(array, literal=False)
 
     def _bounded(self, grammar: Meaning, bound: syntax.Bound, body: Node) -> Meaning:
         """The grammar inside a sum; a letter that only meets another in a condition shares its
         axis."""
-        letter = _head(bound.variable)
-        axis = grammar._axis_of_uses(letter, body) or self._axis_of_partner(grammar, letter, body)
+        letter = head_of(bound.variable)
+        axis = axis_of_uses(grammar, letter, body) or self._axis_of_partner(grammar, letter, body)
         if axis is None:
-            return grammar.bound(bound, body)
+            return bounded(grammar, bound, body)
         return replace(grammar, ranges={**grammar.ranges, letter: axis})
 
     def _axis_of_partner(self, grammar: Meaning, letter: str, body: Node) -> Labelled | None:
@@ -1252,11 +1251,11 @@ class Reading:
     def _weight(self, bound: syntax.Bound) -> Expression:
         """1 where the conditions of a bound hold; sums that end before their axis have no
         reading."""
-        axis = self.grammar.ranges[_head(bound.variable)]
+        axis = self.grammar.ranges[head_of(bound.variable)]
         for end, below in ((bound.lower, True), (bound.upper, False)):
             if end is None or (isinstance(end, Number) and end.value == self.sizes.get(axis.label)):
                 continue
-            if self.grammar._limit(end, axis, below) is not None:
+            if limit_of(self.grammar, end, axis, below) is not None:
                 raise Unproved
         weight = ONE
         for condition in bound.conditions:
@@ -1275,10 +1274,10 @@ class Reading:
         return replace(array, whole=summed(whole, index))
 
     def _sum_without_bounds(self, body: Node) -> Array:
-        letters = self.grammar.open_letters(body)
+        letters = open_letters(self.grammar, body)
         grammar = self.grammar
         for letter in letters:
-            axis = grammar.range_of(letter, body)
+            axis = range_of(grammar, letter, body)
             grammar = replace(grammar, ranges={**grammar.ranges, letter: axis})
         inner = replace(self, grammar=grammar)
         array = inner.value(body)
@@ -1406,8 +1405,8 @@ class Reading:
             case Derivative(of=of, wrt=wrt) if of is not None and wrt is not None:
                 if isinstance(wrt, syntax.Symbol) and wrt.head in self.local:
                     return None
-                top = self.grammar._plain_reference(of)
-                bottom = self.grammar._denominator(wrt, node)
+                top = plain_reference(self.grammar, of)
+                bottom = denominator(self.grammar, wrt, node)
             case syntax.Symbol() | Scripted():
                 return self._named_link(node)
             case Group(items=(one,)):
@@ -1443,7 +1442,7 @@ class Reading:
         outer, left_outer = self._places(top.name, top)
         inner, left_inner = self._places(bottom.name, bottom)
         whole = moved(whole, indices, [*outer, *inner])
-        return Link(_key(top), _key(bottom), whole, left_outer, left_inner)
+        return Link(key_of(top), key_of(bottom), whole, left_outer, left_inner)
 
     def _sample_link(self, top: Reference, bottom: Reference) -> Link:
         """d of the loss of one sample: N times (or once) the way through that sample's output."""
@@ -1469,7 +1468,7 @@ class Reading:
         whole = slope * moved(whole, indices, [sample, *units, *inner])
         for unit in units:
             whole = summed(whole, unit)
-        return Link(_key(top), _key(bottom), self.home.flattened(whole), (), left)
+        return Link(key_of(top), key_of(bottom), self.home.flattened(whole), (), left)
 
     def _from_link(self, link: Link) -> Array:
         """A derivative as the note lays it out."""
@@ -1515,7 +1514,7 @@ class Reading:
             (term,) = self.local[node.wrt.head].whole.terms
             array = self.value(node.of)
             return array.with_entry(expression(*_by_entry(array.whole, term.factors[0])))
-        reference = self.grammar._denominator(node.wrt, node)
+        reference = denominator(self.grammar, node.wrt, node)
         if reference is None or reference.kind != "tensor":
             raise Unproved
         array = self.value(node.of)
@@ -1526,7 +1525,7 @@ class Reading:
         if not left and len(array.axes) > 1:
             return array.with_entry(whole)
         outer = tuple(i for i in array.axes if i is not None)
-        return self._from_link(Link("expression", _key(reference), whole, outer, left))
+        return self._from_link(Link("expression", key_of(reference), whole, outer, left))
 
     def _through_entries(
         self, whole: Expression, wrt: str, places: Sequence[Expr]
@@ -1561,7 +1560,7 @@ class Reading:
                     array = array.transposed
                 case "group" if script.place == "above" and not script.bracket:
                     array = self._powered(array, script.parts[0])
-                case "group" if isinstance(node.base, Norm) and _names_a_norm(script):
+                case "group" if isinstance(node.base, Norm) and names_a_norm(script):
                     continue
                 case "group" if script.place == "below":
                     reference = Reference("letter", "", node.span, indices=script.parts)

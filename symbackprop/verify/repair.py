@@ -36,11 +36,15 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
-from symbackprop.verify.judge import Verdict, compare, free_letters
-from symbackprop.verify.meaning import Meaning, activation, index_letters
+from symbackprop.verify.compare import Verdict, compare
+from symbackprop.verify.functions import function_of, is_called
+from symbackprop.verify.letters import free_letters, index_letters
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.references import referred
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import Clash, Value
+from symbackprop.verify.values import Array, Clash, Value
+from symbackprop.verify.world import activation
 
 WORK = 160_000  # characters read again in trying edits, for one formula
 AFTER = 12_000  # of these, once an explanation is found
@@ -155,7 +159,8 @@ class Repair:
             if one.array.shape != target.array.shape or one.array[0].size != shape[0] * shape[1]:
                 continue
             same = np.asarray(np.isclose(one.array, target.array, rtol=1e-9, atol=1e-12))
-            right = same.reshape(*same.shape[:lead], *shape).all(axis=tuple(range(lead)))
+            cells = same.reshape(*same.shape[:lead], *shape)
+            right: Array = np.asarray(np.all(cells, axis=tuple(range(lead))))
             return [
                 (cell.span.start, cell.span.end)
                 for i, row in enumerate(side.rows)
@@ -395,7 +400,7 @@ class Repair:
         opened = True
         for script in scripts:
             try:
-                role = self.meaning.scope._role(script, opened, letter)
+                role = self.meaning.scope.role(script, opened, letter)
             except NotUnderstood:
                 continue
             if role == "layer":
@@ -592,6 +597,12 @@ class Repair:
         return False
 
     def _number_edits(self, node: Number) -> Iterator[Edit]:
+        if node.text == "1" and len(self.meaning.ranges) == 2:
+            letters = "".join(self.meaning.ranges)
+            sentence = "softmax is not elementwise: each output depends on every input"
+            delta = rf"\delta_{{{letters}}}"
+            span = node.span
+            yield Edit(span.start, span.end, delta, "softmax-elementwise", sentence, 0.9)
         for text in ("1", "2", "0", "3", "4", r"\frac{1}{2}"):
             if text != node.text:
                 sentence = f"the number {node.text} is wrong: {text}"
@@ -706,7 +717,7 @@ class Repair:
             one = node.factors[number]
             after = node.factors[number + 1] if number + 1 < len(node.factors) else None
             takes = after is not None and (
-                self.meaning._function(one) is not None or self.meaning._is_called(one, after)
+                function_of(self.meaning, one) is not None or is_called(self.meaning, one, after)
             )
             found.append((number, number + 1 if takes else number))
             number += 2 if takes else 1
@@ -809,7 +820,9 @@ class Repair:
             yield Edit(start, end, rf"\frac{{1}}{{{count}}} {tight}", "sample-count", sentence, 0.7)
             sentence = f"the factor 1/{count} is too much: it is counted already"
             yield Edit(start, end, f"{count} {tight}", "sample-count", sentence, 0.9)
-        if self.meaning.settings.mode == "batch":
+        if self.meaning.settings.mode == "batch" and not any(
+            isinstance(n, Big) for n in walk(side)
+        ):
             sentence = "the samples are not summed"
             letter = "i" if count == "n" else "n"
             held = text if isinstance(side, (Symbol, Scripted)) else f"({text})"
@@ -1090,7 +1103,7 @@ class Repair:
             ]
             try:
                 indexed = replace(reference, indices=tuple(numbers))
-                held = self.meaning.referred(indexed)
+                held = referred(self.meaning, indexed)
             except (NotUnderstood, IllFormed, Clash):
                 continue
             if held.is_scalar and np.allclose(held.array, value, rtol=1e-9, atol=1e-12):
@@ -1109,7 +1122,7 @@ class Repair:
         for text in sorted(options, key=lambda o: (o != part.text, o)):
             number = replace(part, value=type(part.value)(int(text)), text=text)
             try:
-                held = self.meaning.referred(replace(reference, indices=(number,)))
+                held = referred(self.meaning, replace(reference, indices=(number,)))
             except (NotUnderstood, IllFormed, Clash):
                 continue
             if held.is_scalar and np.allclose(held.array, value, rtol=1e-9, atol=1e-12):

@@ -15,6 +15,21 @@ STATUSES: tuple[Status, ...] = ("verified", "refuted", "definition", "undecided"
 Method = Literal["", "proved", "exact", "numeric", "executed", "ill-formed", "shape", "structure"]
 
 
+DIGITS = 9
+
+
+def rounded(value: Any) -> Any:
+    """The same with numbers of nine digits: the last ones of an exponential differ from machine
+    to machine."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(each) for each in value]
+    return value
+
+
 @dataclass(frozen=True)
 class Claim:
     """One formula of a note, or one gradient or intermediate of a function, judged.
@@ -75,7 +90,7 @@ class Claim:
             "status": self.status,
             "method": self.method,
             "derived": self.derived,
-            "counterexample": dict(self.counterexample) if self.counterexample else None,
+            "counterexample": rounded(self.counterexample) if self.counterexample else None,
             "cause": self.cause,
             "suggestion": self.suggestion,
             "consistent": self.consistent,

@@ -160,7 +160,7 @@ class Scope:
         state = bare
         marked: Node | None = None
         for script in scripts:
-            role = self._role(script, takes_layer and marked is None, letter)
+            role = self.role(script, takes_layer and marked is None, letter)
             match role:
                 case "layer":
                     marked = script.parts[0]
@@ -190,7 +190,7 @@ class Scope:
         whole = len(heads) == len(script.parts) and set(heads) <= _PARAMETERS
         return whole and bool(set(heads) - {"b", "V", "U"})
 
-    def _role(self, script: Script, layer_open: bool, letter: str) -> str:
+    def role(self, script: Script, layer_open: bool, letter: str) -> str:
         mark = self.settings.mark
         match script.kind:
             case "transpose" | "prime" | "inverse":

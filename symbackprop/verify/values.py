@@ -20,18 +20,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from symbackprop.reader.syntax import Span
 from symbackprop.verify.symbols import NotUnderstood
 
 Array = npt.NDArray[Any]
 ANY = "*"
+SAMPLE = "n"
 LARGEST = 2_000_000  # entries of one array: beyond, a formula is not evaluated
 
 
 class Clash(Exception):
-    """An operation whose shapes do not fit; `reason` is for the author of the formula."""
+    """An operation whose shapes do not fit; `reason` is for the author of the formula,
+    `span` the place where it happened, once it is known."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, span: Span | None = None) -> None:
+        self.reason, self.span = reason, span
         super().__init__(reason)
 
 
@@ -113,10 +116,10 @@ def aligned(values: Sequence[Value]) -> tuple[tuple[str, ...], list[Array]]:
     union: list[str] = []
     for value in values:
         union.extend(name for name in value.free if name not in union)
-    return tuple(union), [_over(value, union) for value in values]
+    return tuple(union), [over(value, union) for value in values]
 
 
-def _over(value: Value, union: Sequence[str]) -> Array:
+def over(value: Value, union: Sequence[str]) -> Array:
     if value.free == tuple(union):
         return value.array
     count = len(value.free)
@@ -143,7 +146,7 @@ def _feature(*values: Value) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _tamed(value: Value, other: Value) -> Value:
+def tamed(value: Value, other: Value) -> Value:
     """An identity in the shape of what it meets."""
     if not value.identity:
         return value
@@ -168,7 +171,7 @@ def entrywise(one: Value, other: Value, operation: Callable[[Array, Array], Arra
     if one.identity or other.identity:
         if one.identity and other.is_scalar:
             return replace(entrywise(_factor(one), other, operation), identity=True)
-        one, other = _tamed(one, other), _tamed(other, one)
+        one, other = tamed(one, other), tamed(other, one)
     free, (a, b) = aligned((one, other))
     if one.is_scalar or other.is_scalar:
         wide = other if one.is_scalar else one

@@ -31,16 +31,13 @@ from symbackprop.reader.syntax import (
     Sum,
     children,
 )
-from symbackprop.verify.judge import (
-    Difference,
-    Verdict,
-    _with_function_variable,
-    fitting,
-    with_ranges,
-)
+from symbackprop.verify.compare import Difference, Verdict, fitting
+from symbackprop.verify.judge import with_function_variable
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.numpytext import Code, NoText, Quantity, Translator
+from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
+from symbackprop.verify.sums import bounded
 from symbackprop.verify.symbols import IllFormed, NotUnderstood
 from symbackprop.verify.values import Array, Clash, Value
 from symbackprop.verify.world import World
@@ -106,7 +103,7 @@ def _recomputed(
         fixed = dict.fromkeys(meaning.ranges, 1) | dict(difference.letters)
         translator = Translator(difference.point, fixed, source)
         nodes = statement.sides[verdict.link : verdict.link + 2]
-        sides = [(translator.code(node, meaning), meaning._spanned(node)) for node in nodes]
+        sides = [(translator.code(node, meaning), meaning.spanned(node)) for node in nodes]
         pair = fitting(sides[0][1], sides[1][1], settings)
     except UNREADABLE as problem:
         return _only_numbers(difference, getattr(problem, "reason", "too many numbers"))
@@ -133,7 +130,7 @@ def _surroundings(
     statement: Statement, verdict: Verdict, settings: Settings, world: World
 ) -> Meaning:
     meaning = with_ranges(statement.sides, Meaning(world, settings, verdict.numbers))
-    return _with_function_variable(statement, meaning)
+    return with_function_variable(statement, meaning)
 
 
 def _place(value: Value, fitted: Value, entry: Sequence[int]) -> tuple[int, ...]:
@@ -249,7 +246,7 @@ def _has_value(node: Node, meaning: Meaning) -> bool:
     """Whether the shapes fit; a fault of another kind is none of shapes."""
     try:
         with np.errstate(all="ignore"):
-            meaning._spanned(node)
+            meaning.spanned(node)
     except Clash:
         return False
     except (NotUnderstood, IllFormed):
@@ -266,7 +263,7 @@ def _parts(node: Node, meaning: Meaning, translator: Translator) -> tuple[Meanin
         case Big(bounds=bounds, body=body):
             inner = meaning
             for bound in bounds:
-                inner = inner.bound(bound, body)
+                inner = bounded(inner, bound, body)
             return inner, [body]
         case Sum(terms=terms):
             return meaning, list(terms)

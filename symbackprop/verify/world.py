@@ -1,9 +1,9 @@
 """The network at numbers: every tensor and every derivative, at several generic points at once.
 
-Owns: `World`. Values come from the forward equations alone and derivatives from a complex step
-through them, so a judgement does not rest on the derivations that it is compared with.
-Refuses: rules, notation, symbols. Would be wrong if a local derivative of an equation were
-accumulated along the wrong path.
+Owns: `World`, activations by layer, losses of single samples. Values come from the forward
+equations alone and derivatives from a complex step through them, so a judgement does not rest on
+the derivations that it is compared with. Refuses: rules, notation, symbols. Would be wrong if
+a local derivative of an equation were accumulated along the wrong path.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from functools import cached_property
 import numpy as np
 from sympy import Symbol
 
-from symbackprop.evaluate import Point, forward, generic_sizes, jacobian, random_point
+from symbackprop.evaluate import Point, evaluate, forward, generic_sizes, jacobian, random_point
 from symbackprop.network import Network
-from symbackprop.verify.values import Array, Axis
+from symbackprop.terms import Expression
+from symbackprop.verify.symbols import OutOfRange
+from symbackprop.verify.values import SAMPLE, Array, Axis
 
 POINTS = 3
 STEP = 1e-30
@@ -150,3 +152,85 @@ def make_world(
         for t in network.tensors
     }
     return World(network, values, tuple(points), flat)
+
+
+def activation(world: World, layer: int) -> str:
+    """The name of the scalar function of a layer, `softmax` or `identity`."""
+    network = world.network
+    pre, post = network.resolve(f"z{layer}"), network.resolve(f"h{layer}")
+    if post not in network.by_name:
+        raise OutOfRange(f"there is no layer {layer}", None, "layer")
+    if pre == post or pre not in network.by_name:
+        return "identity"
+    equation = network.equation_of[post]
+    functions = {
+        a.function
+        for t in equation.rhs.terms
+        for f in t.factors
+        for a in f.atoms() | {f}
+        if hasattr(a, "function")
+    }
+    if len(functions) == 1 and len(equation.reads) == 1:
+        return str(functions.pop())
+    return "softmax"
+
+
+def loss_share(world: World) -> float:
+    """The loss over the sum of the losses of single samples, times the number of samples: 1 for
+    a mean, N for a sum."""
+    array = loss_by_sample(world)
+    if array is None:
+        return 1.0
+    total = world.values[world.network.loss] / array.sum(axis=1)
+    return float(np.real(total[0])) * array.shape[1]
+
+
+def loss_slopes(world: World, wrt: str) -> Array | None:
+    """d loss of sample n / d `wrt`: points, samples, then the axes of `wrt`."""
+    losses = loss_by_sample(world)
+    if losses is None:
+        return None
+    network = world.network
+    outputs = [
+        name
+        for name in sorted(network.equation_of[network.loss].reads)
+        if network.by_name[name].kind == "intermediate" and SAMPLE in _labels(world, name)
+    ]
+    if len(outputs) != 1:
+        return None
+    output = outputs[0]
+    slope = world.total(network.loss, output) * (losses.shape[1] / loss_share(world))
+    inner = world.total(output, wrt)
+    axes = world.values[output].ndim - 2
+    extra = inner.ndim - 2 - axes
+    units = list(range(2, 2 + axes))
+    tail = list(range(10, 10 + extra))
+    return np.asarray(np.einsum(slope, [0, 1, *units], inner, [0, 1, *units, *tail], [0, 1, *tail]))
+
+
+def _labels(world: World, name: str) -> list[str]:
+    return [a.label for a in world.axes(name)]
+
+
+def loss_by_sample(world: World) -> Array | None:
+    """The loss of each sample alone, points first; None for one sample, or where samples mix."""
+    network = world.network
+    equation = network.equation_of.get(network.loss)
+    if equation is None or SAMPLE not in world.sizes or world.moving:
+        return None
+    terms = []
+    index = None
+    for term in equation.rhs.terms:
+        bound = [i for i in term.bound if i.axis.name == SAMPLE]
+        if len(bound) != 1:
+            return None
+        index = index or bound[0]
+        if bound[0] != index:
+            return None
+        rest = tuple(i for i in term.bound if i is not bound[0])
+        coefficient = term.coefficient.xreplace({index.axis.extent: 1})
+        terms.append(replace(term, bound=rest, coefficient=coefficient))
+    if index is None:
+        return None
+    whole = Expression(tuple(terms))
+    return np.stack([np.asarray(evaluate(whole, (index,), p), dtype=float) for p in world.points])

@@ -479,9 +479,7 @@ class Diagnoser:
                         if meaning and meaning.startswith("d:h"):
                             yield Known(text, value, meaning, factor)
 
-    def _output_errors(
-        self, atoms: Sequence[Known], scope: Mapping[str, Any]
-    ) -> Iterator[Known]:
+    def _output_errors(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> Iterator[Known]:
         """dL/dyhat of a squared error: the output less the label."""
         last = f"h{self.session.subject.depth}"
         pairs = [(o, y) for o in atoms for y in atoms if (o.meaning, y.meaning) == (last, "y")]
@@ -539,9 +537,7 @@ def _texts_read(node: ast.AST) -> set[str]:
     }
 
 
-def _pairs(
-    block: Sequence[ast.stmt], statement: ast.stmt
-) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+def _pairs(block: Sequence[ast.stmt], statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.stmt]]:
     """The part of a block that a statement is or stands in, with each other part."""
     for mine in block:
         if mine.lineno <= statement.lineno <= (mine.end_lineno or mine.lineno):

@@ -17,6 +17,7 @@ import numpy as np
 from symbackprop.layers.multilayer import Built
 from symbackprop.tracer.interpreter import nested_too_deeply
 from symbackprop.verify.code.budget import GUARD_SECONDS, Budget, OutOfTime
+from symbackprop.verify.code.derived import Deriver
 from symbackprop.verify.code.diagnosis import Diagnoser, Finding
 from symbackprop.verify.code.execute import executed
 from symbackprop.verify.code.marks import Mark, Reading, Session, arrangement
@@ -173,8 +174,23 @@ class _Judgement:
         self.proved = proofs(self.session, self.source, self.reading.stored, self.reading.returned)
         healed = _by_site(blame.healed)
         made = [self._claim(mark, blame, healed) for mark in chosen]
+        made = self._with_derived(made, chosen, blame)
         made += self._not_reached(blame, {c.name for c in made})
         return made + list(self._missing())
+
+    def _with_derived(
+        self, made: Sequence[Claim], marks: Sequence[Mark], blame: Blame
+    ) -> list[Claim]:
+        """Each claim with the right expression in the author's names, where there is one."""
+        deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in marks))
+        roots = {r.site: r.meaning for r in blame.roots}
+        found = []
+        for claim, mark in zip(made, marks, strict=True):
+            own = mark.found if claim.status == "verified" else mark.meaning
+            meaning = roots.get(mark.site) or own or mark.meaning
+            text = deriver.text(meaning, mark.line) if meaning is not None else ""
+            found.append(replace(claim, derived=text))
+        return found
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
@@ -346,11 +362,11 @@ class _Judgement:
         slope = self.session.filled_slope(f"f'{subject.depth}", truth)
         if slope is None or root.mark.found is not None:
             return ""
-        wanted = self.session.layout.of(last.replace("z", "h"), truth)
+        output = self.session.layout.of(last.replace("z", "h"), truth)
         label = self.session.layout.of("y", truth)
-        if wanted is None or label is None or len({wanted.shape, label.shape, slope.shape}) > 1:
+        if output is None or label is None or len({output.shape, label.shape, slope.shape}) > 1:
             return ""
-        squared = arrangement((wanted - label) * slope, np.shape(root.mark.value))
+        squared = arrangement((output - label) * slope, np.shape(root.mark.value))
         if factor_between(root.mark.value, squared, truth) in _COMMON:
             return "; (yhat - y) * f'(z) is right for the squared error"
         return ""

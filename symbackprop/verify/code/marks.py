@@ -397,9 +397,7 @@ class Session:
             [n for w in weights[::-1] for n in (w, "b" + w[1:]) if n in parameters],
         ]
 
-    def _completed(
-        self, meanings: Sequence[str | None], values: Sequence[Any]
-    ) -> list[str | None]:
+    def _completed(self, meanings: Sequence[str | None], values: Sequence[Any]) -> list[str | None]:
         """Meanings where names leave some open, by the places of the others: `dW1, delta1`."""
         truth = self.truth(0)
         for order in self._orders:
