@@ -100,7 +100,8 @@ def measure() -> dict[str, Any]:
         if states != {"verified"} or methods != {"proved"}:
             short.append(f"{name}: {sorted(states)} {sorted(methods)} {report.problem}")
     found["slowest right"] = round(max(times), 2)
-    return found | _measured_slips(short) | {"short": short}
+    found |= _measured_slips(short) | _measured_mechanical(short)
+    return found | {"short": short}
 
 
 def _judged_right() -> Iterator[tuple[str, FileReport, float]]:
@@ -137,6 +138,34 @@ def _measured_slips(short: list[str]) -> dict[str, Any]:
         "slowest slip": round(max(times), 2),
         "mean slip": round(sum(times) / len(times), 2),
     }
+
+
+def _measured_mechanical(short: list[str], count: int = 40, seed: int = 1) -> dict[str, int]:
+    """Edits whose ground truth is a run of the changed file, not the corpus."""
+    from tests import backward_slips as mechanical
+
+    counts = dict.fromkeys(
+        ("mechanical", "of these refuted", "at the line", "in two", "wholly verified"), 0
+    )
+    for slip in mechanical.slips(count, seed):
+        report = judged(slip.file, slip.source)
+        claim = at_line(report, slip.line)
+        named = claim is not None and bool(set(slugs(claim)[:2]) & slip.slugs)
+        counts["mechanical"] += 1
+        counts["of these refuted"] += bool(refuted(report))
+        counts["at the line"] += claim is not None
+        counts["in two"] += named
+        counts["wholly verified"] += {c.status for c in report.claims} == {"verified"}
+        if not named:
+            called = slugs(claim)[:3] if claim is not None else "nothing there"
+            short.append(f"{slip.file}:{slip.line} {slip.edit}: {slip.new}: called {called}")
+    counts |= {"rewrites": 0, "rewrites refuted": 0, "rewrites wholly verified": 0}
+    for rewrite in mechanical.rewrites(count, seed):
+        states = {c.status for c in judged(rewrite.file, rewrite.source).claims}
+        counts["rewrites"] += 1
+        counts["rewrites refuted"] += "refuted" in states
+        counts["rewrites wholly verified"] += states == {"verified"}
+    return counts
 
 
 if __name__ == "__main__":

@@ -147,6 +147,8 @@ def _written_places(references: Sequence[Reference], meaning: Meaning) -> list[P
     """The indices of each entry as numbers; None where one is no number."""
     found: list[Place] = []
     for reference in references:
+        if reference.kind not in ("tensor", "adjoint"):
+            return None
         double = reference.indices and len(meaning.world.axes(reference.name)) == 2
         indices = split_digits(reference.indices, (2, 2) if double else (1, 1))
         try:

@@ -28,7 +28,7 @@ from symbackprop.verify.code.search import Subjects, settled
 from symbackprop.verify.code.truth import Factor, Subject, distance, factor_between
 from symbackprop.verify.report import Claim, FileReport, Method
 
-DIAGNOSIS_STEPS = 900_000
+DIAGNOSIS_STEPS = 400_000
 POINTS = 4
 STRICT = 1e-9
 DEEPEST = 150
@@ -357,7 +357,8 @@ class _Judgement:
             return ""
         plain = truth.values[f"h{subject.depth}"] - truth.values["y"]
         wanted = arrangement(plain, np.shape(root.mark.value))
-        if factor_between(root.mark.value, wanted, truth) in _COMMON and root.mark.found is None:
+        plain_found = root.mark.found in (None, f"d:h{subject.depth}")
+        if factor_between(root.mark.value, wanted, truth) in _COMMON and plain_found:
             return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
         slope = self.session.filled_slope(f"f'{subject.depth}", truth)
         if slope is None or root.mark.found is not None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -194,7 +195,8 @@ class Reader:
         self.functions_ = [function.name]
         scope = dict(arguments)
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # NumPy's mean of nothing warns otherwise
                 self._fill_defaults(function.args, scope, function)
                 self._block(function.body, scope)
         except _Return as returned:
@@ -734,7 +736,8 @@ class Reader:
             values = right if isinstance(right, tuple) else (right,)
             plain = all(isinstance(v, (int, str, np.integer)) for v in values)
             if plain and re.fullmatch(r"(?:[^%]|%[ds])*", left) and len(left) < 200:
-                return self._numpy_step(lambda: left % values)
+                made: str = self._numpy_step(lambda: left % values)
+                return made
         raise Fault("arithmetic with a text", "wrong")
 
     def _list_binary(self, op: ast.operator, left: Any, right: Any) -> Any:

@@ -21,7 +21,7 @@ from symbackprop.verify.code.reading import Fault, Place
 from symbackprop.verify.code.truth import Factor, Truth
 
 MOST_ROOTS = 8
-BLAME_STEPS = 200_000
+BLAME_STEPS = 150_000
 KINDS = ("d:z", "d:h", "z", "h", "f'", "d:W", "d:b", "W", "b")
 
 

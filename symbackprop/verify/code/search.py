@@ -30,7 +30,7 @@ from symbackprop.verify.code.truth import Labels, Sizes, Subject
 MOST_COMPARED = 4
 MOST_STOPPED = 10  # layouts compared where reading stops in each; it does not take long
 STOPPED = 10
-SEARCH_STEPS = 600_000
+SEARCH_STEPS = 400_000
 
 
 @dataclass(frozen=True)
