@@ -22,7 +22,7 @@ from symbackprop.verify.report import Claim
 from tests.bench_verify import judged, seed_text
 from tests.slips import Slip, chosen, slipped_text
 
-COUNT, SEED = 25, 5
+COUNT, SEED = 20, 5
 CLOSE = 1e-6
 
 

@@ -34,6 +34,8 @@ def right_side(side: Node, meaning: Meaning) -> str:
     if link is None or "[" in link.of + link.wrt or link.of == "expression":
         return ""
     network = meaning.world.network
+    if not {link.of, link.wrt} <= set(network.by_name):
+        return ""  # the loss of one sample is no tensor
     try:
         return _printed(network, link.of, link.wrt, notation_of(meaning.settings))
     except (SymbackpropError, NotImplementedError):

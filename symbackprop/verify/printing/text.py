@@ -87,7 +87,7 @@ class _Printer:
     def heading(self, claim: Claim) -> str:
         place = f"{_place(claim)}: "
         slug = f" [{words.slug(claim)}]" if claim.slip else ""
-        room = max(20, WIDTH - width(place) - width("refuted: ") - width(slug))
+        room = max(60, WIDTH - width(place) - width("refuted: ") - width(slug))
         title = shortened(words.title(claim), room)
         return self.paint(place, BOLD) + self.paint("refuted", RED, BOLD) + f": {title}{slug}"
 
