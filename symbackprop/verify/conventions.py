@@ -96,7 +96,7 @@ def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
             if found is not None and isinstance(base, Group) and base.bracket:
                 if len(base.items) > 1:
                     heads.called[found[0].head] += 1
-                elif _may_apply(found, base.items[0]):
+                elif base.items and _may_apply(found, base.items[0]):
                     heads.applied[found[0].head] += 1
     if isinstance(node, Apply):
         found = split(node.function)

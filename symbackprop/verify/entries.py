@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FIRST = Number(value=Fraction(1), text="1", span=Span(0, 0))
 
+FARTHEST = 1_000_000  # an index beyond is none
+
 
 def entries_of(meaning: Meaning, name: str, array: Array, reference: Reference) -> Value:
     """A tensor, or an array of its shape, as the note writes it: whole, or the entries that
@@ -272,7 +274,10 @@ def places_of(meaning: Meaning, node: Node) -> Value:
             return total
         case Group(items=(one,)):
             return places_of(meaning, one)
-    return v.number(meaning.scope.whole(node))
+    number = meaning.scope.whole(node)
+    if abs(number) > FARTHEST:
+        raise IllFormed(f"no axis has {number} places", node.span, "index")
+    return v.number(number)
 
 
 def slopes_of(value: Value, settings: Settings) -> Value | None:

@@ -140,7 +140,7 @@ def _softmax(meaning: Meaning, argument: Node, value: Value, of_row: Node | None
     if value.is_scalar:
         if of_row is None:
             raise NotUnderstood("softmax of a single number", argument.span)
-        inner = argument.items[0] if isinstance(argument, Group) else argument
+        inner = argument.items[0] if isinstance(argument, Group) and argument.items else argument
         reference = meaning.scope.resolve(inner)
         whole = _softmax(meaning, of_row, meaning.value(of_row), None)
         turned = bool(whole.rows) and (not whole.cols or whole.rows[0].label != SAMPLE)
@@ -183,7 +183,8 @@ def is_called(meaning: Meaning, node: Node, after: Node) -> bool:
         return True
     if len(after.items) > 1 and bool(letter):
         return True
-    return letter in ("yhat", "h", "z") and _is_argument(meaning, after.items[0])
+    inner = after.items[0] if after.items else None
+    return letter in ("yhat", "h", "z") and inner is not None and _is_argument(meaning, inner)
 
 
 def _is_argument(meaning: Meaning, node: Node) -> bool:

@@ -78,6 +78,8 @@ def judge_in(
     i \\neq j, may be stated beside it."""
     if conditions:
         statement = replace(statement, conditions=(*statement.conditions, *conditions))
+    if world.too_large:
+        return Verdict("unknown", reason="the network is too large to judge single entries")
     meaning = Meaning(world, settings)
     letters = layer_letters(statement, meaning.scope)
     with np.errstate(all="ignore"):

@@ -97,6 +97,8 @@ def matrix_value(meaning: Meaning, rows: Sequence[Sequence[Node]]) -> Value:
     """A literal matrix: of numbers, or of rows or columns set together."""
     cells = [[meaning.spanned(entry) for entry in row] for row in rows]
     flat = [cell for row in cells for cell in row]
+    if not flat:
+        raise NotUnderstood("brackets with nothing in them")
     if len(flat) == 1:
         return flat[0]
     free, arrays = v.aligned(flat)

@@ -128,6 +128,9 @@ class _Judgement:
     rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
 
     def report(self) -> FileReport:
+        if self._layers() > DEEPEST:
+            problem = f"the network has {self._layers()} layers; notes are judged up to {DEEPEST}"
+            return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         items, lost = self._items(macros)
         self.worlds = {name: _worlds(v, self.samples) for name, v in self.variants.items()}
@@ -146,6 +149,10 @@ class _Judgement:
         claims += [self._lost(each) for each in lost]
         claims.sort(key=lambda c: (c.line, c.column))
         return FileReport(self.note.path, tuple(claims), self._found(items), self.note.text)
+
+    def _layers(self) -> int:
+        network = next(iter(self.variants.values())).batch.network
+        return max((t.layer or 0 for t in network.tensors), default=0)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -167,8 +174,7 @@ class _Judgement:
     # --- settings ---------------------------------------------------------------------------
 
     def _find(self, items: Sequence[Item]) -> None:
-        variant = self.variants[self.reduction]
-        depth = max((t.layer or 0 for t in variant.batch.network.tensors), default=0)
+        depth = self._layers()
         shown = [item.statement for item in items if item.passage.display]
         heads = {h for s in shown for h in _heads(*s.sides)}
         statements = [
@@ -525,6 +531,8 @@ class _Judgement:
         """The facts that a proof for all sizes uses; None where there is no proof."""
         settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
         sizes = self.current.real[item.mode].sizes
+        if self._layers() > DEEPEST_PROOF:
+            return None
         found = prove(item.statement, settings, world.network, (), world.flat, sizes)
         return None if found is None else found.facts
 
@@ -620,6 +628,9 @@ class _Judgement:
 # --------------------------------------------------------------------------------------------
 
 
+LARGEST_SIZE = 64  # of an axis at which single entries are judged
+DEEPEST = 24  # layers of a network that notes are judged for
+DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
 MORE_SLIPS = 2  # after the first, in one formula
 
 
@@ -652,7 +663,10 @@ def _worlds(variant: Variant, samples: int | None) -> Worlds:
         sizes = dict(built.sizes)
         for symbol in _count_symbols(built.network):
             sizes[symbol] = samples or 3
-        real[mode] = make_world(built.network, sizes, flat, SEED + 50)
+        if max(sizes.values(), default=1) > LARGEST_SIZE:
+            real[mode] = replace(generic[mode], too_large=True)
+        else:
+            real[mode] = make_world(built.network, sizes, flat, SEED + 50)
     return Worlds(generic, real)
 
 

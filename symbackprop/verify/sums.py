@@ -25,6 +25,8 @@ from symbackprop.verify.values import SAMPLE, Axis, Value
 if TYPE_CHECKING:
     from symbackprop.verify.meaning import Meaning
 
+LONGEST = 10_000  # terms of a sum that counts for itself
+
 
 def sum_value(meaning: Meaning, signs: Sequence[int], terms: Sequence[Node]) -> Value:
     total: Value | None = None
@@ -125,6 +127,8 @@ def _axis_of_bound(meaning: Meaning, bound: Bound, body: Node) -> Axis:
         if label in meaning.world.sizes:
             return Axis(label, meaning.world.sizes[label])
         if isinstance(bound.upper, Number):
+            if bound.upper.value > LONGEST:
+                raise NotUnderstood("a sum too long to write out", bound.span)
             return Axis("", int(bound.upper.value))
     if index_letters(body):
         letter = head_of(bound.variable)

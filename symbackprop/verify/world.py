@@ -30,8 +30,9 @@ class World:
     """One network at several generic points. Arrays have the points as their first axis.
 
     `flat` are the labels of axes with a single place in the user's network: no axes to a reader.
-    `overrides` are total derivatives (of, wrt) that an earlier line claims; they count for every
-    path. `moving` is set where the values are perturbed: there, derivatives are not known.
+    `too_large` says that the user's own sizes are too large to write entries out, and others stand
+    in their place. `overrides` are total derivatives (of, wrt) that an earlier line claims; they
+    count for every path. `moving` is set where the values are perturbed: there, derivatives are not known.
     """
 
     network: Network
@@ -40,6 +41,7 @@ class World:
     flat: frozenset[str] = frozenset()
     overrides: Mapping[tuple[str, str], Array] = field(default_factory=dict)
     moving: bool = False
+    too_large: bool = False
     _local: dict[tuple[str, str], Array] = field(default_factory=dict)
     _total: dict[tuple[str, str], Array] = field(default_factory=dict)
 

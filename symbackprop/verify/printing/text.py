@@ -87,8 +87,11 @@ class _Printer:
     def heading(self, claim: Claim) -> str:
         place = f"{_place(claim)}: "
         slug = f" [{words.slug(claim)}]" if claim.slip else ""
-        room = max(60, WIDTH - width(place) - width("refuted: ") - width(slug))
-        title = shortened(words.title(claim), room)
+        room = WIDTH - width(place) - width("refuted: ") - width(slug)
+        title = words.title(claim)
+        if width(title) > room:  # on a line of its own, for the path is long
+            title, slug = shortened(title, WIDTH - 2), slug.strip()
+            return f"{self.paint(place, BOLD)}{self.paint('refuted', RED, BOLD)} {slug}\n  {title}"
         return self.paint(place, BOLD) + self.paint("refuted", RED, BOLD) + f": {title}{slug}"
 
     def quoted(self, shown: Excerpt) -> Iterator[str]:
