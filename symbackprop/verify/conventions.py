@@ -469,10 +469,30 @@ class Finder:
             for s in node.scripts
         )
         settings = Settings(mark=mark, letters=self._distinct(letters, choices), sampled=sampled)
+        if self.reduction.startswith("mean"):
+            settings = replace(settings, scales=dict.fromkeys(self._sampled_errors(settings), "N"))
         forward = [s for s in self.statements if self._is_forward(s, choices)]
         settings, choices = self._with_letters_of_layers(settings, forward, choices, heads)
         settings, reduction = self._backward(settings, choices)
         return settings, reduction
+
+    def _sampled_errors(self, settings: Settings) -> list[str]:
+        """Errors written for one sample, \\delta^{(i)}: those of that sample's own loss."""
+        found: list[str] = []
+        for statement in self.statements:
+            for side in statement.sides:
+                for node in walk(side):
+                    parts = split(node) if isinstance(node, Scripted) else None
+                    family = settings.letters.get(parts[0].head, "") if parts else ""
+                    if parts is None or not family.startswith(("delta", "d_z", "d_h")):
+                        continue
+                    sampled = any(
+                        s.bracket == "(" and s.place == "above" and not _is_mark(s, settings.mark)
+                        for s in parts[1]
+                    )
+                    if sampled and parts[0].head not in found:
+                        found.append(parts[0].head)
+        return found
 
     @cached_property
     def settable(self) -> dict[str, tuple[Alias, ...]]:

@@ -574,6 +574,21 @@ class _Judgement:
         end = lost.passage.place(span.end)
         spot = lost.passage.place(lost.unread.at)
         latex = lost.passage.latex[span.start : span.end]
+        if " of the matrix has " in lost.unread.reason:  # rows of different length are no matrix
+            return Claim(
+                self.note.path,
+                line,
+                column,
+                max(1, len(latex.splitlines()[0])),
+                "refuted",
+                "ill-formed",
+                latex=latex,
+                slip="size",
+                sentence=lost.unread.reason,
+                spot=(*spot, 1),
+                end_line=end[0],
+                end_column=end[1],
+            )
         return Claim(
             self.note.path,
             line,

@@ -44,7 +44,7 @@ from symbackprop.verify.world import World
 
 Source = Callable[[Span], str]
 CLOSE = 1e-8
-DIGITS = ".12g"
+DIGITS = ".9g"
 UNREADABLE = (NotUnderstood, IllFormed, Clash, NoText)
 
 

@@ -32,7 +32,8 @@ class World:
     `flat` are the labels of axes with a single place in the user's network: no axes to a reader.
     `too_large` says that the user's own sizes are too large to write entries out, and others stand
     in their place. `overrides` are total derivatives (of, wrt) that an earlier line claims; they
-    count for every path. `moving` is set where the values are perturbed: there, derivatives are not known.
+    count for every path. `moving` is set where the values are perturbed: there, derivatives are
+    not known.
     """
 
     network: Network
