@@ -26,6 +26,7 @@ from symbackprop.reader.syntax import (
     Node,
     Number,
     Product,
+    Script,
     Scripted,
     Statement,
     Sum,
@@ -158,37 +159,46 @@ def _looks_like_layer(part: Node, bare: bool) -> bool:
 
 
 def mark_of(statements: Sequence[Statement], depth: int) -> Mark:
-    """Where the layer stands, from the scripts that are there."""
+    """Where the layer stands, from the scripts that are there. A note in which nothing but squares
+    stands above, and nothing but indices below, marks no layers: there any number is a power."""
     counts: Counter[str] = Counter()
+    above: set[str] = set()
+    below: set[float] = set()
+    for head, script in _scripts_in(statements):
+        part = script.parts[0]
+        letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
+        layered = letters <= {"l", "L", r"\ell"}
+        if script.place == "above" and script.bracket == "[":
+            counts["^[l]"] += 12
+        elif script.place == "above" and script.bracket == "(" and layered:
+            counts["^(l)"] += 4
+        elif script.place == "above" and not script.bracket and layered:
+            above.add("l" if letters else getattr(part, "text", "l"))
+            counts["^l"] += 4 if letters or head in _WEIGHTS else 1
+        elif script.place == "below" and layered and len(script.parts) == 1:
+            if letters or depth > 1:
+                counts["_l"] += 4 if letters else 2 if head in _WEIGHTS else 0
+            if isinstance(part, Number) and not letters:
+                below.add(float(part.value))
+    if above <= {"2"}:
+        counts["^l"] = 0
+    if any(number > depth + 1 for number in below):
+        counts["_l"] = 0
+    marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
+    best = max(marks, key=lambda m: counts[m])
+    return best if counts[best] else "^[l]"
+
+
+def _scripts_in(statements: Iterable[Statement]) -> Iterator[tuple[str, Script]]:
+    """Each group above or below a head, outside other scripts."""
     for statement in statements:
         for side in statement.sides:
             for node in walk(side):
                 parts = split(node) if isinstance(node, Scripted) else None
-                if parts is None:
-                    continue
-                for script in parts[1]:
-                    if script.kind != "group" or not script.parts:
-                        continue
-                    letters = {n.head for n in walk(script.parts[0]) if isinstance(n, Symbol)}
-                    layered = letters <= {"l", "L", r"\ell"}
-                    if script.place == "above" and script.bracket == "[":
-                        counts["^[l]"] += 3
-                    elif script.place == "above" and script.bracket == "(" and layered:
-                        counts["^(l)"] += 1
-                    elif script.place == "above" and not script.bracket and layered:
-                        weight = 1 if letters or parts[0].head in _WEIGHTS else 0.25
-                        counts["^l"] += weight  # type: ignore[assignment]
-                    elif (
-                        script.place == "below"
-                        and layered
-                        and len(script.parts) == 1
-                        and (depth > 1 or letters)
-                    ):
-                        weight = 1 if letters else 0.5 if parts[0].head in _WEIGHTS else 0
-                        counts["_l"] += weight  # type: ignore[assignment]
-    marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
-    best = max(marks, key=lambda m: counts[m])
-    return best if counts[best] else "^l"
+                for script in parts[1] if parts is not None else ():
+                    if script.kind == "group" and script.parts:
+                        assert parts is not None
+                        yield parts[0].head, script
 
 
 _WEIGHTS = frozenset({"W", "w", r"\theta", r"\Theta", "b", "z", "a", "h", r"\delta", "Z", "A", "H"})
