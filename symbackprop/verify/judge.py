@@ -44,7 +44,7 @@ from symbackprop.verify.symbols import (
     OutOfRange,
     split,
 )
-from symbackprop.verify.values import Clash, Value
+from symbackprop.verify.values import SAMPLE, Clash, Value
 from symbackprop.verify.world import World
 
 EQUALITIES = frozenset({"=", ":=", r"\equiv", r"\approx", r"\triangleq"})
@@ -81,11 +81,26 @@ def judge_in(
     if world.too_large:
         return Verdict("unknown", reason="the network is too large to judge single entries")
     meaning = Meaning(world, settings)
+    if SAMPLE not in world.sizes and _has_two_losses(statement, meaning):
+        reason = "the loss of a sample and that of all, where there is one sample"
+        return Verdict("unknown", "mode", reason)
     letters = layer_letters(statement, meaning.scope)
     with np.errstate(all="ignore"):
         if not letters:
             return _settled(statement, meaning)
         return for_all_layers(statement, meaning, letters, _settled)
+
+
+def _has_two_losses(statement: Statement, meaning: Meaning) -> bool:
+    """E and E_n in one formula: then n is one of several."""
+    losses = {h for h, f in meaning.settings.letters.items() if f in ("L", "loss_n")}
+    nodes = [node for side in statement.sides for node in walk(side)]
+    symbols = sum(isinstance(n, Symbol) and n.head in losses for n in nodes)
+    indexed = sum(
+        isinstance(n, Scripted) and isinstance(n.base, Symbol) and n.base.head in losses
+        for n in nodes
+    )
+    return 0 < indexed < symbols
 
 
 def _settled(statement: Statement, meaning: Meaning) -> Verdict:
