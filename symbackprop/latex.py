@@ -68,7 +68,7 @@ class Typesetting:
 
     @property
     def depth(self) -> int:
-        return max((t.layer for t in self.network.tensors if t.layer is not None), default=0)
+        return self.network.depth
 
     @property
     def is_batch(self) -> bool:

@@ -23,7 +23,6 @@ from sympy.matrices.expressions import (
     HadamardPower,
     HadamardProduct,
     MatAdd,
-    MatrixExpr,
     OneMatrix,
 )
 from sympy.matrices.expressions import MatMul as SympyMatMul
@@ -678,7 +677,3 @@ def _function(name: str) -> Expr:
     from sympy import Function
 
     return Function(name)
-
-
-def is_matrix_expression(expr: object) -> bool:
-    return isinstance(expr, MatrixExpr)

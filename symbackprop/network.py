@@ -129,6 +129,11 @@ class Network:
         return {tensor.name: tensor for tensor in self.tensors}
 
     @cached_property
+    def depth(self) -> int:
+        """The number of layers: the largest that a tensor carries."""
+        return max((t.layer for t in self.tensors if t.layer is not None), default=0)
+
+    @cached_property
     def equation_of(self) -> dict[str, Equation]:
         return {equation.target: equation for equation in self.equations}
 

@@ -24,7 +24,6 @@ from symbackprop.document.blocks import (
     Aside,
     Block,
     Chain,
-    Check,
     Code,
     Display,
     Document,
@@ -344,20 +343,3 @@ DIALECTS: Mapping[str, Dialect] = {
         lambda words: rf"\textbf{{{words}}}",
     ),
 }
-
-
-def badge(check: Check) -> str:
-    """What a check claims, in words."""
-    match check.kind:
-        case "proved":
-            return "proved for all sizes"
-        case "exact":
-            return f"exact {check.detail}".strip()
-        case "numeric":
-            return f"numeric, {check.detail}"
-        case "definition":
-            return "definition"
-        case "none":
-            return "not checked"
-        case _:
-            assert_never(check.kind)

@@ -22,7 +22,6 @@ from symbackprop.network import (
     Equation,
     Network,
     SumsToOne,
-    Tensor,
     tensors_in,
 )
 from symbackprop.scalars import ScalarFunction
@@ -42,7 +41,6 @@ from symbackprop.terms import (
     product,
     rename_apart,
     replace_factor,
-    single,
     substitute,
     text,
 )
@@ -453,8 +451,3 @@ TAKE_DERIVATIVES = Rule(
     "the derivative of every forward equation with respect to this entry",
     take_derivatives,
 )
-
-
-def partial_of(tensor: Tensor, entry: Element) -> Expression:
-    """The goal itself, not yet worked out: d tensor / d entry along every path."""
-    return single(Partial(tensor.entry, entry, total=True))

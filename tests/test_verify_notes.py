@@ -234,16 +234,13 @@ def test_the_seed_is_judged_as_it_was_labelled(tmp_path: Path) -> None:
 
 def test_slips_of_the_corpus_are_refuted(tmp_path: Path) -> None:
     slips = random.Random(5).sample(list(chosen()), 16)
-    missed, passed = [], []
+    missed = []
     for slip in slips:
         rows = range(slip.line, slip.line + slip.slipped.count("\n") + 1)
         report = judged(tmp_path, slipped_text(slip), Path(slip.note).suffix)
-        found = [c.status for c in report.claims if c.line in rows]
-        if "refuted" not in found:
-            missed.append((slip.note, slip.line, slip.slipped, found))
-            passed += [slip for status in found if status == "verified"]
-    assert passed == []
-    assert len(missed) <= 1, missed  # undecided; the benchmark counts them all
+        if not any(c.line in rows and c.status == "refuted" for c in report.claims):
+            missed.append((slip.note, slip.line, slip.slipped))
+    assert missed == []
 
 
 def test_equivalent_rewrites_are_not_refuted(tmp_path: Path) -> None:

@@ -170,12 +170,10 @@ def _network(slip: Slip) -> sbp.Net:
 
 @pytest.mark.parametrize("slip", _sample(), ids=_name)
 def test_the_script_of_a_slip_shows_the_difference(slip: Slip) -> None:
-    for claim in _of_slip(slip):  # none where the slip is undecided
+    claims = _of_slip(slip)
+    assert claims
+    for claim in claims:
         check_script(claim)
-
-
-def test_nearly_every_slip_of_the_sample_has_a_refutation() -> None:
-    assert sum(bool(_of_slip(slip)) for slip in _sample()) >= len(_sample()) - 1
 
 
 @pytest.mark.parametrize("slip", _sample(), ids=_name)

@@ -62,7 +62,6 @@ Line = tuple[Inline, ...]
 class Heading:
     level: int
     text: Line
-    anchor: str = ""
 
 
 @dataclass(frozen=True)

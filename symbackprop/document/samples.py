@@ -110,12 +110,6 @@ def _fits(desk: Desk, layer: LayerNames) -> bool:
     return few and across <= WIDEST_PRODUCT and rows * cols <= LONGEST_TABLE
 
 
-def is_averaged(desk: Desk) -> bool:
-    """Whether the loss divides by the number of samples."""
-    terms = desk.network.equation_of[desk.network.loss].rhs.terms
-    return any(term.coefficient.has(SAMPLES) for term in terms)
-
-
 def mean_factor(desk: Desk) -> Of | None:
     """The factor that a mean brings into the loss, 1/N or 1/(N K); None where there is none."""
     terms = desk.network.equation_of[desk.network.loss].rhs.terms

@@ -141,10 +141,11 @@ Handler = Callable[["Expressions"], Node]
 class NotRead(Exception):
     """Inside the reader only: the formula is not understood from `at` on."""
 
-    def __init__(self, at: int, reason: str) -> None:
+    def __init__(self, at: int, reason: str, ill_formed: bool = False) -> None:
         super().__init__(at, reason)
         self.at = at
         self.reason = reason
+        self.ill_formed = ill_formed
 
 
 class Expressions:
@@ -1122,9 +1123,8 @@ class Expressions:
         for number, (row, place) in enumerate(zip(rows, places, strict=True), 1):
             if len(row) != width:
                 first = f"the first row has {width}"
-                raise self.refuse(
-                    f"row {number} of the matrix has {len(row)} entries, {first}", place
-                )
+                reason = f"row {number} of the matrix has {len(row)} entries, {first}"
+                raise NotRead(self.refuse(reason, place).at, reason, ill_formed=True)
 
     def at_end(self, name: str, start: int) -> bool:
         word = self.words[self.at]

@@ -601,7 +601,7 @@ class Passage:
 
     def unread(self, tokens: Sequence[Token], refused: NotRead) -> None:
         span = Span(tokens[0].start, max(tokens[-1].end, tokens[0].end))
-        self.found.append(Unread(span, refused.at, refused.reason))
+        self.found.append(Unread(span, refused.at, refused.reason, refused.ill_formed))
         self.row[self.column] = None
         self.open = True
 

@@ -263,11 +263,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Unread:
-    """A formula that was not understood: from where, and why, in words for its author."""
+    """A formula that was not understood: from where, and why, in words for its author.
+
+    `ill_formed` where nobody could read it: rows of different length are no matrix.
+    """
 
     span: Span
     at: int
     reason: str
+    ill_formed: bool = False
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -16,7 +16,6 @@ import numpy as np
 
 from symbackprop.reader.syntax import Derivative, Node, Scripted, Statement, Symbol
 from symbackprop.verify import values as v
-from symbackprop.verify.compare import Verdict
 from symbackprop.verify.derivatives import (
     Link,
     denominator,
@@ -183,8 +182,3 @@ def _places(side: Node, meaning: Meaning, key: tuple[str, str]) -> list[str | in
             else:
                 found.append(meaning.scope.whole(place))
     return found
-
-
-def is_consistent(verdict: Verdict) -> bool:
-    """Whether a verdict in a changed world excuses the line."""
-    return verdict.outcome == "true"

@@ -399,7 +399,7 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     found.extend(_unmarked(head, small, heads, depth))
     indexed = heads.indexed[head] > 0
     if indexed:
-        loss = [f for f in found if f == "loss_n" and heads.derived[head]]
+        loss = [f for f in found if f == "L" and heads.derived[head]]  # E_n is E of a sample
         found = loss + [f for f in found if f not in ("L", "N", "loss_n", "identity")]
         nodes = [f for f in found if f[0] in "zhWb"]
         found = nodes + [f for f in found if f not in nodes]

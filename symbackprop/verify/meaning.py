@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import assert_never
 
 import numpy as np
@@ -58,9 +59,9 @@ class Meaning:
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def scope(self) -> Scope:
-        depth = max((t.layer or 0 for t in self.world.network.tensors), default=0)
+        depth = self.world.network.depth
         heads = [h for h, f in self.settings.letters.items() if f == "depth"]
         known = dict.fromkeys((*heads, "L"), depth + self.settings.depth)
         return Scope(self.world.network, self.settings, {**known, **self.numbers})

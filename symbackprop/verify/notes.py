@@ -78,8 +78,6 @@ class Item:
     explanations: tuple[Explanation, ...] = ()
     consistent: bool = False
     follows: tuple[int, ...] = ()
-    remark: str = ""
-    hypothesis: World | None = None
 
     @property
     def latex(self) -> str:
@@ -151,8 +149,7 @@ class _Judgement:
         return FileReport(self.note.path, tuple(claims), self._found(items), self.note.text)
 
     def _layers(self) -> int:
-        network = next(iter(self.variants.values())).batch.network
-        return max((t.layer or 0 for t in network.tensors), default=0)
+        return next(iter(self.variants.values())).batch.network.depth
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -569,35 +566,23 @@ class _Judgement:
         )
 
     def _lost(self, lost: Lost) -> Claim:
-        span = lost.unread.span
+        """A formula without a reading: undecided, or refuted where none is possible."""
+        unread, span = lost.unread, lost.unread.span
         line, column = lost.passage.place(span.start)
         end = lost.passage.place(span.end)
-        spot = lost.passage.place(lost.unread.at)
         latex = lost.passage.latex[span.start : span.end]
-        if " of the matrix has " in lost.unread.reason:  # rows of different length are no matrix
-            return Claim(
-                self.note.path,
-                line,
-                column,
-                max(1, len(latex.splitlines()[0])),
-                "refuted",
-                "ill-formed",
-                latex=latex,
-                slip="size",
-                sentence=lost.unread.reason,
-                spot=(*spot, 1),
-                end_line=end[0],
-                end_column=end[1],
-            )
+        bad = unread.ill_formed
         return Claim(
             self.note.path,
             line,
             column,
             max(1, len(latex.splitlines()[0]) if latex else 1),
-            "undecided",
+            "refuted" if bad else "undecided",
+            "ill-formed" if bad else "",
             latex=latex,
-            sentence=f"not read: {lost.unread.reason}",
-            spot=(*spot, 1),
+            slip="size" if bad else "",
+            sentence=unread.reason if bad else f"not read: {unread.reason}",
+            spot=(*lost.passage.place(unread.at), 1),
             end_line=end[0],
             end_column=end[1],
         )

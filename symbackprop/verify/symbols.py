@@ -113,7 +113,7 @@ class Scope:
 
     @property
     def layers(self) -> int:
-        return max((t.layer or 0 for t in self.network.tensors), default=0)
+        return self.network.depth
 
     def whole(self, node: Node) -> int:
         """The whole number a layer mark or index states: `l+1`, `L-l`, `2`."""

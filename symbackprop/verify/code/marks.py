@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -602,10 +602,6 @@ def _last(trail: Trail, key: Any, node: ast.expr) -> ast.expr:
         if event.name == key or (event.index is not None and event.index == key):
             return _at(event)
     return node
-
-
-def with_layout(session: Session, layout: Layout) -> Session:
-    return replace(session, layout=layout)
 
 
 def leaves_of_values(returned: Any, written: Any) -> Iterator[tuple[str, Any]]:
