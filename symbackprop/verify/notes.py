@@ -146,6 +146,11 @@ class _Judgement:
         ]
         claims += [self._lost(each) for each in lost]
         claims.sort(key=lambda c: (c.line, c.column))
+        texts = {claim.line: claim.latex for claim in reversed(claims)}
+        claims = [
+            replace(c, source=texts.get(c.follows_from[0], "")) if c.follows_from else c
+            for c in claims
+        ]
         return FileReport(self.note.path, tuple(claims), self._found(items), self.note.text)
 
     def _layers(self) -> int:

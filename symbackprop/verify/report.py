@@ -40,7 +40,8 @@ class Claim:
     the claim is undecided. `spot` is where the slip is: line, column, length.
     `links` are the sides of a chain as text, `failing` the number of the first false link.
     `others` are further explanations, best first, as (slug, sentence, suggestion).
-    `facts` lists the declared facts that a proof used.
+    `source` is the text of the false formula that a consistent one follows from, for copies of the
+    notes in which lines have moved. `facts` lists the declared facts that a proof used.
     `same_as` is the line of the first claim with the same slip, `follows_from` the earlier false
     lines of the same file that a false but `consistent` one follows from.
     `counterexample` has `sizes` and `values` to recompute with, `entry` (the place in the result),
@@ -63,6 +64,7 @@ class Claim:
     suggestion: str = ""
     consistent: bool = False
     follows_from: tuple[int, ...] = ()
+    source: str = ""
     same_as: int | None = None
     spot: tuple[int, int, int] | None = None
     claimed: str = ""

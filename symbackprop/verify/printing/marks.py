@@ -52,14 +52,16 @@ def _block(claim: Claim, which: str) -> str:
 
 def _reasons(claim: Claim) -> list[str]:
     if claim.consistent:
-        return [f"follows correctly from line {_lines(claim)}, which is false"]
+        return [_followed(claim, code(words.formula(claim.source)))]
     right = claim.suggestion or claim.derived
     parts = [prose(words.title(claim)), prose(words.sentence(claim.sentence)).removesuffix(".")]
     return [*filter(None, parts), *([f"write {code(words.formula(right))}"] if right else [])]
 
 
-def _lines(claim: Claim) -> str:
-    return ", ".join(map(str, claim.follows_from))
+def _followed(claim: Claim, source: str) -> str:
+    """From what a false formula follows: the formula itself, for marks move the lines."""
+    lines = ", ".join(map(str, claim.follows_from))
+    return f"follows correctly from {source or f'line {lines}'}, which is false"
 
 
 def inline(claims: Sequence[Claim], in_table: bool) -> str:
@@ -77,7 +79,7 @@ def inline(claims: Sequence[Claim], in_table: bool) -> str:
 def _inline(claim: Claim) -> str:
     right = claim.suggestion or claim.derived
     if claim.consistent:
-        return f"follows from line {_lines(claim)}"
+        return _followed(claim, code(words.formula(claim.source)))
     title = prose(words.title(claim))
     return f"{title}, write {code(words.formula(right))}" if right else title
 
@@ -93,7 +95,7 @@ def _comment(claim: Claim, several: bool) -> str:
     if claim.status == "refuted":
         right = claim.suggestion or claim.derived
         if claim.consistent:
-            parts = [f"follows correctly from line {_lines(claim)}, which is false"]
+            parts = [_followed(claim, words.formula(claim.source))]
         else:
             parts = [words.title(claim), words.sentence(claim.sentence).removesuffix(".")]
             parts.append(f"write {words.formula(right)}" if right else "")
