@@ -42,11 +42,6 @@ OTHER = (
     "The code",
     "How this document was checked",
 )
-OPEN = {
-    1: "d z / d h of a single z by a vector stands as a Jacobian row between columns",
-    3: "delta_{2,k} under layer marks below is taken for Kronecker's delta",
-    4: "d f / d a of a single f by a vector stands as a Jacobian row between columns",
-}
 CASES = [
     ("line", Notation()),
     ("two-three-one", Notation(samples="columns", layer="^[l]")),
@@ -121,14 +116,7 @@ def judged(number: int, folder: Path) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _cases() -> list[object]:
-    return [
-        pytest.param(n, marks=pytest.mark.xfail(reason=OPEN[n], strict=False)) if n in OPEN else n
-        for n in range(len(CASES))
-    ]
-
-
-@pytest.mark.parametrize("number", _cases())
+@pytest.mark.parametrize("number", range(len(CASES)))
 def test_no_formula_of_a_document_is_refuted(
     number: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -15,7 +15,13 @@ import numpy as np
 
 from symbackprop.reader.syntax import Apply, Derivative, Group, Node, Product, Scripted, Symbol
 from symbackprop.verify import values as v
-from symbackprop.verify.entries import gathered, left_whole, oriented, written_places
+from symbackprop.verify.entries import (
+    gathered,
+    is_weight,
+    left_whole,
+    oriented,
+    written_places,
+)
 from symbackprop.verify.functions import called_loss, is_called
 from symbackprop.verify.letters import head_or_none, plain
 from symbackprop.verify.literals import kronecker
@@ -208,13 +214,19 @@ def link_value(meaning: Meaning, link: Link) -> Value:
     outer, inner = axes[:outer_count], axes[outer_count:]
     if not outer and not inner:
         return Value(array, link.free)
-    if not outer:
+    if not outer and not _is_jacobian_of_one_unit(meaning, link, inner):
         return _by_variable(meaning, link.wrt, array, inner, link.free)
     if not inner:
         return _by_number(meaning, link.of, array, outer, link.free)
     found = Value(array, link.free, outer, inner)
     turned = meaning.settings.layout == "denominator"
     return v.transposed(found) if turned else found
+
+
+def _is_jacobian_of_one_unit(meaning: Meaning, link: Link, inner: Axes) -> bool:
+    """d z / d h where z has a single unit: a row (or column) of its Jacobian, not a gradient."""
+    weight = is_weight(meaning, link.wrt.partition("[")[0])
+    return bool(link.outer) and len(inner) == 1 and not weight
 
 
 def _by_variable(

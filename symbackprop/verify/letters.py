@@ -24,16 +24,21 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import NotUnderstood, split
 
 _ONE = Fraction(1)
 
 
-def looks_kronecker(symbol: Symbol, scripts: tuple[Script, ...]) -> bool:
-    r"""\delta_{jk}: two indices and nothing else."""
+def looks_kronecker(symbol: Symbol, scripts: tuple[Script, ...], settings: Settings) -> bool:
+    r"""\delta_{jk}: two indices and nothing else. Where layers are marked below, \delta_{2,k} is
+    the error of unit k of layer 2."""
     if symbol.head not in (r"\delta", "1", r"\mathbf{1}") or len(scripts) != 1:
         return False
-    return scripts[0].place == "below" and len(scripts[0].parts) == 2
+    if scripts[0].place != "below" or len(scripts[0].parts) != 2:
+        return False
+    error = settings.mark == "_l" and settings.letters.get(symbol.head) == "delta"
+    return not (error and isinstance(scripts[0].parts[0], Number))
 
 
 def names_a_norm(script: Script) -> bool:

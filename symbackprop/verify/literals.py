@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 def kronecker(meaning: Meaning, node: Node) -> Value | None:
     r"""\delta_{jk} and 1_{jk}, where both letters are indices and no layer is marked."""
     parts = split(node)
-    if parts is None or not looks_kronecker(*parts):
+    if parts is None or not looks_kronecker(*parts, meaning.settings):
         return None
     one, other = parts[1][0].parts
     known = [meaning.is_letter(p) or isinstance(p, Number) for p in (one, other)]
     if not all(known):
         return None
     if meaning.settings.letters.get(parts[0].head) == "delta":
-        if meaning.settings.mark == "_l" and isinstance(one, Number):
-            return None  # \\delta_{2,k}: unit k of layer 2
         labels = {meaning.ranges[p.head].label for p in (one, other) if isinstance(p, Symbol)}
         if len(labels) > 1:
             return None  # \\delta_{nk}: unit k of sample n

@@ -84,7 +84,7 @@ def _uses(meaning: Meaning, letter: str, node: Node) -> list[Axis]:
 
 def _uses_in_symbol(meaning: Meaning, letter: str, node: Scripted | Symbol) -> list[Axis]:
     parts = split(node)
-    if parts is None or not parts[1] or looks_kronecker(*parts):
+    if parts is None or not parts[1] or looks_kronecker(*parts, meaning.settings):
         return []
     try:
         reference = meaning.scope.resolve(node)
