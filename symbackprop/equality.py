@@ -147,6 +147,18 @@ def named_sums(network: Network) -> set[str]:
     }
 
 
+def cut_names(network: Network, definitions: Definitions) -> set[str]:
+    """The names at which a proof stops: named sums, and the defined tensors that others use."""
+    used = {
+        element.tensor
+        for _, rhs in definitions.values()
+        for term in rhs.terms
+        for factor in term.factors
+        for element in elements_in(factor)
+    }
+    return named_sums(network) | (used & set(definitions))
+
+
 def has_facts(network: Network) -> bool:
     return any(isinstance(f, SumsToOne) for tensor in network.tensors for f in tensor.facts)
 

@@ -11,10 +11,13 @@ the span of the macro's call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Literal
+from functools import wraps
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -274,13 +277,26 @@ class Unread:
     ill_formed: bool = False
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """The nodes directly under a node, in source order. Kept with the node: it never changes."""
-    kept = node.__dict__.get("_children")
-    if kept is None:
-        kept = tuple(n for field in fields(node) for n in _nodes(getattr(node, field.name)))
-        object.__setattr__(node, "_children", kept)
-    return kept
+def remembered(function: Callable[[Node], Iterable[T]]) -> Callable[[Node], tuple[T, ...]]:
+    """What a function finds in a node, kept with the node: a node never changes."""
+    key = f"_{function.__name__}"
+
+    @wraps(function)
+    def found(node: Node) -> tuple[T, ...]:
+        kept: tuple[T, ...] | None = node.__dict__.get(key)
+        if kept is None:
+            kept = tuple(function(node))
+            object.__setattr__(node, key, kept)
+        return kept
+
+    return found
+
+
+@remembered
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly under a node, in source order."""
+    for field in fields(node):
+        yield from _nodes(getattr(node, field.name))
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -294,10 +310,9 @@ def _nodes(value: object) -> Iterator[Node]:
         yield value
 
 
-def walk(node: Node) -> tuple[Node, ...]:
+@remembered
+def walk(node: Node) -> Iterator[Node]:
     """The node and everything under it, itself first."""
-    kept = node.__dict__.get("_walk")
-    if kept is None:
-        kept = (node, *(n for child in children(node) for n in walk(child)))
-        object.__setattr__(node, "_walk", kept)
-    return kept
+    yield node
+    for child in children(node):
+        yield from walk(child)

@@ -18,9 +18,9 @@ from symbackprop.equality import (
     Definitions,
     attempts,
     compared,
+    cut_names,
     given_values,
     moderate_point,
-    named_sums,
     proof_that_zero,
     sizes_of,
     with_definitions,
@@ -29,7 +29,7 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Array, Point
 from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, has_conditions, renamed
-from symbackprop.terms import Expression, Index, elements_in
+from symbackprop.terms import Expression, Index
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
 from symbackprop.tracer.evaluator import MOST_SECONDS
 from symbackprop.tracer.formvalue import value_of
@@ -165,14 +165,7 @@ class _Proof:
         self.definitions: Definitions = {
             self.adjoints[name]: (d.indices, d.result) for name, d in self.sweep.derivations.items()
         }
-        used = {
-            e.tensor
-            for _, rhs in self.definitions.values()
-            for term in rhs.terms
-            for factor in term.factors
-            for e in elements_in(factor)
-        }
-        self.cut = named_sums(self.network) | (used & set(self.definitions))
+        self.cut = cut_names(self.network, self.definitions)
         self.algebra = Algebra(self.extended, self.cut, self.definitions)
         self._recognised = dict(self._namable())
         self._later = list(attempts(self.extended, self.definitions, True))

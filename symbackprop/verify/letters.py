@@ -6,7 +6,7 @@ Would be wrong if a letter that a sum binds were counted as free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -22,6 +22,7 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
     children,
+    remembered,
     walk,
 )
 from symbackprop.verify.settings import Settings
@@ -75,13 +76,10 @@ def head_or_none(node: Node | None) -> str | None:
     return None
 
 
-def index_letters(node: Node) -> tuple[str, ...]:
+@remembered
+def index_letters(node: Node) -> Iterable[str]:
     """Letters that stand as indices somewhere below a node, in reading order."""
-    kept = node.__dict__.get("_index_letters")
-    if kept is None:
-        kept = tuple(dict.fromkeys(_index_letters(node)))
-        object.__setattr__(node, "_index_letters", kept)
-    return kept
+    return dict.fromkeys(_index_letters(node))
 
 
 def _index_letters(node: Node) -> Iterator[str]:
@@ -120,13 +118,10 @@ def plain(node: Node) -> Any:
             )
 
 
-def free_letters(node: Node) -> tuple[str, ...]:
+@remembered
+def free_letters(node: Node) -> Iterable[str]:
     """Index letters that no sum binds."""
-    kept = node.__dict__.get("_free_letters")
-    if kept is None:
-        kept = tuple(dict.fromkeys(_free_letters(node)))
-        object.__setattr__(node, "_free_letters", kept)
-    return kept
+    return dict.fromkeys(_free_letters(node))
 
 
 def _free_letters(node: Node) -> Iterator[str]:

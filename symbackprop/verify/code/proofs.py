@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from symbackprop.equality import Definitions, attempts, named_sums, proof_that_zero
+from symbackprop.equality import Definitions, attempts, cut_names, proof_that_zero
 from symbackprop.network import CountsClasses
 from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, number, renamed
-from symbackprop.terms import elements_in
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown, with_axes
 from symbackprop.tracer.interpreter import (
     Interpreter,
@@ -80,14 +79,7 @@ class _Proof:
         self.definitions: Definitions = {
             subject.network.adjoint_name(n): (d.indices, d.result) for n, d in derivations.items()
         }
-        used = {
-            element.tensor
-            for _, rhs in self.definitions.values()
-            for term in rhs.terms
-            for factor in term.factors
-            for element in elements_in(factor)
-        }
-        self.cut = named_sums(subject.network) | (used & set(self.definitions))
+        self.cut = cut_names(subject.network, self.definitions)
         self.algebra = Algebra(extended, self.cut, self.definitions)
         self._later = list(attempts(extended, self.definitions, True))
         for algebra in self._later:
