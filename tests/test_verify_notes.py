@@ -253,6 +253,14 @@ def test_equivalent_rewrites_are_not_refuted(tmp_path: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("kind", ["1/m moved", "letters", "sides exchanged", "σ'"])
+def test_a_reading_survives_a_rewrite_of_one_line(kind: str, tmp_path: Path) -> None:
+    cases = [case for case in rewrites() if case[3] == kind]
+    for note, text, _, _ in random.Random(8).sample(cases, min(3, len(cases))):
+        report = judged(tmp_path, text, Path(note).suffix)
+        assert [c.latex for c in report.claims if c.status == "refuted"] == []
+
+
 def test_one_early_slip_is_one_root_cause(tmp_path: Path) -> None:
     for derivation in random.Random(7).sample(list(derivations()), 5):
         report = judged(tmp_path, derivation.text)

@@ -373,6 +373,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
             found.append("delta")
         if not found:
             found.extend(("h", "z", "delta", "W", "b"))
+        elif head.isupper() and head not in ("X", "Y", "H", "Z"):
+            found.append("W")  # any capital may be a matrix
         if small in ("w",):
             found = ["W"]
         if small == "b":
@@ -403,6 +405,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         found = loss + [f for f in found if f not in ("L", "N", "loss_n", "identity")]
         nodes = [f for f in found if f[0] in "zhWb"]
         found = nodes + [f for f in found if f not in nodes]
+    if indexed and heads.two_below[head] and depth > 1 and head.isupper():
+        found += [f"W:{n}" for n in range(1, depth + 1) if f"W:{n}" not in found]
     if not found and indexed:
         families = ("W",) if heads.two_below[head] else ("b", "z", "h")
         found = [f"{f}:{n}" for f in families for n in range(1, depth + 1)]
@@ -550,10 +554,16 @@ class Finder:
                         return False
         return True
 
-    def outcome(self, statement: Statement, settings: Settings, reduction: str) -> str:
-        """The better outcome of both modes."""
+    def outcome(
+        self,
+        statement: Statement,
+        settings: Settings,
+        reduction: str,
+        modes: tuple[str, ...] = ("one", "batch"),
+    ) -> str:
+        """The better outcome of the modes."""
         found = set()
-        for mode in ("one", "batch"):
+        for mode in modes:
             if mode not in self.worlds[reduction].generic:
                 continue
             self.judged += 1
@@ -561,7 +571,7 @@ class Finder:
             if verdict.outcome == "true":
                 return "true"
             found.add(verdict.outcome)
-        return "false" if "false" in found else sorted(found)[0]
+        return "false" if "false" in found else min(found, default="unknown")
 
     def score(self, statements: Sequence[Statement], settings: Settings, reduction: str) -> float:
         """True lines count for a reading, false ones against it."""
@@ -783,12 +793,19 @@ class Finder:
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())
         turned = {h for h, f in trial.scales.items() if f.startswith("-")} & changed
-        least = TWO_LINES if turned or trial.single != settings.single else 0.3
+        least = TWO_LINES if turned else 0.3
         if gain < least:
             return None
         found = list(outcomes)
         for n, outcome in gained.items():
             found[n] = outcome
+        if trial.single != settings.single and self._costs_one_sample(
+            [statements[n] for n, o in enumerate(outcomes) if o == "true"],
+            settings,
+            trial,
+            reduction,
+        ):
+            return None
         for n, outcome in enumerate(outcomes):
             if outcome == "true":
                 found[n] = self.outcome(statements[n], trial, reduction)
@@ -796,6 +813,20 @@ class Finder:
                 if gain < least:
                     return None
         return found
+
+    def _costs_one_sample(
+        self, true: Sequence[Statement], settings: Settings, trial: Settings, reduction: str
+    ) -> bool:
+        """Whether a line that is true of one sample would be true of a batch only. Lines with a
+        capital for the data speak of a batch."""
+        one, data = ("one",), ("x", "y", "yhat", "z", "h")
+        batch = {h for h, f in settings.letters.items() if h.isupper() and f.startswith(data)}
+        return any(
+            not batch & set(_heads_in(s))
+            and self.outcome(s, settings, reduction, one) == "true"
+            and self.outcome(s, trial, reduction, one) == "false"
+            for s in true
+        )
 
     def _trials(
         self, settings: Settings, reduction: str, choices: Mapping[str, tuple[str, ...]]

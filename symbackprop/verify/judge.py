@@ -170,6 +170,9 @@ def function_variable(statement: Statement, meaning: Meaning) -> str | None:
     if scripts or not isinstance(argument, Symbol):
         return None
     head = argument.head
+    beyond = {n.head for s in statement.sides[1:] for n in walk(s) if isinstance(n, Symbol)}
+    if head not in beyond and beyond:
+        return None  # \\sigma(z) = \\hat y is about this z
     for other in statement.sides:
         for node in walk(other):
             parts = split(node) if isinstance(node, Scripted) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 from symbackprop.network import Network
@@ -181,7 +182,7 @@ class Scope:
                         raise NotUnderstood("two powers", script.span)
                     state = replace(state, power=script.parts[0])
                 case "inverse":
-                    raise NotUnderstood("an inverse", script.span)
+                    state = replace(state, power=Number(Fraction(-1), "-1", script.span))
         return self._named(state, letter, adjoint, layer, marked, span)
 
     def _are_parameters(self, script: Script) -> bool:
