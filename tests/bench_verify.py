@@ -9,7 +9,6 @@ J processes. The draw depends on nothing but K.
 from __future__ import annotations
 
 import argparse
-import importlib
 import random
 import re
 import subprocess
@@ -25,6 +24,7 @@ from typing import TypeVar
 
 import symbackprop as sbp
 from symbackprop.verify.report import Claim, Report
+from tests.bench_verify_code import measure
 from tests.carried import Derivation, derivations
 from tests.rewrites import rewrites
 from tests.slips import NOTES, SLUGS, Slip, chosen, slipped_text
@@ -375,12 +375,25 @@ def _numbered(equation: str, number: int) -> str:
 
 
 def code(bench: Bench) -> None:
-    try:
-        module = importlib.import_module("tests.bench_verify_code")
-    except ModuleNotFoundError:
-        return
     print("backward code")
-    module.measure()
+    found = measure()
+    shown("right variants verified", found["verified"], 30, f"of {found['right']}")
+    shown("right variants proved in every claim", found["proved"], 25, f"of {found['right']}")
+    shown("wrong refutations", found["wrong refutations"], 0, "", at_least=False)
+    slips, edits = found["slips"], found["mechanical"]
+    shown("slips refuted at the right line", percent(found["right line"], slips), 100, "%")
+    shown("the slip among the first two", percent(found["slip in two"], slips), 85, "%")
+    shown("mechanical edits refuted", percent(found["of these refuted"], edits), 100, "%")
+    shown("mechanical edits verified", found["wholly verified"], 0, "", at_least=False)
+    shown("rewrites refuted", found["rewrites refuted"], 0, "", at_least=False)
+    print(f"  {slips} slips, {edits} mechanical edits of which {found['at the line']} at the line;")
+    print(
+        f"  seconds: a right variant {found['slowest right']}, a slip {found['mean slip']} on the"
+    )
+    print(f"  mean and {found['slowest slip']} at most")
+    if bench.verbose:
+        for line in found["short"]:
+            print(f"    {line}")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,13 @@ class Recomputed:
         self.tape = {"x": self.x, "y": self.y, **self.params}
         self.tape |= reference.forward(self.model, self.params, self.x)
         self.tape["L"] = reference.loss(self.model, self.params, self.x, self.y)
+        self.tape["loss_n"] = self._loss_of_each(self.params)
         self.tape["N"] = np.array(float(len(self.x)))
+
+    def _loss_of_each(self, params: Mapping[str, Any]) -> Any:
+        """(N,): the loss of a batch of one sample, for each sample."""
+        pairs = [(self.x[n : n + 1], self.y[n : n + 1]) for n in range(len(self.x))]
+        return np.array([float(reference.loss(self.model, params, x, y)) for x, y in pairs])
 
     def quantity(self, name: str) -> Any:
         """h2, dL/dz3, N * dL/dz3, dz3/dh2."""
@@ -126,6 +132,12 @@ class Recomputed:
 
     def _value(self, of: str, wrt: str, value: Any) -> Any:
         params = {**self.params, wrt: value} if wrt in self.params else self.params
+        if of == "loss_n":
+            if wrt in self.params:
+                return self._loss_of_each(params)
+            rows = [(self.y[n : n + 1], value[n : n + 1]) for n in range(len(self.x))]
+            each = [reference.loss_from(self.model, params, y, wrt, row) for y, row in rows]
+            return np.array(each, dtype=float)
         if wrt in self.params:
             tape = reference.forward(self.model, params, self.x)
             whole = reference.loss(self.model, params, self.x, self.y)
