@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -289,8 +289,8 @@ def _condition(condition: Relational, z: Any) -> Any:
 # --------------------------------------------------------------------------------------------
 
 
-def forward(point: Point) -> Point:
-    """The point with every equation evaluated, in network order.
+def forward(point: Point, held: Collection[str] = ()) -> Point:
+    """The point with every equation evaluated, in network order; `held` tensors keep their values.
 
     A network with a recurrence (an equation that reads itself through a shifted index) is swept
     until every position has been reached.
@@ -300,7 +300,8 @@ def forward(point: Point) -> Point:
             point = point.with_values({equation.target: _blank(equation, point)})
     for _ in range(_rounds(point)):
         for equation in point.network.equations:
-            point = point.with_values({equation.target: _assigned(equation, point)})
+            if equation.target not in held:
+                point = point.with_values({equation.target: _assigned(equation, point)})
     return point
 
 

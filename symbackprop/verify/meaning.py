@@ -31,6 +31,7 @@ from symbackprop.reader.syntax import (
     Quotient,
     Root,
     Scripted,
+    Span,
     Sum,
     Symbol,
 )
@@ -50,7 +51,8 @@ from symbackprop.verify.world import World
 @dataclass
 class Meaning:
     """A formula's surroundings. `numbers` are whole numbers by letter (the layer l); `ranges` say
-    which axis an index letter runs over; `local` are the variables of a function's definition.
+    which axis an index letter runs over; `local` are the variables of a function's definition;
+    `shift` moves the number that stands at one place of the text, to see what it does.
     """
 
     world: World
@@ -58,6 +60,7 @@ class Meaning:
     numbers: Mapping[str, int] = field(default_factory=dict)
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
+    shift: tuple[Span, float] | None = None
 
     @cached_property
     def scope(self) -> Scope:
@@ -69,8 +72,9 @@ class Meaning:
     def value(self, node: Node) -> Value:
         """Raises: NotUnderstood, IllFormed, Clash."""
         match node:
-            case Number(value=number):
-                return v.number(float(number))
+            case Number(value=number, span=span):
+                place, step = self.shift or (None, 0.0)
+                return v.number(float(number) + (step if span == place else 0.0))
             case Symbol() | Scripted():
                 return symbol_value(self, node)
             case Group(items=items):

@@ -40,6 +40,14 @@ from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict
 from symbackprop.verify.conventions import INDEX_LETTERS, Finder
 from symbackprop.verify.derived import right_side
+from symbackprop.verify.examples import (
+    Examples,
+    as_claimed,
+    computed,
+    has_numbers,
+    is_numeric,
+    judge_example,
+)
 from symbackprop.verify.judge import EQUALITIES, Worlds, is_literal, judge_in
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.proofs import prove
@@ -78,6 +86,7 @@ class Item:
     explanations: tuple[Explanation, ...] = ()
     consistent: bool = False
     follows: tuple[int, ...] = ()
+    example: World | None = None
 
     @property
     def latex(self) -> str:
@@ -124,6 +133,7 @@ class _Judgement:
     conditions: list[tuple[Passage, Statement]] = field(default_factory=list)
     assumed: Item | None = None
     rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
+    examples: Examples = field(default_factory=lambda: Examples({}))
 
     def report(self) -> FileReport:
         if self._layers() > DEEPEST:
@@ -132,8 +142,9 @@ class _Judgement:
         macros = collect(self.note.definitions)
         items, lost = self._items(macros)
         self.worlds = {name: _worlds(v, self.samples) for name, v in self.variants.items()}
-        self._find(items)
+        self._find([item for item in items if not is_numeric(item.statement)])
         self._modes(items)
+        self.examples = Examples(self.current.real)
         for number, item in enumerate(items):
             if self.progress is not None:
                 self.progress(number, len(items), self.note.path)
@@ -238,6 +249,8 @@ class _Judgement:
             mode = back[number - 1][mode] if number else mode
 
     def _cost(self, item: Item, mode: str) -> float:
+        if is_numeric(item.statement):
+            return 0.0
         settings = replace(self.settings, mode=mode)
         found = judge_in(item.statement, settings, self._world(item, mode))
         if found.outcome == "false" and found.method == "shape":
@@ -254,9 +267,11 @@ class _Judgement:
         verdict = judge_in(item.statement, settings, world)
         if verdict.outcome == "unknown":
             verdict = self._named(item, verdict) or verdict
-        if verdict.outcome == "false":
+        if verdict.outcome in ("false", "unknown"):
+            verdict = self._in_numbers(item, settings, world) or verdict
+        if verdict.outcome == "false" and item.example is None:
             verdict = self._under_conditions(item, settings, world) or verdict
-        if verdict.outcome == "false":
+        if verdict.outcome == "false" and item.example is None:
             verdict = self._under_hypothesis(item, settings, world, verdict)
         if verdict.outcome == "true" and _defines(item.statement, settings):
             verdict = Verdict("definition", name="alias")
@@ -266,11 +281,34 @@ class _Judgement:
             self.rows[id(item.statement.sides[-1])] = (item, above[1] if above else item)
             return
         self._carried(item, settings, world)
-        if self.explain and not item.consistent:
+        if self.explain and not item.consistent and item.example is not None:
+            numbers = replace(settings, mode=item.mode)
+            latex = item.passage.latex
+            found = computed(latex, item.statement, verdict, numbers, item.example)
+            item.explanations = () if found is None else (found,)
+        elif self.explain and not item.consistent:
             item.explanations = tuple(self._explained(item, settings, world, macros))
         self.false.append(
             FalseLine(item.statement, verdict.link, verdict.numbers, settings, item.line)
         )
+
+    def _in_numbers(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """Numbers that are given, or a formula at the numbers that were given before."""
+        if not has_numbers(item.statement):
+            return None
+        taken = self.examples.take(item.statement, settings)
+        if taken is not None:
+            if _is_assumption(item.statement, settings):
+                self.assumed = item
+            return taken
+        worlds = {mode: self._world(item, mode) for mode in self.current.generic}
+        found = self.examples.judge(item.statement, settings, worlds)
+        if found is None:
+            return None
+        verdict, mode = found
+        item.example = self.examples.worlds.get(mode)
+        item.mode = mode
+        return verdict
 
     def _named(self, item: Item, verdict: Verdict) -> Verdict | None:
         """A formula that gives a name of its own to something: a definition."""
@@ -362,6 +400,9 @@ class _Judgement:
         """Whether the formula is true with what earlier false lines claim."""
         if self._goes_on_from_false(item, settings, world):
             return
+        if item.example is not None:
+            self._carried_in_numbers(item, settings, world, item.example)
+            return
         for chosen in self._earlier():
             merged: dict[tuple[str, str], Any] = {}
             base = world
@@ -377,6 +418,20 @@ class _Judgement:
                     item.consistent = True
                     item.follows = tuple(f.line for f in chosen)
                     return
+
+    def _carried_in_numbers(
+        self, item: Item, settings: Settings, world: World, example: World
+    ) -> None:
+        """Whether the numbers follow from those of one earlier false line."""
+        for false in reversed(self.false[-12:]):
+            changed = as_claimed(false, example)
+            if changed is None:
+                continue
+            numbers = replace(settings, mode=item.mode)
+            verdict = judge_example(item.statement, numbers, world, changed)
+            if verdict is not None and verdict.outcome == "true":
+                item.consistent, item.follows = True, (false.line,)
+                return
 
     def _goes_on_from_false(self, item: Item, settings: Settings, world: World) -> bool:
         """A row `= b` below a false row: false against what stands above, though b itself is
@@ -564,7 +619,8 @@ class _Judgement:
 
     def _witness(self, item: Item) -> dict[str, Any]:
         assert item.verdict is not None
-        settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
+        settings = replace(self.settings, mode=item.mode)
+        world = item.example or self._world(item, item.mode)
         latex = item.passage.latex
         return counterexample(
             item.statement, item.verdict, settings, world, lambda s: latex[s.start : s.end]

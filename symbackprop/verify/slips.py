@@ -49,6 +49,7 @@ SLUGS = (
     "operator",  # 15 a matrix product for an entrywise one, or back
     "size",  # a literal matrix, row or column of the wrong size or with a wrong entry
     "ill-formed",  # an index or a mark is missing
+    "arithmetic",  # a number of a worked example
 )
 
 
@@ -298,5 +299,16 @@ SLIPS: tuple[Slip, ...] = (
         r"\frac{\partial L}{\partial W^{2}} = h^{1\top} \delta^{2}",
         "dW2 = h.T @ delta2",
         "dW2 = h1.T @ delta2",
+    ),
+    Slip(
+        "arithmetic",
+        "a number computed wrongly",
+        "The formula is right, and a number put into it or computed from it is not. A decimal "
+        "stands for every number that is rounded to it, and what follows from rounded numbers may "
+        "differ in its last digits: that alone is no slip. Here σ(0) = 0.5.",
+        r"\sigma'\left(0\right) = 0.5 \left(1 - 0.5\right) = 0.5",
+        r"\sigma'\left(0\right) = 0.5 \left(1 - 0.5\right) = 0.25",
+        "slope = 0.5 * (1 - 0.05)",
+        "slope = 0.5 * (1 - 0.5)",
     ),
 )

@@ -71,6 +71,7 @@ def _given(world: World, difference: Difference, verdict: Verdict) -> dict[str, 
     values = {
         t.name: np.asarray(point.values[t.name], dtype=float).tolist()
         for t in world.network.of_kind("input", "label", "parameter")
+        if np.all(np.isfinite(point.values[t.name]))  # a worked example may leave some open
     }
     found: dict[str, Any] = {
         "sizes": sizes_of(world),
