@@ -211,3 +211,21 @@ def test_mutilated_text_ends_in_a_report() -> None:
 def test_equal_input_gives_equal_output() -> None:
     source = right("rows_softmax").replace("h1 * (1 - h1)", "h1")
     assert _judged(source) == _judged(source)
+
+
+@pytest.mark.parametrize(
+    ("loss", "status", "slip"),
+    [
+        ("np.sum((y_hat - t) ** 2) / n", "verified", ""),
+        ("np.sum((y_hat - t) ** 2)", "refuted", "sample-count"),
+        ("np.sum((y_hat - t) ** 2) / (2 * n)", "refuted", "constant"),
+        ("-np.sum((y_hat - t) ** 2) / n", "refuted", "sign"),
+        ("np.sum((y_hat - t) ** 2) / n + np.sum(W1 ** 2)", "undecided", ""),
+    ],
+)
+def test_a_returned_loss_must_be_that_of_the_network(loss: str, status: str, slip: str) -> None:
+    source = right("mean_error_inside").replace("np.sum((y_hat - t) ** 2) / n", loss)
+    claims = judged("mean_error_inside", source).claims
+    (claim,) = (c for c in claims if c.name == "loss")
+    assert (claim.status, claim.slip, claim.line) == (status, slip, 21)
+    assert {c.status for c in claims if c.name != "loss"} == {"verified"}

@@ -176,6 +176,7 @@ class _Judgement:
         made = [self._claim(mark, blame, healed) for mark in chosen]
         made = self._with_derived(made, chosen, blame)
         made += self._not_reached(blame, {c.name for c in made})
+        made += self._loss()
         return made + list(self._missing())
 
     def _with_derived(
@@ -191,6 +192,32 @@ class _Judgement:
             text = deriver.text(meaning, mark.line) if meaning is not None else ""
             found.append(replace(claim, derived=text))
         return found
+
+    def _loss(self) -> Iterator[Claim]:
+        """The claim that the returned loss is that of the network. No gradient depends on it, so
+        it is no cause of anything; but the gradients must be those of this loss."""
+        mark = self.reading.loss
+        if mark is None:
+            return
+        base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
+        if mark.state == "right":
+            yield self._verified(base, mark)
+        elif mark.state == "scaled":
+            counted = mark.factor.samples or mark.factor.classes
+            slip = "sample-count" if counted else "sign" if abs(mark.factor.fraction) == 1 else ""
+            wanted = self.session.layout.of("L", self.reading.truth)
+            said = f"{mark.name} is {mark.factor.text} times the loss of the network"
+            yield replace(
+                base,
+                status="refuted",
+                method="numeric",
+                slip=slip or "constant",
+                sentence=f"{said}; the gradients of it would be as many times those of the network",
+                counterexample=self.witness(mark.value, wanted),
+            )
+        else:
+            reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
+            yield replace(base, status="undecided", sentence=reason)
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""

@@ -89,13 +89,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class Reading:
-    """Marks in execution order; the returned gradients; what is missing; the fault."""
+    """Marks in execution order; the returned gradients; what is missing; the fault; the loss,
+    where it is returned too."""
 
     trail: Trail
     truth: Truth
     stored: tuple[Mark, ...]
     returned: tuple[Mark, ...]
     missing: tuple[str, ...]
+    loss: Mark | None = None
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -248,7 +250,8 @@ class Session:
         wanted = [f"d:{t.name}" for t in self.subject.network.of_kind("parameter")]
         present = {m.meaning for m in returned}
         missing = tuple(m for m in wanted if m not in present)
-        return Reading(trail, truth, stored, tuple(returned), missing)
+        loss = None if brief or trail.fault is not None else self._returned_loss(trail, truth)
+        return Reading(trail, truth, stored, tuple(returned), missing, loss)
 
     def meaning_of(self, event: Event) -> str | None:
         if event.index is not None:
@@ -361,6 +364,24 @@ class Session:
                 continue
             seen.add(meaning)
             yield self._returned_mark(name or meaning[2:], value, node, meaning, truth, index)
+
+    def _returned_loss(self, trail: Trail, truth: Truth) -> Mark | None:
+        """A number that is returned under a name of the loss, at the line that computes it."""
+        for name, value, node, index, _ in _leaves(trail):
+            if index is not None or self.names.meaning(name or "") != "L" or np.ndim(value):
+                continue
+            same_name = [e for e in trail.events if e.name == name and not e.depth]
+            event = same_name[-1] if same_name else None
+            where = node if event is None else _at(event)
+            known = self._against(value, "L", truth, 0)
+            factor = known[0] if known is not None else Factor()
+            state: State = "bad" if known is None else "right" if factor.is_one else "scaled"
+            found = None if known is None else "L"
+            end = where.end_col_offset or 0
+            length = max(end - where.col_offset, 1)
+            line, column = where.lineno, where.col_offset
+            return Mark(name, value, line, column, length, "L", state, found, factor)
+        return None
 
     def _returned_meaning(self, name: str, index: int | None, length: int | None) -> str | None:
         if not name:
