@@ -13,6 +13,7 @@ import symbackprop as sbp
 from symbackprop.document.build import document_of
 from symbackprop.notation import Notation, SampleLayout
 from symbackprop.verify.report import Claim, FileReport
+from tests.test_witness import check_script
 
 Judge = Callable[[str], FileReport]
 
@@ -107,7 +108,7 @@ def test_a_wrong_digit_is_refuted_where_it_stands_and_put_right(judged: Judge, n
     wrong = claims[number]
     assert wrong.slip == "arithmetic"
     assert wrong.suggestion == RESULTS[number]
-    assert wrong.counterexample is not None
+    check_script(wrong)
 
 
 def test_what_follows_from_a_wrong_number_is_consistent_with_it(judged: Judge) -> None:
@@ -161,6 +162,12 @@ def test_numbers_of_another_shape_are_not_put_anywhere(judged: Judge) -> None:
 def test_numbers_given_again_take_the_place_of_the_first(judged: Judge) -> None:
     claims = results_of(judged(note(r"z^1_1 = 0.3775", r"b^1_1 = 0.45", r"z^1_1 = 0.4775")))
     assert [c.status for c in claims] == ["verified", "definition", "verified"]
+
+
+def test_the_value_of_a_function_needs_no_network(judged: Judge) -> None:
+    right, wrong = r"\sigma(0.3775) = 0.5933", r"\sigma'(0) = 0.5 (1 - 0.5) = 0.5"
+    claims = judged(FORMULAS + f"$$ {right} $$\n$$ {wrong} $$\n").claims[-2:]
+    assert [c.status for c in claims] == ["verified", "refuted"]
 
 
 @pytest.mark.parametrize("samples", ["rows", "columns"])

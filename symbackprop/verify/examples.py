@@ -52,6 +52,7 @@ GIVEN: Final = ("input", "label", "parameter")
 UNREADABLE = (NotUnderstood, IllFormed, Clash)
 NEAR = 10.0  # times the rounding of what is printed: rounding on the way may explain it
 EXACT = 1e-9
+MOST_MOVED = 500  # numbers of one side whose rounding is followed through it
 LONG = 4  # digits after the point from which a decimal is surely rounded; 0.5 may be exact
 MISFIT = "the numbers do not have the shape that the network has there"
 NOT_GIVEN = "the numbers that this needs are not given before"
@@ -355,9 +356,9 @@ def judge_example(
             relations=(relation,),
         )
         if has_numbers(pair):
-            found = _judge_link(pair, settings, example or world)
-            if example is None and found is not None and found.outcome == "false":
-                found = _without_example(pair, found, settings, world)
+            found = _judge_link(pair, settings, example or _first_point(world))
+            if example is None and not _is_constant(pair, settings, world):
+                found = Verdict("unknown", reason=NOT_GIVEN) if is_numeric(pair) else None
         else:
             found = judge_in(pair, settings, world)
         if found is None:
@@ -367,13 +368,20 @@ def judge_example(
     return Verdict("true", "numeric", note="at the numbers of the example" if example else "")
 
 
-def _without_example(
-    pair: Statement, found: Verdict, settings: Settings, world: World
-) -> Verdict | None:
-    """A false link where no numbers were given: it stays false where nothing depends on any."""
-    if all(is_plain(side) for side in pair.sides):
-        return found
-    return Verdict("unknown", reason=NOT_GIVEN) if is_numeric(pair) else None
+def _first_point(world: World) -> World:
+    values = {name: array[:1] for name, array in world.values.items()}
+    return World(world.network, values, world.points[:1], world.flat)
+
+
+def _is_constant(pair: Statement, settings: Settings, world: World) -> bool:
+    """Whether both sides are the same at every point, so that they need no numbers."""
+    try:
+        meaning = with_ranges(pair.sides, Meaning(world, settings))
+        with np.errstate(all="ignore"):
+            arrays = [meaning.spanned(side).array for side in pair.sides]
+    except UNREADABLE:
+        return False
+    return all(bool(np.all(array == array[:1])) for array in arrays)
 
 
 def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | None:
@@ -385,6 +393,8 @@ def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | 
             slack = _slack(pair, meaning, left, right)
     except UNREADABLE:
         return None
+    if slack is None:
+        return Verdict("unknown", reason="too many numbers to say how far rounding goes")
     fitted = fitting(left, right, settings)
     if isinstance(fitted, Verdict) and len(left.axes) == len(right.axes) == 1:
         right, slack = v.transposed(right), replace(slack, right=v.transposed(slack.right))
@@ -420,29 +430,50 @@ class _Slack:
     right: Value
 
 
-def _slack(pair: Statement, meaning: Meaning, left: Value, right: Value) -> _Slack:
+def _slack(pair: Statement, meaning: Meaning, left: Value, right: Value) -> _Slack | None:
+    """None where there are too many numbers to move each of them."""
     fewest = max((_digits(n) for n in decimals(pair.sides[1])), default=0) - 1
     about = pair.relations[0] == r"\approx"
     found = []
     for side, value in zip(pair.sides, (left, right), strict=True):
-        total = np.zeros(np.shape(value.array), dtype=complex)
-        for number in _rounded(side, about):
-            step = float(_unit(number) / 2)
-            moved = replace(meaning, shift=(number.span, step)).spanned(side)
-            change = np.abs(moved.array - value.array)
-            sure = _is_alone(side) or _digits(number) >= LONG
-            if sure or _digits(number) >= fewest:
-                total = total + (change if sure else 1j * change)
+        if _is_alone(side):
+            total = _own_rounding(side, value, about)
+        else:
+            numbers = [n for n in _rounded(side) if _digits(n) >= min(fewest, LONG)]
+            if len(numbers) > MOST_MOVED:
+                return None
+            total = _through(side, numbers, meaning, value)
         found.append(replace(value, array=total, literal=False))
     return _Slack(*found)
 
 
-def _rounded(side: Node, about: bool) -> Iterator[Number]:
-    """The numbers of a side that may be rounded: the decimals, and a whole number after a wavy
-    equals sign. Each place of the text once."""
-    whole = about and isinstance(side, Number)
+def _through(side: Node, numbers: Sequence[Number], meaning: Meaning, value: Value) -> Array:
+    """What half a unit in the last place of each number does to the side, added up. The numbers
+    are moved one after the other, each at a point of its own."""
+    steps = {n.span: np.full(len(numbers), float(n.value)) for n in numbers}
+    for place, number in enumerate(numbers):
+        steps[number.span][place] += float(_unit(number) / 2)
+    with np.errstate(all="ignore"):
+        moved = replace(meaning, moved=steps).spanned(side)
+    change = np.abs(moved.array - value.array)
+    sure = np.array([1.0 if _digits(n) >= LONG else 1j for n in numbers])
+    weights = sure.reshape(-1, *[1] * (change.ndim - 1))
+    return np.asarray((change * weights).sum(axis=0, keepdims=True))
+
+
+def _own_rounding(side: Node, value: Value, about: bool) -> Array:
+    """Half a unit in the last place of each printed number; of a whole number only where it
+    stands after a wavy equals sign."""
+    printed = [cell.number for cell in _printed(side)]
+    whole = about and len(printed) == 1
+    steps = [float(_unit(n) / 2) if whole or "." in n.text else 0.0 for n in printed]
+    return np.array(steps, dtype=complex).reshape(np.shape(value.array))
+
+
+def _rounded(side: Node) -> Iterator[Number]:
+    """The decimals of a side, each place of the text once."""
     seen: set[Span] = set()
-    for number in (side,) if whole and isinstance(side, Number) else decimals(side):
+    for number in decimals(side):
         if number.span not in seen:
             seen.add(number.span)
             yield number

@@ -44,7 +44,7 @@ from symbackprop.verify.references import symbol_value
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.sums import big_value, sum_value
 from symbackprop.verify.symbols import NotUnderstood, Scope
-from symbackprop.verify.values import Axis, Clash, Value
+from symbackprop.verify.values import Array, Axis, Clash, Value
 from symbackprop.verify.world import World
 
 
@@ -52,7 +52,7 @@ from symbackprop.verify.world import World
 class Meaning:
     """A formula's surroundings. `numbers` are whole numbers by letter (the layer l); `ranges` say
     which axis an index letter runs over; `local` are the variables of a function's definition;
-    `shift` moves the number that stands at one place of the text, to see what it does.
+    `moved` are numbers of the text that are not the same at every point, by their place.
     """
 
     world: World
@@ -60,7 +60,7 @@ class Meaning:
     numbers: Mapping[str, int] = field(default_factory=dict)
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
-    shift: tuple[Span, float] | None = None
+    moved: Mapping[Span, Array] = field(default_factory=dict)
 
     @cached_property
     def scope(self) -> Scope:
@@ -73,8 +73,9 @@ class Meaning:
         """Raises: NotUnderstood, IllFormed, Clash."""
         match node:
             case Number(value=number, span=span):
-                place, step = self.shift or (None, 0.0)
-                return v.number(float(number) + (step if span == place else 0.0))
+                if span in self.moved:
+                    return Value(self.moved[span], literal=True)
+                return v.number(float(number))
             case Symbol() | Scripted():
                 return symbol_value(self, node)
             case Group(items=items):
