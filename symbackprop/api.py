@@ -51,9 +51,9 @@ from symbackprop.terms import Expression
 if TYPE_CHECKING:
     from symbackprop.depth import DepthDerivation
     from symbackprop.document.blocks import Document
-    from symbackprop.verify.notes import Variant
     from symbackprop.verify.report import FileReport
     from symbackprop.verify.report import Report as Judgement
+    from symbackprop.verify.variants import Variant
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, npt.ArrayLike]
@@ -173,7 +173,7 @@ class Net:
     @cached_property
     def variants(self) -> dict[str, Variant]:
         """The network under each reduction that notes about it may mean, its own first."""
-        from symbackprop.verify.notes import Variant
+        from symbackprop.verify.variants import Variant
 
         own = {self.reduction: Variant(self.batch, self.single)}
         if self.architecture is None or self.architecture.loss == "none":

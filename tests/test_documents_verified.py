@@ -1,11 +1,13 @@
 """Every document that the project writes reads back as true mathematics.
 
 The Markdown is read as a note, and each formula judged under the settings of its typesetting. Only
-the sections on the network itself: others speak of other functions, or of given numbers.
+the sections on the network itself: others speak of other functions, or of given numbers. At the
+end whole documents are judged as a user's note is, with nothing known of their notation.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -18,15 +20,16 @@ import symbackprop as sbp
 from symbackprop.document.build import _of_one_sample, document_of
 from symbackprop.latex import Typesetting
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.notation import Notation
+from symbackprop.notation import DeltaNumbering, LayerMark, Notation, SampleLayout
 from symbackprop.reader.files import read_note
 from symbackprop.reader.macros import Macros
 from symbackprop.reader.parser import read
 from symbackprop.reader.syntax import Statement
 from symbackprop.verify.judge import is_literal, judge_in
-from symbackprop.verify.notes import Variant, _worlds
 from symbackprop.verify.printed import settings_of
+from symbackprop.verify.report import Claim
 from symbackprop.verify.settings import Settings
+from symbackprop.verify.variants import Variant, worlds_of
 
 OTHER = (
     "A little calculus",
@@ -98,7 +101,7 @@ def judged(number: int, folder: Path) -> tuple[tuple[str, str], ...]:
     page = Page.of(*CASES[number])
     path = folder / f"page{number}.md"
     path.write_text(page.text, encoding="utf-8")
-    worlds = _worlds(page.variant, page.samples)
+    worlds = worlds_of(page.variant, page.samples)
     found = []
     assumed = False
     for passage in read_note(str(path)).passages:
@@ -131,3 +134,70 @@ def test_most_formulas_of_a_document_are_verified(
     found = judged(number, tmp_path_factory.getbasetemp())
     counts = Counter(outcome for outcome, _ in found)
     assert counts["true"] >= LEAST * len(found), counts
+
+
+# --------------------------------------------------------------------------------------------
+# Whole documents, with nothing said of their notation
+# --------------------------------------------------------------------------------------------
+
+LAYERS: tuple[LayerMark, ...] = ("^l", "^(l)", "^[l]", "_l")
+WHOLE = [
+    ("line", Notation(layer="^(l)")),
+    ("linear-chain", Notation(samples="columns", layer="_l")),
+    ("two-three-one", Notation(layer="^[l]", delta="from_output")),
+    ("four-layer", Notation(samples="columns", layer="_l")),
+    ("four-layer", Notation()),
+]
+SHARE = {"line": 0.4, "linear-chain": 0.6, "two-three-one": 0.9, "four-layer": 0.9}
+DRAWN, SEED = 8, 3
+LAST = {"cross_entropy": ("softmax",), "binary_cross_entropy": ("sigmoid",)}
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "softplus", "identity")
+
+
+def drawn(seed: int) -> tuple[str, Notation]:
+    """A network file and a notation that nobody chose."""
+    source = random.Random(seed)
+    loss = source.choice(("squared_error", "cross_entropy", "binary_cross_entropy"))
+    depth = source.choice((1, 2, 3))
+    reduction = source.choice(("sum", "mean"))
+    lines = [f'name = "drawn"\ninput = {source.randint(1, 4)}']
+    lines.append(f'loss = "{loss}"\nreduction = "{reduction}"')
+    for layer in range(1, depth + 1):
+        last = LAST.get(loss, ACTIVATIONS) if layer == depth else ACTIVATIONS
+        units = source.randint(2 if layer == depth else 1, 4)
+        lines.append(f'[[layers]]\ntype = "dense"\nunits = {units}')
+        lines.append(f'activation = "{source.choice(last)}"')
+        lines.append(f"bias = {str(source.random() < 0.8).lower()}")
+    samples: SampleLayout = source.choice(("rows", "columns"))
+    delta: DeltaNumbering = source.choice(("by_layer", "from_output"))
+    notation = Notation(samples=samples, layer=source.choice(LAYERS), delta=delta)
+    return "\n".join(lines), notation
+
+
+def _claims(net: sbp.Net, notation: Notation, folder: Path) -> tuple[Claim, ...]:
+    assert net.architecture is not None
+    notation = replace(notation, symbols=net.notation.symbols)
+    text = sbp.render(document_of(net.architecture, notation), "md")
+    assert isinstance(text, str)
+    path = folder / "whole.md"
+    path.write_text(text, encoding="utf-8")
+    return sbp.verify(path, net).claims
+
+
+@pytest.mark.parametrize(("name", "notation"), WHOLE)
+def test_nothing_in_a_whole_document_is_refuted(
+    name: str, notation: Notation, tmp_path: Path
+) -> None:
+    claims = _claims(sbp.load(name), notation, tmp_path)
+    assert [c.latex for c in claims if c.status == "refuted"] == []
+    verified = sum(c.status == "verified" for c in claims)
+    assert verified >= SHARE[name] * len(claims)
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + DRAWN))
+def test_nothing_in_the_document_of_a_network_drawn_at_random_is_refuted(
+    seed: int, tmp_path: Path
+) -> None:
+    specification, notation = drawn(seed)
+    claims = _claims(sbp.loads(specification), notation, tmp_path)
+    assert [c.latex for c in claims if c.status == "refuted"] == []

@@ -280,3 +280,171 @@ def test_files_and_reports_keep_their_texts(tmp_path: Path) -> None:
     assert isinstance(report.files[0], FileReport)
     assert report.ok
     assert report.settings["samples"] == "rows"
+
+
+def test_a_sum_that_the_note_names_has_the_sizes_of_its_definition(tmp_path: Path) -> None:
+    """s^2 sums three exponentials; the formula with it names no entry by number."""
+    named = "$$s^2 = \\sum_{p=1}^{3} \\exp(z_p^2)$$"
+    right = last(tmp_path, r"\hat{y}_i = \frac{\exp(z_i^2)}{s^2}", named)
+    assert right.status == "verified"
+    wrong = last(tmp_path, r"\hat{y}_i = \frac{z_i^2}{s^2}", named)
+    assert wrong.status == "refuted"
+
+
+def test_a_column_beside_ones_of_any_length_is_no_jacobian(tmp_path: Path) -> None:
+    assert last(tmp_path, r"z^1 = x^T \mathbf{1}^T").status == "refuted"
+
+
+BATCH = f"""{ROWS}
+## A batch
+
+$$L = -\\sum_{{n=1}}^{{N}} \\sum_{{k=1}}^{{3}} y_{{nk}} \\log \\hat{{y}}_{{nk}}$$
+
+$$Z^1 = X W^1 + \\mathbf{{1}} b^1$$
+
+$$H^1 = \\sigma(Z^1)$$
+
+$$\\delta^2 = \\hat{{Y}} - Y$$
+
+$$\\frac{{\\partial L}}{{\\partial W^2}} = H^{{1\\top}} \\delta^2$$
+
+$$\\frac{{\\partial L}}{{\\partial W^1}} = X^{{\\top}} \\delta^1$$
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("prose", "status"),
+    [
+        ("For one sample the gradient of the bias is the error term,", "verified"),
+        ("For a batch the gradient of the bias is the error term,", "refuted"),
+        ("The number of a sample left out, the gradient of the bias is", "refuted"),
+    ],
+)
+def test_one_sentence_on_one_sample_within_a_batch_is_read_so(
+    tmp_path: Path, prose: str, status: str
+) -> None:
+    bias = r"\frac{\partial L}{\partial b^2}"
+    entry = r"\frac{\partial L}{\partial b^2_k} = \sum_{n=1}^{N} \delta^2_{nk}"
+    summed = f"All samples share the bias:\n\n$$\n{entry}\n$$\n"
+    report = judged(tmp_path, f"{BATCH}{prose}\n\n$$\n{bias} = \\delta^2\n$$\n\n{summed}")
+    assert [c.status for c in report.claims[-2:]] == [status, "verified"]
+
+
+def test_a_formula_with_the_number_of_samples_is_of_a_batch_wherever_it_stands(
+    tmp_path: Path,
+) -> None:
+    right = r"L = -\sum_{n=1}^{N} \sum_{k=1}^{3} y_{nk} \log \hat{y}_{nk}"
+    after = r"""
+
+$$\frac{\partial L}{\partial b^2} = \delta^2$$
+
+$$\frac{\partial L}{\partial b^1} = \delta^1$$
+
+$$\frac{\partial L}{\partial x} = \delta^1 (W^1)^T$$
+"""
+    for formula, true in ((right, True), (right.replace("-", ""), False)):
+        report = judged(tmp_path, f"{ROWS}$${formula}$${after}")
+        assert [c.status == "verified" for c in report.claims[-4:]] == [true, True, True, True]
+
+
+BELOW = ROWS.replace("^1", "_1").replace("^2", "_2")
+
+
+def test_entries_of_data_that_also_stand_bare_are_no_layers(tmp_path: Path) -> None:
+    entries = r"\delta_2 = \begin{bmatrix} \hat{y}_1 - y_1 & \hat{y}_2 - y_2 & ENTRY \end{bmatrix}"
+    entries = f"$$\\delta_1 = (\\delta_2 W_2^T) \\odot \\sigma'(z_1)$$\n\n$${entries}$$"
+    for last_entry, status in ((r"\hat{y}_3 - y_3", "verified"), (r"\hat{y}_3 - y_2", "refuted")):
+        report = judged(tmp_path, BELOW + entries.replace("ENTRY", last_entry))
+        assert [c.status for c in report.claims] == ["verified"] * 7 + [status]
+        assert report.settings["layer"] == "_l"
+
+
+def test_layers_below_are_seen_beside_a_letter_with_many_indices(tmp_path: Path) -> None:
+    many = "$$q_{11} = 2 q_{12}$$\n\n$$\\delta_l = (\\delta_{l+1} W_{l+1}^T) \\odot \\sigma'(z_l)$$"
+    report = judged(tmp_path, BELOW + many)
+    assert report.settings["layer"] == "_l"
+    assert report.claims[-1].status == "verified"
+
+
+PATTERN = """
+$$\\delta^l = (\\delta^{l+1} (W^{l+1})^T) \\odot f'(z^l)$$
+
+$$\\frac{\\partial L}{\\partial W^l} = (h^{l-1})^T \\delta^l$$
+"""
+
+
+def test_a_capital_in_the_place_of_l_is_the_number_of_layers(tmp_path: Path) -> None:
+    """Without it the first formula would be one for all layers."""
+    for formula, status in ((r"\delta^D = \hat{y} - y", "verified"), ("z^D = z^1", "refuted")):
+        report = judged(tmp_path, f"{ROWS}{PATTERN}\n$${formula}$$\n")
+        assert report.settings["letters"]["D"] == "number of layers"
+        assert report.claims[-1].status == status
+
+
+SIGMOID = (
+    ROWS.replace('"cross_entropy"', '"squared_error"')
+    .replace('"softmax"', '"sigmoid"')
+    .replace(r"softmax(z^2)", r"\sigma(z^2)")
+    .partition("$$L =")[0]
+)
+
+
+def test_a_g_that_a_true_line_explains_may_be_the_gradient_of_the_output(tmp_path: Path) -> None:
+    right, wrong = (rf"$$\delta^D = G \odot {f}(z^D)$$" for f in ("f'", "f"))
+    for formulas, states in (
+        (right, ["verified"]),
+        (f"{right}\n\n{wrong}", ["verified", "refuted"]),
+        (wrong, ["undecided"]),  # nothing else says what G is
+    ):
+        report = judged(tmp_path, f"{SIGMOID}{PATTERN}\n{formulas}\n")
+        assert [c.status for c in report.claims[-len(states) :]] == states
+
+
+def test_a_letter_that_makes_hardly_a_line_true_is_not_known(tmp_path: Path) -> None:
+    """The steps q_1, q_2, ... are numbered elsewhere; no line is false because of what they are."""
+    steps = "".join(f"$$q_{{{n + 1}}} = 2 q_{{{n}}}$$\n\n" for n in range(1, 5))
+    report = judged(tmp_path, ROWS + steps + r"$$\frac{\partial L}{\partial b^2_1} = 2 q_5$$")
+    assert {c.status for c in report.claims[-5:]} == {"undecided"}
+    assert "q" not in report.settings["letters"]
+
+
+ONE_LAYER = """```toml symbackprop
+name = "one"
+input = 3
+loss = "binary_cross_entropy"
+reduction = "sum"
+[[layers]]
+type = "dense"
+units = 1
+activation = "sigmoid"
+```
+
+$$z = x w + b$$
+
+$$a = FUNCTION(z)$$
+
+$$L = - y \\log a - (1-y) \\log(1-a)$$
+
+"""
+
+
+@pytest.mark.parametrize("function", [r"\sigma", "f", "g", r"\phi", "s"])
+def test_a_function_of_two_letters_is_not_the_output_itself(tmp_path: Path, function: str) -> None:
+    """The output may be written f(x), then x is what it depends on; here f is the activation."""
+    note = ONE_LAYER + "$$a = FUNCTION(x)$$"
+    report = judged(tmp_path, note.replace("FUNCTION", function))
+    assert [c.status for c in report.claims] == ["verified"] * 3 + ["refuted"]
+    assert report.claims[-1].suggestion == f"a = {function}(z)"
+
+
+def test_the_name_of_an_indexed_sum_is_read_by_its_own_definition(tmp_path: Path) -> None:
+    """s^2 is of one sample, s_n^2 of sample n; both are in the note."""
+    one = (
+        r"$$s^2 = \sum_{p=1}^{3} \exp(z_p^2)$$" + "\n\n" + r"$$\hat y_i = \frac{\exp(z_i^2)}{s^2}$$"
+    )
+    many = r"$$s_n^2 = \sum_{p=1}^{3} \exp(z_{np}^2)$$"
+    for entry, status in ((r"\exp(z_{ni}^2)", "verified"), ("z_{ni}^2", "refuted")):
+        formula = rf"$$\hat y_{{ni}} = \frac{{{entry}}}{{s_n^2}}$$"
+        report = judged(tmp_path, f"{BATCH}{one}\n\n{many}\n\n{formula}\n")
+        assert report.claims[-1].status == status

@@ -129,6 +129,17 @@ def test_a_sum_of_short_decimals_must_come_out(judged: Judge) -> None:
     assert [c.status for c in claims] == ["verified", "refuted"]
 
 
+def test_a_power_of_ten_counts_its_own_digits(judged: Judge) -> None:
+    states = [
+        (r"\frac{\partial E}{\partial W^1_{11}} = 4.386 \cdot 10^{-4}", "verified"),
+        (r"\frac{\partial E}{\partial W^1_{11}} = 4.387 \cdot 10^{-4}", "undecided"),
+        (r"\frac{\partial E}{\partial W^1_{11}} = 4.836 \cdot 10^{-4}", "refuted"),
+        (r"\frac{\partial E}{\partial W^1_{11}} = 4.386 \cdot 10^{-14}", "refuted"),
+    ]
+    claims = results_of(judged(note(*(formula for formula, _ in states))))
+    assert [c.status for c in claims] == [status for _, status in states]
+
+
 def test_nothing_is_decided_without_the_numbers_that_it_needs(judged: Judge) -> None:
     given = GIVEN.replace(r"$$ b^1 = \begin{bmatrix} 0.35 \\ 0.35 \end{bmatrix} $$", "")
     claims = results_of(judged(note(r"z^1_1 = 0.3775", r"z^1_1 = 0.9", given=given)))
@@ -140,6 +151,8 @@ def test_numbers_without_any_given_are_undecided_and_constants_are_not(judged: J
     text = FORMULAS + r"$$ h^1_1 = 0.25 $$ $$ \frac{\partial z^2_1}{\partial b^2_1} = 2 $$"
     claims = judged(text).claims[-2:]
     assert [c.status for c in claims] == ["undecided", "refuted"]
+    assert judged(FORMULAS + r"$$ \hat y_1 = \frac12 $$").claims[-1].status == "undecided"
+    assert judged(FORMULAS + r"$$ E = 0 $$").claims[-1].status == "undecided"
 
 
 def test_a_formula_without_numbers_must_hold_for_all(judged: Judge) -> None:
@@ -157,6 +170,80 @@ def test_numbers_of_another_shape_are_not_put_anywhere(judged: Judge) -> None:
     assert matrix.status == "undecided"
     assert "shape" in matrix.sentence
     assert results_of(report)[0].status == "undecided"
+
+
+def test_numbers_within_the_text_count_and_are_no_claims(judged: Judge) -> None:
+    given = "With $x_1 = 0.05$, $x_2 = 0.10$, $y_1 = 0.01$, $y_2 = 0.99$:\n" + "\n".join(
+        GIVEN.splitlines()[2:]
+    )
+    claims = judged(note(RESULTS[0], RESULTS[-1], given=given)).claims
+    assert [c.status for c in claims[-2:]] == ["verified"] * 2
+    assert not [c for c in claims if c.latex.startswith(("x_1", "y_1"))]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "If $x_1 = 1$, it is another.",  # perhaps for this sentence, perhaps from here on
+        "Now $x_1 = 1$ and $x_2 = 0.25$ instead.",
+        r"$$ b^1 = \begin{bmatrix} 1 \\ 2 \\ 3 \end{bmatrix} $$",
+        r"$$ W^1 \leftarrow W^1 - 0.5 \frac{\partial E}{\partial W^1} $$",
+        r"$$ W^1_{11} := 0.4 - 0.5 \cdot W^1_{11} = 0.325 $$",
+    ],
+)
+def test_what_may_have_changed_refutes_nothing(judged: Judge, before: str) -> None:
+    text = note() + f"\n{before}\n\n$$ z^1_1 = 0.55 $$\n"
+    assert judged(text).claims[-1].status == "undecided"
+
+
+def test_a_new_number_may_be_computed_where_it_is_given(judged: Judge) -> None:
+    right, wrong = (rf"W^2_{{11}} = 0.4 - 0.5 \cdot 0.0822 = {n}" for n in ("0.3589", "0.3859"))
+    claims = results_of(judged(note(right, r"z^2_1 = 1.0815")))
+    assert [c.status for c in claims] == ["definition", "verified"]
+    assert results_of(judged(note(wrong)))[0].status == "refuted"
+
+
+def test_one_number_for_a_bias_is_for_all_units(judged: Judge) -> None:
+    given = GIVEN.replace(
+        r"$$ b^1 = \begin{bmatrix} 0.35 \\ 0.35 \end{bmatrix} $$", "$$ b^1 = 0.35 $$"
+    )
+    claims = results_of(judged(note(*RESULTS[:2], given=given)))
+    assert [c.status for c in claims] == ["verified"] * 2
+
+
+@pytest.mark.parametrize(
+    ("formula", "status"),
+    [
+        (r"\hat y_1 = 0.7514 > 0.5", "undecided"),
+        (r"\hat y_1 = 0.7154 > 0.5", "refuted"),
+        (r"z^1_1 = 0.3775 \neq 0", "undecided"),
+        (r"E_1 = 0.2748", "undecided"),  # of the first output
+        (r"E \approx \frac{3}{10}", "undecided"),
+        (r"\frac{2}{3} \approx 0.66", "undecided"),
+        (r"\frac{\partial E}{\partial W^1_{11}} = 0.00", "undecided"),
+        (r"E(W^2_{11} + 0.5) = 0.2984", "undecided"),  # at another point
+        (r"\frac{E(W^2_{11} + 0.001) - E(W^2_{11} - 0.001)}{2 \cdot 0.001} = 0.0822", "undecided"),
+        (r"E(W^2 + b^2) = E", "undecided"),
+        ("z^1_1 = 1" + "0" * 400, "undecided"),
+        (r"x_1 = \frac{1}{0}", "undecided"),
+    ],
+)
+def test_what_a_number_alone_does_not_say(judged: Judge, formula: str, status: str) -> None:
+    assert results_of(judged(note(formula)))[0].status == status
+
+
+def test_a_step_with_a_rate_from_the_text(judged: Judge) -> None:
+    text = note() + "\nWith $\\eta = 0.5$:\n\n"
+    step = r"W^2_{11} - \eta \frac{\partial E}{\partial W^2_{11}} = "
+    claims = judged(text + f"$$ {step} 0.3589 $$\n\n$$ {step} 0.4411 $$\n").claims[-2:]
+    assert [c.status for c in claims] == ["verified", "refuted"]
+
+
+def test_an_error_that_only_numbers_follow_is_understood(judged: Judge) -> None:
+    formulas = FORMULAS.replace(FORMULAS.splitlines()[-1], "")
+    chain = r"\delta^2 = (\hat y - y) \odot \hat y \odot (1 - \hat y) = (0.1385, -0.0381)"
+    claims = judged(formulas + GIVEN + f"$$ {chain} $$\n").claims
+    assert claims[-1].status == "verified"
 
 
 def test_numbers_given_again_take_the_place_of_the_first(judged: Judge) -> None:

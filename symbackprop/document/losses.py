@@ -113,7 +113,14 @@ def losses(desk: Desk, architecture: Architecture) -> Iterator[Block]:
             " with ",
             made[0].maths(Of(expression(product(_outputs(made[0]), (), ())))),
             f" outputs. The loss of this document is in bold; for a batch it is "
-            f"{_taken(architecture)}. What the words in the table mean:",
+            f"{_taken(architecture)}. In this section ",
+            made[0].name(made[0].network.loss),
+            ", ",
+            made[0].name("yhat"),
+            " and ",
+            _last_sum(made),
+            " are those of whichever network is spoken of, not those of the network of this"
+            " document. What the words in the table mean:",
         )
     )
     yield Items(tuple(_words(choices, made)))

@@ -65,7 +65,7 @@ def primer() -> Iterator[Block]:
     )
     yield _say(
         "In this section ",
-        *_listed(Var("f"), G, H, X, Y),
+        *_listed(Var("f"), G, H, Var("p"), Var("r"), Var("s"), X, Y),
         " stand for any functions and variables, not for those of the network.",
     )
     yield from _derivative()

@@ -49,7 +49,10 @@ class Prose:
 
 @dataclass(frozen=True)
 class Heading:
+    """`level` is 1 for the outermost kind; only its order counts."""
+
     text: str
+    level: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,24 +97,29 @@ def formula(
 def note(path: str, raw: str, events: Iterable[Event], plain: Callable[[str], str]) -> Note:
     """The record of a file; `plain` takes the markup off a piece of prose."""
     lines = Lines(raw)
-    found: list[tuple[Formula, int, str]] = []
+    found: list[tuple[Formula, tuple[int, ...], str]] = []
     gaps: list[list[str]] = [[]]
     definitions: list[str] = []
     specifications: list[Specification] = []
     section, heading = 0, ""
+    open_headings: list[tuple[int, int]] = []  # level and number
     for event in events:
         match event:
             case Prose(text):
                 gaps[-1].append(text)
-            case Heading(text):
+            case Heading(text, level):
                 section, heading = section + 1, plain(text)[:PROSE]
+                while open_headings and open_headings[-1][0] >= level:
+                    open_headings.pop()
+                open_headings.append((level, section))
             case Definition(text):
                 definitions.append(without_comments(text))
             case Specification():
                 specifications.append(event)
             case Formula():
                 if not (event.joined and found and _same(found[-1][0], event)):
-                    found.append((event, section, heading))
+                    within = tuple(number for _, number in open_headings)
+                    found.append((event, within, heading))
                     gaps.append([])
     texts = ["".join(gap) for gap in gaps]
     text, line = _one_specification(specifications)
@@ -125,12 +133,13 @@ def note(path: str, raw: str, events: Iterable[Event], plain: Callable[[str], st
                 outer=item.outer,
                 display=item.display,
                 environment=item.environment,
-                section=number,
+                section=within[-1] if within else 0,
                 heading=title,
                 before=plain(texts[i][-_PROSE_SOURCE:])[-PROSE:],
                 after=plain(texts[i + 1][:_PROSE_SOURCE])[:PROSE],
+                within=within,
             )
-            for i, (item, number, title) in enumerate(found)
+            for i, (item, within, title) in enumerate(found)
         ),
         definitions=tuple(definitions),
         specification=text,

@@ -85,13 +85,13 @@ class _Blocks:
         self._displayed = False
 
     def events(self) -> Iterator[Event]:
-        heading = table = False
+        heading, level, table = False, 1, False
         for token in _parser().parse(self.source.text.replace("\0", "\ufffd")):
             if token.type in _CONTAINERS:
                 yield from self._flush()
             elif token.type in ("heading_open", "heading_close"):
                 yield from self._flush()
-                heading = token.nesting > 0
+                heading, level = token.nesting > 0, int(token.tag.removeprefix("h"))
             elif token.type in ("table_open", "table_close"):
                 yield from self._flush()
                 table = token.nesting > 0
@@ -106,7 +106,7 @@ class _Blocks:
             elif token.type == "html_block" or (token.type == "inline" and not table):
                 spans = self._spans(token)
                 if heading:
-                    yield Heading(token.content)
+                    yield Heading(token.content, level)
                     held = self._region(spans)
                     yield from (event for event in held if not isinstance(event, Prose))
                 else:

@@ -19,7 +19,8 @@ class Passage:
     one entry at least for each source line, for prefixes such as `> ` are not part of `latex`.
     `outer` are the offsets in the file's text of the whole block with its delimiters.
     `section` counts the headings before it, `heading` is the last one, `before` the prose since
-    the formula before, `after` what follows up to the next formula.
+    the formula before, `after` what follows up to the next formula. `within` are the numbers of
+    the headings that it stands under, the outermost first: a subsection is part of its section.
     """
 
     latex: str
@@ -31,6 +32,7 @@ class Passage:
     heading: str = ""
     before: str = ""
     after: str = ""
+    within: tuple[int, ...] = ()
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column in the file, from 1, of a position in `latex`."""

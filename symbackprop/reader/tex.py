@@ -26,6 +26,7 @@ from symbackprop.reader.passages import Note
 from symbackprop.reader.stretches import Lines, Stretch
 
 VERBATIM = frozenset("verbatim Verbatim lstlisting minted alltt comment filecontents".split())
+LEVELS = ("chapter", "section", "subsection", "subsubsection")
 
 _TOKEN = re.compile(
     r"""
@@ -33,7 +34,7 @@ _TOKEN = re.compile(
     | (?P<stop>\\end\s{0,9}\{document\})
     | (?P<command>\\(?:(?:re)?newcommand|providecommand|DeclareMathOperator|[gex]?def|let)
       (?![A-Za-z]))
-    | (?P<heading>\\(?:chapter|(?:sub){0,2}section)\*?\s{0,9}(?:\[[^\[\]\n]*\])?\s{0,9}\{)
+    | (?P<heading>\\(?P<kind>chapter|(?:sub){0,2}section)\*?\s{0,9}(?:\[[^\[\]\n]*\])?\s{0,9}\{)
     | (?P<verb>\\(?:verb|lstinline)\*?(?P<mark>[^\sA-Za-z*])(?:(?!(?P=mark))[^\n])*(?P=mark))
     | (?P<bracket>\\[\[(])
     | \\.
@@ -118,7 +119,8 @@ class _Scanner:
                 end = self._definitions.group_end(inner - 1) or inner
                 title = self.text[inner : end - 1]
                 bare = "$" not in title and "\\(" not in title
-                return self._note(start, end if bare else inner, Heading(title))
+                level = LEVELS.index(match.group("kind")) + 1
+                return self._note(start, end if bare else inner, Heading(title, level))
             case "verb" | "comment":
                 return self._note(start, inner)
             case "network":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,8 @@ from symbackprop.verify.settings import Alias, Mark, Settings
 from symbackprop.verify.symbols import FUNCTIONS, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
+CUSTOMARY = frozenset({"W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}"})
+LEAST_TRUE = 0.25  # of the lines with a letter, for what it was taken for to stand
 TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
 PROBE = 10  # open lines on which a reading is tried before all of them
@@ -59,15 +61,19 @@ class Heads:
     scripts: Counter[str]
     two_below: Counter[str]
     indexed: Counter[str]
+    entries: Counter[str] = field(default_factory=Counter)
+    arguments: dict[str, set[str]] = field(default_factory=dict, kw_only=True)
 
 
 def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
-    """How often each head stands with a layer mark, as a function, alone, and so on."""
+    """How often each head stands with a layer mark, as a function, alone, and so on. Where layers
+    stand below, data that also stand bare have no layers: the y_1 beside y is an entry."""
     heads = Heads(*(Counter() for _ in range(10)))
     for statement in statements:
         for side in statement.sides:
             _look(side, mark, heads, False)
-    return heads
+    bare = (h for h in heads.marked if heads.plain[h] and lower(h) in _DATA)
+    return replace(heads, entries=Counter(bare)) if mark == "_l" else heads
 
 
 def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
@@ -99,6 +105,10 @@ def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
                     heads.called[found[0].head] += 1
                 elif base.items and _may_apply(found, base.items[0]):
                     heads.applied[found[0].head] += 1
+                    argument = split(base.items[0])
+                    if argument is not None and not argument[1]:
+                        arguments = heads.arguments.setdefault(found[0].head, set())
+                        arguments.add(argument[0].head)
     if isinstance(node, Apply):
         found = split(node.function)
         if found is not None:
@@ -137,16 +147,18 @@ def _compares_indices(node: Node) -> bool:
     return all(n.head in INDEX_LETTERS for n in symbols)
 
 
+_PLACES: Mapping[Mark, tuple[str, str]] = {
+    "^l": ("above", ""),
+    "_l": ("below", ""),
+    "^(l)": ("above", "("),
+    "^[l]": ("above", "["),
+}
+
+
 def _is_mark(script: Any, mark: Mark) -> bool:
     if script.kind != "group" or not script.parts:
         return False
-    wanted = {
-        "^l": ("above", ""),
-        "_l": ("below", ""),
-        "^(l)": ("above", "("),
-        "^[l]": ("above", "["),
-    }
-    if (script.place, script.bracket) != wanted[mark]:
+    if (script.place, script.bracket) != _PLACES[mark]:
         return False
     return _looks_like_layer(script.parts[0], bare=mark == "^l")
 
@@ -158,13 +170,19 @@ def _looks_like_layer(part: Node, bare: bool) -> bool:
     return isinstance(part, Number) or not bare
 
 
-def mark_of(statements: Sequence[Statement], depth: int) -> Mark:
-    """Where the layer stands, from the scripts that are there. A note in which nothing but squares
-    stands above, and nothing but indices below, marks no layers: there any number is a power."""
+def mark_of(
+    statements: Sequence[Statement], depth: int, names: Container[str] = frozenset()
+) -> Mark:
+    """Where the layer stands, from the scripts that are there, but for those of `names`. A note
+    in which nothing but squares stands above, and nothing but indices below, marks no layers:
+    there any number is a power."""
     counts: Counter[str] = Counter()
     above: set[str] = set()
     below: set[float] = set()
+    counted = False  # l + 1 below: a layer, however far the indices of other letters go
     for head, script in _scripts_in(statements):
+        if head in names:
+            continue
         part = script.parts[0]
         letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
         layered = letters <= {"l", "L", r"\ell"}
@@ -176,17 +194,35 @@ def mark_of(statements: Sequence[Statement], depth: int) -> Mark:
             above.add("l" if letters else getattr(part, "text", "l"))
             counts["^l"] += 4 if letters or head in _WEIGHTS else 1
         elif script.place == "below" and layered and len(script.parts) == 1:
+            counted = counted or (bool(letters) and isinstance(part, Sum))
             if letters or depth > 1:
                 counts["_l"] += 4 if letters else 2 if head in _WEIGHTS else 0
             if isinstance(part, Number) and not letters:
                 below.add(float(part.value))
     if above <= {"2"}:
         counts["^l"] = 0
-    if any(number > depth + 1 for number in below):
+    if not counted and any(number > depth + 1 for number in below):
         counts["_l"] = 0
     marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
     best = max(marks, key=lambda m: counts[m])
     return best if counts[best] else "^[l]"
+
+
+def depth_letters(statements: Sequence[Statement], mark: Mark) -> tuple[str, ...]:
+    """Capitals alone in the place where their symbols elsewhere have l: the number of layers."""
+    place = _PLACES[mark]
+    scripts = [(h, s) for h, s in _scripts_in(statements) if (s.place, s.bracket) == place]
+    layered = {h for h, s in scripts if _letters_of(s) & {"l", r"\ell"}}
+    found = {
+        s.parts[0].head
+        for h, s in scripts
+        if h in layered and isinstance(s.parts[0], Symbol) and s.parts[0].head.isupper()
+    }
+    return tuple(sorted(found - {"L", "T"}))
+
+
+def _letters_of(script: Script) -> set[str]:
+    return {n.head for n in walk(script.parts[0]) if isinstance(n, Symbol)}
 
 
 def _scripts_in(statements: Iterable[Statement]) -> Iterator[tuple[str, Script]]:
@@ -201,6 +237,7 @@ def _scripts_in(statements: Iterable[Statement]) -> Iterator[tuple[str, Script]]
                         yield parts[0].head, script
 
 
+_DATA = frozenset({"x", "y", "t", r"\hat{y}", r"\hat{Y}"})
 _WEIGHTS = frozenset({"W", "w", r"\theta", r"\Theta", "b", "z", "a", "h", r"\delta", "Z", "A", "H"})
 
 
@@ -338,6 +375,11 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     """The families a head may stand for, likeliest first."""
     if head in FUNCTIONS:
         return (FUNCTIONS[head],)
+    if heads.entries[head]:
+        layered = replace(heads, entries=Counter())
+        bare = replace(layered, marked=Counter({head: 0}))
+        both = (*candidates(head, bare, depth), *candidates(head, layered, depth))
+        return tuple(dict.fromkeys(both))
     found: list[str] = []
     if head == "e" and not heads.plain[head]:
         return ()  # the base of the exponential
@@ -355,6 +397,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         found.append("f")
         if "softmax" not in found and head in (r"\sigma", "S", "s", "f"):
             found.append("softmax")
+        if head == r"\sigma":
+            found.append("sigmoid")  # of its own, where the network has another function
     if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
@@ -394,7 +438,8 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         found.append("x")
     if head in LABELS or small in LABELS:
         found.append("y")
-    if head in OUTPUTS or small in OUTPUTS:
+    several = len(heads.arguments.get(head, ())) > 1  # of one thing it may be said to depend on it
+    if (head in OUTPUTS or small in OUTPUTS) and not (applied and several):
         found.append("yhat")
     if head in COUNTS:
         found.append("N")
@@ -445,6 +490,8 @@ def _unmarked(head: str, small: str, heads: Heads, depth: int) -> Iterator[str]:
             yield from (f"{family}:{n}" for n in layers)
     if head in ERRORS:
         yield from (f"delta:{n}" for n in reversed(layers))
+    if small == "g":  # the gradient with which a backward pass begins
+        yield "d_yhat"
 
 
 # --------------------------------------------------------------------------------------------
@@ -465,13 +512,18 @@ class Finder:
 
     def find(self) -> tuple[Settings, str]:
         """The settings and the reduction under which the note is read."""
-        mark = mark_of(self.statements, self.depth)
+        names = [head for head, family in self.fixed.items() if family == "numbered"]
+        mark = mark_of(self.statements, self.depth, names)
         heads = heads_of(self.statements, mark)
         choices = {
             head: found
             for head in [*heads.seen, *heads.bounds]
             if (found := candidates(head, heads, self.depth))
         }
+        seen = {*heads.seen, *heads.bounds}
+        choices.update(
+            {h: ("depth",) for h in depth_letters(self.statements, mark) if h not in seen}
+        )
         choices.update({h: (f,) for h, f in self.fixed.items()})
         letters = {head: found[0] for head, found in choices.items()}
         sampled = any(
@@ -488,7 +540,28 @@ class Finder:
         forward = [s for s in self.statements if self._is_forward(s, choices)]
         settings, choices = self._with_letters_of_layers(settings, forward, choices, heads)
         settings, reduction = self._backward(settings, choices)
-        return settings, reduction
+        guessed = {h for h in choices if heads.indexed[h] and len(choices[h]) > 1}
+        guessed |= {h for h, f in settings.letters.items() if ":" in f and h not in self.fixed}
+        return self._without_guesses(settings, reduction, guessed - CUSTOMARY), reduction
+
+    def _without_guesses(self, settings: Settings, reduction: str, open_: set[str]) -> Settings:
+        """A letter with indices that no custom settles, or one that was taken for a single tensor,
+        stays unknown where hardly a line with it is true: a line is not false because of what a
+        letter was taken for."""
+        guessed = {
+            head
+            for head, family in settings.letters.items()
+            if head in open_ and family.partition(":")[0] in ("z", "h", "W", "b", "delta")
+        }
+        lines, true = Counter[str](), Counter[str]()
+        for statement in self.statements:
+            inside = guessed & set(_heads_in(statement))
+            if inside and len(statement.sides) > 1:
+                lines.update(inside)
+                if self.outcome(statement, settings, reduction) == "true":
+                    true.update(inside)
+        kept = {h: f for h, f in settings.letters.items() if true[h] >= lines[h] * LEAST_TRUE}
+        return replace(settings, letters=kept)
 
     def _sampled_errors(self, settings: Settings) -> list[str]:
         """Errors written for one sample, \\delta^{(i)}: those of that sample's own loss."""
@@ -522,8 +595,7 @@ class Finder:
                 continue
             alias = Alias(statement.sides[0], statement.sides[1], statement.span.start)
             found[parts[0].head] = (*found.get(parts[0].head, ()), alias)
-        core = ("W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}")
-        return {h: a for h, a in found.items() if h not in core}
+        return {h: a for h, a in found.items() if h not in CUSTOMARY}
 
     def _distinct(
         self, letters: dict[str, str], choices: Mapping[str, tuple[str, ...]]
@@ -533,7 +605,7 @@ class Finder:
         for head in sorted(letters, key=lambda h: len(choices[h])):
             for family in choices[head]:
                 key = f"{family}|{lower(head) if len(head) == 1 else head}"
-                clash = taken.get(family)
+                clash = taken.get(family) if family != "f" else None  # of one layer and of all
                 if clash is None or lower(clash) == lower(head) or key in taken:
                     letters[head] = family
                     taken.setdefault(family, head)
@@ -716,10 +788,7 @@ class Finder:
     def _backward(
         self, settings: Settings, choices: Mapping[str, tuple[str, ...]]
     ) -> tuple[Settings, str]:
-        statements = [s for s in self.statements if len(s.sides) > 1]
-        if len(statements) > ENOUGH:
-            step = len(statements) / ENOUGH
-            statements = [statements[int(n * step)] for n in range(ENOUGH)]
+        statements = self._deciding({h for h, found in choices.items() if len(found) > 1})
         reduction = self.reduction
         outcomes = [self.outcome(s, settings, reduction) for s in statements]
         for _ in range(ROUNDS):
@@ -728,6 +797,21 @@ class Finder:
                 break
             settings, reduction, outcomes = better
         return settings, reduction
+
+    def _deciding(self, open_: set[str]) -> list[Statement]:
+        """Statements from all over the note, and the first with each ambiguous letter that none
+        of them has."""
+        statements = [s for s in self.statements if len(s.sides) > 1]
+        if len(statements) <= ENOUGH:
+            return statements
+        step = len(statements) / ENOUGH
+        kept = {int(n * step) for n in range(ENOUGH)}
+        met = {h for n in kept for h in _heads_in(statements[n])}
+        for number, statement in enumerate(statements):
+            if unmet := (open_ & set(_heads_in(statement))) - met:
+                met |= unmet
+                kept.add(number)
+        return [statements[n] for n in sorted(kept)]
 
     def _first_better(
         self,
@@ -771,6 +855,8 @@ class Finder:
 
     def _changed(self, settings: Settings, trial: Settings) -> set[str]:
         changed = {h for h, f in trial.letters.items() if settings.letters.get(h) != f}
+        if settings.kronecker != trial.kronecker:
+            changed |= {h for h, f in trial.letters.items() if f.startswith("delta")}
         return changed | {h for h, f in trial.scales.items() if settings.scales.get(h, "1") != f}
 
     def _better(
@@ -844,6 +930,7 @@ class Finder:
             turned = "from_output" if settings.deltas == "by_layer" else "by_layer"
             yield replace(settings, deltas=turned), reduction
             yield replace(settings, delta_of="h"), reduction
+            yield replace(settings, kronecker=not settings.kronecker), reduction
         adjoints = [h for h, f in settings.letters.items() if f.startswith(("delta", "d_"))]
         for scale in ("N", "-1", "-N", "1"):
             for group in _adjoint_groups(adjoints):

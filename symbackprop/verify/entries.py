@@ -288,7 +288,7 @@ def slopes_of(value: Value, settings: Settings) -> Value | None:
     count, lead = len(value.rows), 1 + len(value.free)
     shape = value.array.shape[lead : lead + count]
     if value.array.shape[lead + count :] != shape:
-        return None  # ones of any length beside an axis
+        return None  # a whole axis, or ones of any length, beside a single place
     size = int(np.prod(shape, dtype=int))
     square = value.array.reshape(*value.array.shape[:lead], size, size)
     diagonal = np.einsum("...ii->...i", square)

@@ -12,7 +12,8 @@ is decided. A printed decimal stands for every number that is rounded to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -28,6 +29,7 @@ from symbackprop.reader.syntax import (
     Node,
     Number,
     Product,
+    Scripted,
     Span,
     Statement,
     Sum,
@@ -50,11 +52,14 @@ from symbackprop.verify.world import World
 
 GIVEN: Final = ("input", "label", "parameter")
 UNREADABLE = (NotUnderstood, IllFormed, Clash)
+STEPS = frozenset({":=", r"\leftarrow", r"\gets", "-=", "+="})
 NEAR = 10.0  # times the rounding of what is printed: rounding on the way may explain it
 EXACT = 1e-9
+MOST_TENS = 300
 MOST_MOVED = 500  # numbers of one side whose rounding is followed through it
 LONG = 4  # digits after the point from which a decimal is surely rounded; 0.5 may be exact
 MISFIT = "the numbers do not have the shape that the network has there"
+STEPPED = "a parameter may have its new value here, and its old one was computed with"
 NOT_GIVEN = "the numbers that this needs are not given before"
 ROUNDING = "the last digits differ, by no more than rounding on the way may explain"
 
@@ -87,6 +92,33 @@ def is_numeric(statement: Statement) -> bool:
     return any(is_plain(side) and decimals(side) for side in statement.sides)
 
 
+def gives_numbers(statement: Statement) -> bool:
+    """x_1 = 0.05, b_1 = b_2 = 0.6, w = 0.4 - 0.2 = 0.2: a name, or several, and numbers."""
+    names, numbers = _names_and_numbers(statement)
+    equal = all(relation in EQUALITIES for relation in statement.relations)
+    return equal and bool(names) and bool(numbers) and all(map(is_plain, numbers))
+
+
+def _names_and_numbers(statement: Statement) -> tuple[list[Node], list[Node]]:
+    """The names that a statement begins with, and the sides behind them."""
+    names = list(itertools.takewhile(lambda side: split(side) is not None, statement.sides))
+    return names, list(statement.sides[len(names) :])
+
+
+def _text(node: Node) -> tuple[str, ...]:
+    return tuple(n.text for n in walk(node) if isinstance(n, Number))
+
+
+def without_numbers(statement: Statement) -> Statement | None:
+    """What a statement says before its numbers; None where that is nothing."""
+    if not is_numeric(statement):
+        return statement
+    sides = list(itertools.takewhile(lambda side: not decimals(side), statement.sides))
+    if len(sides) < 2:
+        return None
+    return replace(statement, sides=tuple(sides), relations=statement.relations[: len(sides) - 1])
+
+
 def _digits(number: Number) -> int:
     """How many digits are printed after the point."""
     return len(number.text.partition(".")[2])
@@ -97,20 +129,66 @@ def _unit(number: Number) -> Fraction:
     return Fraction(1, 10 ** _digits(number))
 
 
-def _is_alone(node: Node) -> bool:
-    """One printed number, perhaps with a sign, or an array of such numbers."""
+def _is_long(number: Number) -> bool:
+    """Whether it is surely rounded: 0.0012, 6.338; 0.5 may be exact."""
+    return _digits(number) >= LONG or len(number.text.replace(".", "").lstrip("0")) >= LONG
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as it is printed: its sign, its digits, its power of ten."""
+
+    number: Number
+    span: Span
+    sign: int = 1
+    power: int = 0
+
+    @property
+    def value(self) -> float:
+        return float(self.sign * self.number.value * Fraction(10) ** self.power)
+
+    @property
+    def unit(self) -> float:
+        """One in the last printed place."""
+        return float(_unit(self.number) * Fraction(10) ** self.power)
+
+    def text(self, value: float) -> str:
+        """Another number with as many digits after the point; none beside a power of ten."""
+        return "" if self.power else f"{value:.{_digits(self.number)}f}"
+
+
+def printed(node: Node) -> list[Printed]:
+    """The numbers of a side that is a number or an array of numbers, in reading order; empty for
+    a side that has anything else in it."""
     match node:
-        case Number():
-            return True
-        case Sum(terms=(one,)):
-            return isinstance(one, Number)
+        case Number(span=span):
+            return [Printed(node, span)]
+        case Sum(signs=(sign,), terms=(term,), span=span):
+            found = printed(term)
+            return [replace(found[0], sign=sign, span=span)] if len(found) == 1 else []
+        case Product(factors=(Number() as number, Scripted() as ten), span=span):
+            power = _power_of_ten(ten)
+            return [] if power is None else [Printed(number, span, power=power)]
         case Matrix(rows=rows):
-            return all(_is_alone(entry) for row in rows for entry in row)
+            return _together([printed(entry) for row in rows for entry in row])
         case Group(items=items):
-            return all(_is_alone(item) for item in items)
-        case Product(factors=(one,)):
-            return _is_alone(one)
-    return False
+            return _together([printed(item) for item in items])
+    return []
+
+
+def _together(cells: Sequence[list[Printed]]) -> list[Printed]:
+    return [cell for (cell,) in cells] if all(len(cell) == 1 for cell in cells) else []
+
+
+def _power_of_ten(node: Scripted) -> int | None:
+    """10^{-5}."""
+    if not isinstance(node.base, Number) or node.base.value != 10 or len(node.scripts) != 1:
+        return None
+    (script,) = node.scripts
+    found = printed(script.parts[0]) if script.place == "above" and len(script.parts) == 1 else []
+    if len(found) != 1 or found[0].unit != 1 or abs(found[0].value) > MOST_TENS:
+        return None
+    return int(found[0].value)
 
 
 # --------------------------------------------------------------------------------------------
@@ -136,13 +214,11 @@ class Given:
 
 def given(statement: Statement, settings: Settings, world: World) -> tuple[Given, ...]:
     """What W^1 = [0.5, -0.8] gives, or b_1 = b_2 = 0.6; empty where it gives nothing."""
-    *names, numbers = statement.sides
-    if statement.continues or not names or not is_plain(numbers):
+    if statement.continues or not gives_numbers(statement):
         return ()
-    if any(relation not in EQUALITIES for relation in statement.relations):
-        return ()
+    names, numbers = _names_and_numbers(statement)
     scope = Meaning(world, settings).scope
-    found = [_given(node, numbers, scope) for node in names]
+    found = [_given(node, numbers[-1], scope) for node in names]
     return tuple(each for each in found if each is not None) if None not in found else ()
 
 
@@ -172,26 +248,94 @@ class Examples:
     templates: Mapping[str, World]
     stated: dict[tuple[str, ...], Given] = field(default_factory=dict)
     worlds: dict[str, World] = field(default_factory=dict)
+    stepped: bool = False
 
     def take(self, statement: Statement, settings: Settings) -> Verdict | None:
         """A definition where the statement gives numbers, undecided where they do not fit."""
         new = given(statement, settings, next(iter(self.templates.values())))
         if not new:
             return None
+        wrong = self._wrong_numbers(statement, settings)
+        if wrong is not None:
+            return wrong
+        self.stepped = False
         names = {each.name for each in new if not each.entries}
         before = {key: g for key, g in self.stated.items() if g.name not in names}
         stated = {**before, **{each.key: each for each in new}}
+        if not self._settled(stated, settings, new):
+            self.forget({each.name for each in new}, settings)
+            return Verdict("unknown", reason=MISFIT)
+        return Verdict("definition", name=new[0].name)
+
+    def _wrong_numbers(self, statement: Statement, settings: Settings) -> Verdict | None:
+        """A link between numbers that is not true: w = 0.4 - 0.2 = 0.3."""
+        template = next(iter(self.templates.values()))
+        for link, relation in enumerate(statement.relations):
+            pair = replace(statement, sides=statement.sides[link : link + 2], relations=(relation,))
+            if all(map(is_plain, pair.sides)):
+                found = _judge_link(pair, settings, template)
+                if found is not None and found.outcome != "true":
+                    return replace(found, link=link)
+        return None
+
+    def forget(self, names: Collection[str], settings: Settings) -> None:
+        """What is no longer known: a parameter after its step, numbers that did not fit."""
+        if any(g.name in names for g in self.stated.values()):
+            stated = {key: g for key, g in self.stated.items() if g.name not in names}
+            self._settled(stated, settings, ())
+
+    def after_step(self, statement: Statement, settings: Settings) -> bool:
+        """Whether the statement gives a parameter a new value, from its own old one: W := W - 0.1.
+        From there on it is not known which of the two a number was computed with."""
+        symbol = split(statement.sides[0])
+        if symbol is None or len(statement.sides) < 2:
+            return False
+        later = (part for side in statement.sides[1:] for part in walk(side))
+        own = any(isinstance(part, Symbol) and part.head == symbol[0].head for part in later)
+        step = statement.relations[0] in STEPS or (own and statement.relations[0] == "=")
+        scope = Meaning(next(iter(self.templates.values())), settings).scope
+        new = _given(statement.sides[0], statement.sides[-1], scope) if step else None
+        if new is None or scope.network.by_name[new.name].kind != "parameter":
+            return False
+        self.stepped = True
+        return True
+
+    def take_beside(self, statement: Statement, settings: Settings) -> None:
+        """Numbers given within the text: "with $x_1 = 0.05$". Where they differ from those before
+        it is not known how long they are meant to last: then neither counts."""
+        new = given(statement, settings, next(iter(self.templates.values())))
+        fresh = [each for each in new if not self._agrees(each)]
+        if fresh and not any(self._is_given(each) for each in fresh):
+            self._settled({**self.stated, **{each.key: each for each in fresh}}, settings, fresh)
+        elif fresh:
+            self.forget({each.name for each in fresh}, settings)
+
+    def _is_given(self, new: Given) -> bool:
+        """Whether there are numbers for it, or for some of its entries, already."""
+        return any(
+            g.name == new.name and (key == new.key or not (g.entries and new.entries))
+            for key, g in self.stated.items()
+        )
+
+    def _agrees(self, new: Given) -> bool:
+        old = self.stated.get(new.key)
+        return old is not None and _text(old.numbers) == _text(new.numbers)
+
+    def _settled(
+        self, stated: dict[tuple[str, ...], Given], settings: Settings, new: Sequence[Given]
+    ) -> bool:
+        """Whether the new numbers fit somewhere; then they count from here on."""
         if any(template.too_large for template in self.templates.values()):
-            return Verdict("definition", name=new[0].name)
+            return True
         found = {
             mode: _example(tuple(stated.values()), replace(settings, mode=mode), template)
             for mode, template in sorted(self.templates.items())
         }
-        if all(set(new) & set(misfits) for _, misfits in found.values()):
-            return Verdict("unknown", reason=MISFIT)
+        if new and all(set(new) & set(misfits) for _, misfits in found.values()):
+            return False
         self.stated = stated
         self.worlds = {mode: world for mode, (world, _) in found.items()}
-        return Verdict("definition", name=new[0].name)
+        return True
 
     def judge(
         self, statement: Statement, settings: Settings, worlds: Mapping[str, World]
@@ -212,6 +356,8 @@ class Examples:
             return None
         whole = [mode for mode in found if mode in self.worlds and _is_whole(self.worlds[mode])]
         mode = (whole or list(found))[0]
+        if self.stepped and found[mode].outcome == "false":
+            return Verdict("unknown", reason=STEPPED), mode
         return found[mode], mode
 
 
@@ -242,7 +388,7 @@ def _counts(stated: Sequence[Given], settings: Settings, template: World) -> lis
     for each in stated:
         if template.network.by_name[each.name].kind == "parameter":
             continue
-        with suppress(*UNREADABLE):
+        with suppress(*UNREADABLE), np.errstate(all="ignore"):
             axes = meaning.value(each.numbers).axes
             found += [a.size for a in axes if a.size not in found]
     return found or [template.sizes[SAMPLE]]
@@ -293,10 +439,14 @@ def _with_numbers(target: Array, each: Given, settings: Settings, world: World) 
         reference = meaning.scope.resolve(each.node)
         where = entries_of(meaning, each.name, places, reference)
         where = v.transposed(where) if reference.transposed else where
-        numbers = meaning.value(each.numbers)
+        with np.errstate(all="ignore"):
+            numbers = meaning.value(each.numbers)
     except UNREADABLE:
         return None
-    if where.free or _sizes(where) not in (_sizes(numbers), _turned(numbers)):
+    spread = numbers.is_scalar and world.network.by_name[each.name].kind == "parameter"
+    if where.free or not (spread or _sizes(where) in (_sizes(numbers), _turned(numbers))):
+        return None
+    if not np.all(np.isfinite(numbers.array)):
         return None
     chosen = where.array[0].astype(int).reshape(-1)
     target.reshape(-1)[chosen] = np.real(numbers.array[0]).reshape(-1)
@@ -347,9 +497,11 @@ def judge_example(
     the others in the `world` of generic points. None where nothing is known of it."""
     if layer_letters(statement, Meaning(world, settings).scope):
         return None
+    rest: Verdict | None = None
     for number, relation in enumerate(statement.relations):
         if relation not in EQUALITIES:
-            return None
+            rest = Verdict("unknown", reason=f"the relation {relation} is not judged", link=number)
+            continue
         pair = replace(
             statement,
             sides=statement.sides[number : number + 2],
@@ -358,14 +510,28 @@ def judge_example(
         if has_numbers(pair):
             found = _judge_link(pair, settings, example or _first_point(world))
             if example is None and not _is_constant(pair, settings, world):
-                found = Verdict("unknown", reason=NOT_GIVEN) if is_numeric(pair) else None
+                special = is_numeric(pair) or _is_value_of_tensor(pair, settings, world)
+                found = Verdict("unknown", reason=NOT_GIVEN) if special else None
         else:
             found = judge_in(pair, settings, world)
-        if found is None:
+        if found is None and not is_numeric(statement):
             return None
-        if found.outcome != "true":
+        if found is None or found.outcome == "unknown":
+            rest = rest or replace(found or Verdict("unknown", reason=NOT_GIVEN), link=number)
+        elif found.outcome != "true":
             return replace(found, link=number)
-    return Verdict("true", "numeric", note="at the numbers of the example" if example else "")
+    return rest or Verdict(
+        "true", "numeric", note="at the numbers of the example" if example else ""
+    )
+
+
+def _is_value_of_tensor(pair: Statement, settings: Settings, world: World) -> bool:
+    """h = 1, E = 0: a tensor, no derivative, at one value."""
+    if not is_plain(pair.sides[1]) or split(pair.sides[0]) is None:
+        return False
+    with suppress(NotUnderstood, IllFormed):
+        return Meaning(world, settings).scope.resolve(pair.sides[0]).kind == "tensor"
+    return False
 
 
 def _first_point(world: World) -> World:
@@ -386,6 +552,8 @@ def _is_constant(pair: Statement, settings: Settings, world: World) -> bool:
 
 def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | None:
     plain = all(is_plain(side) for side in pair.sides)
+    if SAMPLE not in world.sizes and any(_is_part_of_loss(side, settings) for side in pair.sides):
+        return Verdict("unknown", reason="a loss with an index, where there is one sample")
     try:
         meaning = with_ranges(pair.sides, Meaning(world, settings))
         with np.errstate(all="ignore"):
@@ -406,19 +574,32 @@ def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | 
         return found
     if not (np.all(np.isfinite(left.array)) and np.all(np.isfinite(right.array))):
         return Verdict("unknown", reason=NOT_GIVEN) if is_numeric(pair) else None
-    gap = v.entrywise(left, right, lambda a, b: np.abs(a - b))
+    gap = v.entrywise(left, right, lambda a, b: np.maximum(np.abs(a - b) - EXACT * np.abs(b), 0))
     if _within(gap, v.entrywise(slack.left, slack.right, lambda a, b: a.real + b.real), 1.0):
+        if right.is_scalar and not np.any(right.array):
+            return Verdict("unknown", reason="zero in all digits that are printed")
         return Verdict("true", "numeric")
     total = v.entrywise(slack.left, slack.right, lambda a, b: a.real + b.real + a.imag + b.imag)
-    if _within(gap, total, 1.0 if plain else NEAR):
+    about = pair.relations[0] == r"\approx"
+    if _within(gap, total, 1.0 if plain and not about else NEAR):
         return Verdict("unknown", reason=ROUNDING)
+    if about and is_plain(pair.sides[1]) and not printed(pair.sides[1]):
+        return Verdict("unknown", reason="about a number that is not printed as a decimal")
     span = pair.sides[1].span
     return Verdict("false", "numeric", found.reason, span=span, difference=found.difference)
 
 
+def _is_part_of_loss(side: Node, settings: Settings) -> bool:
+    """E_1, E_{o1}: of one output, perhaps."""
+    parts = split(side)
+    if parts is None or settings.letters.get(parts[0].head) not in ("L", "loss_n"):
+        return False
+    return any(script.place == "below" for script in parts[1])
+
+
 def _within(gap: Value, allowed: Value, times: float) -> bool:
     _, (a, b) = v.aligned((gap, allowed))
-    return bool(np.all(a <= b * times * (1 + EXACT) + EXACT))
+    return bool(np.all(a <= b * times * (1 + EXACT)))
 
 
 @dataclass(frozen=True)
@@ -436,10 +617,10 @@ def _slack(pair: Statement, meaning: Meaning, left: Value, right: Value) -> _Sla
     about = pair.relations[0] == r"\approx"
     found = []
     for side, value in zip(pair.sides, (left, right), strict=True):
-        if _is_alone(side):
-            total = _own_rounding(side, value, about)
+        if cells := printed(side):
+            total = _own_rounding(cells, value, about)
         else:
-            numbers = [n for n in _rounded(side) if _digits(n) >= min(fewest, LONG)]
+            numbers = [n for n in _rounded(side) if _is_long(n) or _digits(n) >= fewest]
             if len(numbers) > MOST_MOVED:
                 return None
             total = _through(side, numbers, meaning, value)
@@ -456,17 +637,16 @@ def _through(side: Node, numbers: Sequence[Number], meaning: Meaning, value: Val
     with np.errstate(all="ignore"):
         moved = replace(meaning, moved=steps).spanned(side)
     change = np.abs(moved.array - value.array)
-    sure = np.array([1.0 if _digits(n) >= LONG else 1j for n in numbers])
+    sure = np.array([1.0 if _is_long(n) else 1j for n in numbers])
     weights = sure.reshape(-1, *[1] * (change.ndim - 1))
     return np.asarray((change * weights).sum(axis=0, keepdims=True))
 
 
-def _own_rounding(side: Node, value: Value, about: bool) -> Array:
+def _own_rounding(cells: Sequence[Printed], value: Value, about: bool) -> Array:
     """Half a unit in the last place of each printed number; of a whole number only where it
     stands after a wavy equals sign."""
-    printed = [cell.number for cell in _printed(side)]
-    whole = about and len(printed) == 1
-    steps = [float(_unit(n) / 2) if whole or "." in n.text else 0.0 for n in printed]
+    whole = about and len(cells) == 1
+    steps = [cell.unit / 2 if whole or "." in cell.number.text else 0.0 for cell in cells]
     return np.array(steps, dtype=complex).reshape(np.shape(value.array))
 
 
@@ -494,22 +674,21 @@ def computed(
         sides=statement.sides[verdict.link : verdict.link + 2],
         relations=(statement.relations[verdict.link],),
     )
-    printed = _printed(pair.sides[1])
+    cells = printed(pair.sides[1])
     try:
         meaning = with_ranges(pair.sides, Meaning(example, settings))
         with np.errstate(all="ignore"):
             left, right = (meaning.spanned(side) for side in pair.sides)
     except UNREADABLE:
         return None
-    if not printed or left.free or _sizes(left) not in (_sizes(right), _turned(right)):
+    if not cells or left.free or _sizes(left) not in (_sizes(right), _turned(right)):
         return None
     truth = np.real(left.array[0]).reshape(-1)
     pieces = []
-    for cell, value in zip(printed, truth, strict=True):
-        new = f"{value:.{_digits(cell.number)}f}"
-        if abs(value - cell.value) > float(_unit(cell.number)) * 0.5 + EXACT:
-            pieces.append((cell.span.start, cell.span.end, new))
-    if not pieces:
+    for cell, value in zip(cells, truth, strict=True):
+        if abs(value - cell.value) > cell.unit / 2 + EXACT * abs(value):
+            pieces.append((cell.span.start, cell.span.end, cell.text(float(value))))
+    if not pieces or not all(new for _, _, new in pieces):
         return None
     start, end, new = pieces[0]
     said = f"{latex[start:end].strip()} should be {new}"
@@ -519,26 +698,3 @@ def computed(
     moved = [(s - whole.start, e - whole.start, text) for s, e, text in pieces]
     suggestion = applied(latex[whole.start : whole.end], moved).strip()
     return Explanation("arithmetic", said, suggestion, Span(start, end), "", True, tuple(pieces))
-
-
-@dataclass(frozen=True)
-class _Printed:
-    """A number as it is printed, with its sign."""
-
-    number: Number
-    span: Span
-    value: float
-
-
-def _printed(node: Node) -> list[_Printed]:
-    """The printed numbers of a side that is one of them, or an array of them, in reading order."""
-    match node:
-        case Number(value=value, span=span):
-            return [_Printed(node, span, float(value))]
-        case Sum(signs=(sign,), terms=(Number() as number,), span=span):
-            return [_Printed(number, span, sign * float(number.value))]
-        case Matrix(rows=rows) if _is_alone(node):
-            return [cell for row in rows for entry in row for cell in _printed(entry)]
-        case Group(items=items) if _is_alone(node):
-            return [cell for item in items for cell in _printed(item)]
-    return []

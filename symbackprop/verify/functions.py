@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,8 @@ from symbackprop.verify.entries import entries_of, picked
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, Reference, split
 from symbackprop.verify.values import SAMPLE, Array, Clash, Value
 from symbackprop.verify.world import activation
+
+LARGEST_NUMBER = 10**300  # that is read
 
 if TYPE_CHECKING:
     from symbackprop.verify.meaning import Meaning
@@ -154,12 +157,19 @@ def _softmax(meaning: Meaning, argument: Node, value: Value, of_row: Node | None
     return replace(value, array=raised / raised.sum(axis=axis, keepdims=True))
 
 
+def as_float(number: Fraction, node: Node) -> float:
+    """Raises: NotUnderstood for a number that no float holds."""
+    if abs(number) > LARGEST_NUMBER:
+        raise NotUnderstood("a number of this size", node.span)
+    return float(number)
+
+
 def powered(meaning: Meaning, value: Value, exponent: Node) -> Value:
     match exponent:
         case Number(value=number):
-            power = float(number)
+            power = as_float(number, exponent)
         case Product(sign=r"\circ", factors=(Number(value=number),)):
-            power = float(number)
+            power = as_float(number, exponent)
         case Symbol(head=("T" | "t" | "\\top" | "\\intercal")):
             return v.transposed(value)
         case Sum() | Group() | Quotient():
@@ -185,6 +195,19 @@ def is_called(meaning: Meaning, node: Node, after: Node) -> bool:
         return True
     inner = after.items[0] if after.items else None
     return letter in ("yhat", "h", "z") and inner is not None and _is_argument(meaning, inner)
+
+
+def refuse_elsewhere(meaning: Meaning, node: Node, after: Group) -> None:
+    r"""L(W + \epsilon), E(0.4): the loss at another point than that of the note, which has no value
+    here. Of several arguments, L(\hat y, y), it is the loss that is meant."""
+    parts = split(node)
+    letter = meaning.settings.letters.get(parts[0].head, "") if parts else ""
+    if letter not in ("L", "loss_n") or len(after.items) != 1:
+        return
+    inner = after.items[0]
+    scaled = isinstance(inner, Product) and any(isinstance(f, Number) for f in inner.factors)
+    if scaled or isinstance(inner, (Sum, Quotient, Number)):
+        raise NotUnderstood("the loss at another point", after.span)
 
 
 def _is_argument(meaning: Meaning, node: Node) -> bool:

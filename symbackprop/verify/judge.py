@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from symbackprop.verify.letters import argument_of
 from symbackprop.verify.literals import condition_value
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import with_ranges
-from symbackprop.verify.settings import Settings
+from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.structure import broken_rule
 from symbackprop.verify.symbols import (
     LAYERED,
@@ -47,6 +48,7 @@ from symbackprop.verify.symbols import (
 from symbackprop.verify.values import SAMPLE, Clash, Value
 from symbackprop.verify.world import World
 
+NO_ALIASES: Mapping[str, Sequence[Alias]] = MappingProxyType({})
 EQUALITIES = frozenset({"=", ":=", r"\equiv", r"\approx", r"\triangleq"})
 
 
@@ -64,7 +66,7 @@ class Worlds:
 
 def judge(statement: Statement, settings: Settings, worlds: Worlds) -> Verdict:
     """The verdict on one statement."""
-    world = worlds.world(settings.mode, is_literal(statement))
+    world = worlds.world(settings.mode, is_literal(statement, settings.aliases))
     return judge_in(statement, settings, world)
 
 
@@ -231,10 +233,13 @@ def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) 
     return replace(found, span=found.span or right.span)
 
 
-def is_literal(statement: Statement) -> bool:
-    """Whether the formula names entries or sizes by number, so that only the user's own sizes
-    make sense."""
-    return any(_is_literal(node) for side in statement.sides for node in walk(side))
+def is_literal(statement: Statement, aliases: Mapping[str, Sequence[Alias]] = NO_ALIASES) -> bool:
+    """Whether the formula, or what a name in it was given to, names entries or sizes by number,
+    so that only the user's own sizes make sense."""
+    nodes = [node for side in statement.sides for node in walk(side)]
+    named = {n.head for n in nodes if isinstance(n, Symbol)} & set(aliases)
+    opened = [n for head in named for alias in aliases[head] for n in walk(alias.node)]
+    return any(_is_literal(node) for node in (*nodes, *opened))
 
 
 def _is_literal(node: Node) -> bool:

@@ -33,13 +33,15 @@ _ONE = Fraction(1)
 
 def looks_kronecker(symbol: Symbol, scripts: tuple[Script, ...], settings: Settings) -> bool:
     r"""\delta_{jk}: two indices and nothing else. Where layers are marked below, \delta_{2,k} is
-    the error of unit k of layer 2."""
+    the error of unit k of layer 2; where errors have no layer, \delta_{nk} that of sample n."""
     if symbol.head not in (r"\delta", "1", r"\mathbf{1}") or len(scripts) != 1:
         return False
     if scripts[0].place != "below" or len(scripts[0].parts) != 2:
         return False
-    error = settings.mark == "_l" and settings.letters.get(symbol.head) == "delta"
-    return not (error and isinstance(scripts[0].parts[0], Number))
+    if not settings.letters.get(symbol.head, "").startswith("delta"):
+        return True
+    of_layer = settings.mark == "_l" and isinstance(scripts[0].parts[0], Number)
+    return settings.kronecker and not of_layer
 
 
 def names_a_norm(script: Script) -> bool:

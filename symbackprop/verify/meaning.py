@@ -37,7 +37,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify import values as v
 from symbackprop.verify.derivatives import derivative_value
-from symbackprop.verify.functions import application_value
+from symbackprop.verify.functions import application_value, as_float
 from symbackprop.verify.literals import cases_value, condition_value, matrix_value, norm_value
 from symbackprop.verify.products import product_value
 from symbackprop.verify.references import symbol_value
@@ -75,7 +75,7 @@ class Meaning:
             case Number(value=number, span=span):
                 if span in self.moved:
                     return Value(self.moved[span], literal=True)
-                return v.number(float(number))
+                return v.number(as_float(number, node))
             case Symbol() | Scripted():
                 return symbol_value(self, node)
             case Group(items=items):

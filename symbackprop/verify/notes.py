@@ -16,11 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from symbackprop.evaluate import forward
-from symbackprop.layers.multilayer import Built
-from symbackprop.network import Network, SumsToOne
 from symbackprop.reader.macros import Macros, collect
 from symbackprop.reader.parser import read
 from symbackprop.reader.passages import Note, Passage
@@ -38,38 +33,36 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict
-from symbackprop.verify.conventions import INDEX_LETTERS, Finder
+from symbackprop.verify.conventions import INDEX_LETTERS, Finder, mark_of
 from symbackprop.verify.derived import right_side
 from symbackprop.verify.examples import (
     Examples,
     as_claimed,
     computed,
+    decimals,
+    gives_numbers,
     has_numbers,
-    is_numeric,
     judge_example,
+    without_numbers,
 )
 from symbackprop.verify.judge import EQUALITIES, Worlds, is_literal, judge_in
 from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.modes import cheapest
+from symbackprop.verify.numbered import numbered_names
 from symbackprop.verify.proofs import prove
 from symbackprop.verify.ranges import ends_of_sums, with_ranges
 from symbackprop.verify.repair import Explanation, Names, Repair, applied
 from symbackprop.verify.report import Claim, FileReport, Method
+from symbackprop.verify.scopes import NOT_OF_NETWORK, scopes_of
+from symbackprop.verify.sectional import Definitions
 from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.verify.witness import counterexample
-from symbackprop.verify.world import World, make_world
+from symbackprop.verify.world import World
 
 Progress = Callable[[int, int, str], None]
-SEED = 11
-SWITCH, AT_HEADING = 2.0, 0.6
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The network for a batch and for one sample, under one reduction of the loss."""
-
-    batch: Built
-    one: Built | None
+RATES = frozenset({r"\eta", r"\alpha", r"\lambda", r"\gamma", r"\mu", r"\epsilon", r"\varepsilon"})
 
 
 @dataclass
@@ -82,11 +75,13 @@ class Item:
     line: int
     column: int
     mode: str = "one"
+    elsewhere: bool = False  # the text says that it is not about the network
     verdict: Verdict | None = None
     explanations: tuple[Explanation, ...] = ()
     consistent: bool = False
     follows: tuple[int, ...] = ()
     example: World | None = None
+    aside: bool = False
 
     @property
     def latex(self) -> str:
@@ -129,11 +124,14 @@ class _Judgement:
     explain: bool
     settings: Settings = field(default_factory=Settings)
     worlds: dict[str, Worlds] = field(default_factory=dict)
+    names: dict[str, tuple[Alias, ...]] = field(default_factory=dict)  # numbered
+    sectional: Definitions | None = None
     false: list[FalseLine] = field(default_factory=list)
     conditions: list[tuple[Passage, Statement]] = field(default_factory=list)
     assumed: Item | None = None
     rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
     examples: Examples = field(default_factory=lambda: Examples({}))
+    indices: set[str] = field(default_factory=set)
 
     def report(self) -> FileReport:
         if self._layers() > DEEPEST:
@@ -141,14 +139,35 @@ class _Judgement:
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         items, lost = self._items(macros)
-        self.worlds = {name: _worlds(v, self.samples) for name, v in self.variants.items()}
-        self._find([item for item in items if not is_numeric(item.statement)])
-        self._modes(items)
+        self.worlds = {name: worlds_of(v, self.samples) for name, v in self.variants.items()}
+        read_on, items = items, [item for item in items if not item.aside]
+        statements = [item.statement for item in items]
+        self.indices = {h for s in statements for side in s.sides for h in _indices(side)}
+        self.names = numbered_names(statements, self._layers())
+        mark = mark_of(statements, self._layers(), self.names)
+        scopes = scopes_of(self.note, statements, macros, self._layers(), mark)
+        for item in items:
+            item.elsewhere = scopes.tells(item.passage, item.statement)
+        about_network = [item for item in items if not item.elsewhere]
+        self._find(
+            [
+                replace(item, statement=rest)
+                for item in about_network
+                if (rest := without_numbers(item.statement)) is not None
+            ]
+        )
+        self._modes(about_network)
+        self._modes([item for item in items if item.elsewhere])
+        formulas = [(item.passage, item.statement) for item in items]
+        self.sectional = Definitions(self.note, formulas)
         self.examples = Examples(self.current.real)
-        for number, item in enumerate(items):
+        for number, item in enumerate(read_on):
             if self.progress is not None:
-                self.progress(number, len(items), self.note.path)
-            self._judge(item, macros)
+                self.progress(number, len(read_on), self.note.path)
+            if item.aside:
+                self._told(item)
+            else:
+                self._judge(item, macros)
         same = _same_slips(items)
         claims = [
             replace(self._claim(item), same_as=same.get(item.number))
@@ -179,9 +198,15 @@ class _Judgement:
                         lost.append(Lost(passage, found, *passage.place(found.span.start)))
                 elif not passage.display and _is_condition(found):
                     self.conditions.append((passage, found))
+                    if gives_numbers(found) and _heads(*found.sides) <= RATES:
+                        place = passage.place(found.span.start)
+                        items.append(Item(passage, found, len(items), *place, aside=True))
                 elif passage.display or _states(found):
                     place = passage.place(found.span.start)
                     items.append(Item(passage, found, len(items), *place))
+                elif gives_numbers(found):
+                    place = passage.place(found.span.start)
+                    items.append(Item(passage, found, len(items), *place, aside=True))
         return items, lost
 
     # --- settings ---------------------------------------------------------------------------
@@ -195,8 +220,10 @@ class _Judgement:
             for item in items
             if item.passage.display or len(_heads(*item.statement.sides) - heads - {"l", "L"}) <= 1
         ]
-        finder = Finder(statements, self.worlds, depth, self.reduction, self.fixed)
-        self.settings, self.reduction = finder.find()
+        fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
+        finder = Finder(statements, self.worlds, depth, self.reduction, fixed)
+        found, self.reduction = finder.find()
+        self.settings = replace(found, aliases={**found.aliases, **self.names})
         self.settings = replace(self.settings, sizes=self._sizes(statements))
 
     def _sizes(self, statements: Sequence[Statement]) -> dict[str, str]:
@@ -220,7 +247,8 @@ class _Judgement:
         return self.worlds[self.reduction]
 
     def _world(self, item: Item, mode: str) -> World:
-        return self.current.world(mode, is_literal(item.statement))
+        literal = is_literal(item.statement, self.settings.aliases)
+        return self.current.world(mode, literal)
 
     def _modes(self, items: Sequence[Item]) -> None:
         """One sample or a batch, formula by formula: the cheapest way through the note, where
@@ -231,28 +259,23 @@ class _Judgement:
                 item.mode = modes[0]
             return
         costs = [{m: self._cost(item, m) for m in modes} for item in items]
-        total = dict(costs[0])
-        back: list[dict[str, str]] = []
-        for number in range(1, len(items)):
-            new_section = items[number].passage.section != items[number - 1].passage.section
-            switch = AT_HEADING if new_section else SWITCH
-            step: dict[str, str] = {}
-            after: dict[str, float] = {}
-            for mode in modes:
-                best = min(modes, key=lambda m: total[m] + (0 if m == mode else switch))
-                step[mode] = best
-                after[mode] = total[best] + (0 if best == mode else switch) + costs[number][mode]
-            total, back = after, [*back, step]
-        mode = min(modes, key=lambda m: total[m])
-        for number in range(len(items) - 1, -1, -1):
-            items[number].mode = mode
-            mode = back[number - 1][mode] if number else mode
+        passages = [item.passage for item in items]
+        for item, mode in zip(items, cheapest(costs, passages), strict=True):
+            item.mode = mode
+        for item, cost in zip(items, costs, strict=True):
+            if item.mode == "one" and cost["one"] and not cost["batch"] and self._counts(item):
+                item.mode = "batch"
+
+    def _counts(self, item: Item) -> bool:
+        """Whether the number of samples is in a formula: it is of a batch, wherever it stands."""
+        return any(self.settings.letters.get(h) == "N" for h in _heads(*item.statement.sides))
 
     def _cost(self, item: Item, mode: str) -> float:
-        if is_numeric(item.statement):
+        statement = without_numbers(item.statement)
+        if statement is None:
             return 0.0
         settings = replace(self.settings, mode=mode)
-        found = judge_in(item.statement, settings, self._world(item, mode))
+        found = judge_in(statement, settings, self._world(item, mode))
         if found.outcome == "false" and found.method == "shape":
             return 1.2
         if found.method == "mode":
@@ -265,6 +288,9 @@ class _Judgement:
         settings = replace(self.settings, mode=item.mode)
         world = self._world(item, item.mode)
         verdict = judge_in(item.statement, settings, world)
+        if item.elsewhere:
+            item.verdict = _of_others(verdict)
+            return
         if verdict.outcome == "unknown":
             verdict = self._named(item, verdict) or verdict
         if verdict.outcome in ("false", "unknown"):
@@ -275,6 +301,8 @@ class _Judgement:
             verdict = self._under_hypothesis(item, settings, world, verdict)
         if verdict.outcome == "true" and _defines(item.statement, settings):
             verdict = Verdict("definition", name="alias")
+        if verdict.outcome != "true":
+            verdict = self._of_section(item, settings, verdict)
         item.verdict = verdict
         if verdict.outcome != "false":
             above = self.rows.get(id(item.statement.sides[0]))
@@ -292,8 +320,20 @@ class _Judgement:
             FalseLine(item.statement, verdict.link, verdict.numbers, settings, item.line)
         )
 
+    def _told(self, item: Item) -> None:
+        """A number that the text gives: of the network, or of a letter that has no meaning yet.
+        It is no claim."""
+        first = item.statement.sides[0]
+        if not isinstance(first, Symbol) or first.head in self.settings.letters:
+            self.examples.take_beside(item.statement, self.settings)
+        elif first.head in self.indices:
+            return
+        elif first.head in RATES or decimals(item.statement.sides[-1]):
+            self._named(item, Verdict("unknown"))
+
     def _in_numbers(self, item: Item, settings: Settings, world: World) -> Verdict | None:
         """Numbers that are given, or a formula at the numbers that were given before."""
+        stepped = self.examples.after_step(item.statement, settings)
         if not has_numbers(item.statement):
             return None
         taken = self.examples.take(item.statement, settings)
@@ -301,6 +341,8 @@ class _Judgement:
             if _is_assumption(item.statement, settings):
                 self.assumed = item
             return taken
+        if stepped:
+            return Verdict("unknown", reason="a new value of a parameter")
         worlds = {mode: self._world(item, mode) for mode in self.current.generic}
         found = self.examples.judge(item.statement, settings, worlds)
         if found is None:
@@ -323,6 +365,19 @@ class _Judgement:
         aliases = {**self.settings.aliases, symbol.head: (alias,)}
         self.settings = replace(self.settings, letters=letters, aliases=aliases)
         return Verdict("definition", name=symbol.head)
+
+    def _of_section(self, item: Item, settings: Settings, verdict: Verdict) -> Verdict:
+        """A formula that is not true of the network may define something for its section, or
+        speak of what is defined there."""
+        assert self.sectional is not None
+        place = item.passage, item.statement, settings
+        definition = self.sectional.add(*place, item.line)
+        reason = definition.reason if definition else self.sectional.reason(*place)
+        if verdict.outcome != "false" or not reason:
+            return verdict
+        if definition is not None and len(item.statement.sides) == 2:
+            return Verdict("definition", name=definition.letter)
+        return Verdict("unknown", reason=reason)
 
     def _under_conditions(self, item: Item, settings: Settings, world: World) -> Verdict | None:
         """What the prose says of the indices: "for i \\neq j"."""
@@ -372,7 +427,7 @@ class _Judgement:
         told = re.search(_ASSUMING, text, re.IGNORECASE) is not None
         if not told and not self._is_assumed(item):
             return verdict
-        for place, other in enumerate(_one_hot_worlds(world), start=1):
+        for place, other in enumerate(one_hot_worlds(world), start=1):
             found = judge_in(item.statement, settings, other)
             if found.outcome == "true":
                 return replace(found, note=f"where class {place} is the true one")
@@ -392,7 +447,7 @@ class _Judgement:
         entries = [n.value for n in walk(stated) if isinstance(n, Number)]
         if sum(e == 1 for e in entries) != 1:
             return None
-        worlds = list(_one_hot_worlds(world))
+        worlds = list(one_hot_worlds(world))
         place = entries.index(1)  # type: ignore[arg-type]
         return worlds[place] if len(worlds) == len(entries) else None
 
@@ -685,11 +740,10 @@ class _Judgement:
 
 
 # --------------------------------------------------------------------------------------------
-# Worlds
+# Formulas
 # --------------------------------------------------------------------------------------------
 
 
-LARGEST_SIZE = 64  # of an axis at which single entries are judged
 DEEPEST = 24  # layers of a network that notes are judged for
 DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
 MORE_SLIPS = 2  # after the first, in one formula
@@ -707,61 +761,7 @@ def _both(first: Explanation, second: Explanation) -> Explanation:
     )
 
 
-def _worlds(variant: Variant, samples: int | None) -> Worlds:
-    flat = frozenset(
-        a.name
-        for t in variant.batch.network.tensors
-        for a in t.axes
-        if variant.batch.sizes.get(a.extent) == 1
-    )
-    generic: dict[str, World] = {}
-    real: dict[str, World] = {}
-    for mode, built in (("one", variant.one), ("batch", variant.batch)):
-        if built is None:
-            continue
-        single = {s: 1 for s, n in built.sizes.items() if n == 1}
-        generic[mode] = make_world(built.network, single, flat, SEED)
-        sizes = dict(built.sizes)
-        for symbol in _count_symbols(built.network):
-            sizes[symbol] = samples or 3
-        if max(sizes.values(), default=1) > LARGEST_SIZE:
-            real[mode] = replace(generic[mode], too_large=True)
-        else:
-            real[mode] = make_world(built.network, sizes, flat, SEED + 50)
-    return Worlds(generic, real)
-
-
-def _count_symbols(network: Network) -> list[Any]:
-    return [
-        a.extent
-        for t in network.of_kind("input")
-        for a in t.axes
-        if a.name == "n" and a.extent.is_Symbol
-    ]
-
-
 _ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
-
-
-def _one_hot_worlds(world: World) -> Iterator[World]:
-    """The world with labels that are 1 at one class, for each class."""
-    network = world.network
-    labels = [t for t in network.of_kind("label") if any(isinstance(f, SumsToOne) for f in t.facts)]
-    if len(labels) != 1:
-        return
-    name = labels[0].name
-    count = world.values[name].shape[-1]
-    for place in range(count):
-        points = []
-        for point in world.points:
-            label = np.zeros_like(np.asarray(point.values[name], dtype=float))
-            label[..., place] = 1.0
-            points.append(forward(point.with_values({name: label})))
-        values = {
-            t.name: np.stack([np.asarray(p.values[t.name], dtype=float) for p in points])
-            for t in network.tensors
-        }
-        yield World(network, values, tuple(points), world.flat)
 
 
 def _is_assumption(statement: Statement, settings: Settings) -> bool:
@@ -792,6 +792,14 @@ def _heads(*nodes: Node) -> set[str]:
     return {n.head for node in nodes for n in walk(node) if isinstance(n, Symbol)}
 
 
+def _indices(node: Node) -> Iterator[str]:
+    """Letters that stand in a script."""
+    for part in walk(node):
+        if isinstance(part, Scripted):
+            for script in part.scripts:
+                yield from _heads(*script.parts)
+
+
 def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
     letters: dict[str, Symbol] = {}
     for side in statement.sides:
@@ -808,7 +816,7 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
 def _defines(statement: Statement, settings: Settings) -> bool:
     """Whether the first side is a name that the note gives to the second."""
     parts = split(statement.sides[0]) if len(statement.sides) == 2 else None
-    return parts is not None and settings.letters.get(parts[0].head) == "alias"
+    return parts is not None and settings.letters.get(parts[0].head) in ("alias", "numbered")
 
 
 def _states(statement: Statement) -> bool:
@@ -826,6 +834,13 @@ def _states(statement: Statement) -> bool:
 # --------------------------------------------------------------------------------------------
 # Words
 # --------------------------------------------------------------------------------------------
+
+
+def _of_others(verdict: Verdict) -> Verdict:
+    """The verdict on a formula whose letters the text takes for something else: what is true
+    with the network's is true, of anything else nothing is known."""
+    known = verdict.outcome in ("true", "definition")
+    return verdict if known else Verdict("unknown", reason=NOT_OF_NETWORK)
 
 
 def _method(verdict: Verdict) -> Method:
@@ -863,6 +878,7 @@ def _family_text(family: str) -> str:
         "f": "activation function",
         "depth": "number of layers",
         "alias": "a name of the note",
+        "numbered": "names of the note",
     }
     text = words.get(name, name)
     return f"{text} {layer}" if layer else text

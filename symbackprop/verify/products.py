@@ -23,6 +23,7 @@ from symbackprop.verify.functions import (
     called_node,
     function_of,
     is_called,
+    refuse_elsewhere,
 )
 from symbackprop.verify.letters import argument_of
 from symbackprop.verify.references import referred
@@ -60,6 +61,7 @@ def _as_one(meaning: Meaning, node: Node, after: Node | None) -> tuple[Work | No
     if not is_called(meaning, node, after):
         return None
     assert isinstance(after, Group)
+    refuse_elsewhere(meaning, node, after)
     sampled = called_loss(meaning, node, after) or called_node(meaning, node, after)
     return (None if sampled is None else partial(referred, meaning, sampled),)
 

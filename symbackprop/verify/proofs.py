@@ -76,6 +76,7 @@ from symbackprop.verify.functions import (
     called_node,
     function_of,
     is_called,
+    refuse_elsewhere,
     row_of_entry,
 )
 from symbackprop.verify.judge import EQUALITIES, function_variable
@@ -717,8 +718,9 @@ class Reading:
         symbol = split(alias.name)
         assert symbol is not None
         grammar, letters = self.grammar, list[str]()
+        family = self.settings.letters.get(reference.name, "alias")
         for script in symbol[1]:
-            role = grammar.scope.role(script, script.kind == "group", "alias")
+            role = grammar.scope.role(script, script.kind == "group", family)
             if role == "layer":
                 mark = script.parts[0]
                 if isinstance(mark, syntax.Symbol) and mark.head not in grammar.scope.numbers:
@@ -1147,6 +1149,7 @@ class Reading:
         if not is_called(self.grammar, node, after):
             return None
         assert isinstance(after, Group)
+        refuse_elsewhere(self.grammar, node, after)
         reference = called_loss(self.grammar, node, after) or called_node(self.grammar, node, after)
         return (None if reference is None else self.referred(reference),)
 

@@ -93,19 +93,23 @@ def _count(meaning: Meaning, reference: Reference) -> Value:
 
 
 def _alias(meaning: Meaning, reference: Reference) -> Value:
-    """The value of a name that the note gave to an expression."""
-    for alias in meaning.settings.aliases.get(reference.name, ()):
-        found = _alias_value(meaning, alias, reference)
+    """The value of a name that the note gave to an expression: s_n by the definition of s_n, if
+    there is one, before that of s."""
+    places = len(reference.indices) + (reference.sample is not None)
+    aliases = meaning.settings.aliases.get(reference.name, ())
+    opened = [(alias, _opened(meaning, alias, reference)) for alias in aliases]
+    for alias, surroundings in sorted(
+        ((a, s) for a, s in opened if s is not None), key=lambda pair: len(pair[1][1]) != places
+    ):
+        found = _alias_value(meaning, alias, reference, *surroundings)
         if found is not None:
             return found
     raise NotUnderstood(f"{reference.name} is not defined before", reference.span)
 
 
-def _alias_value(meaning: Meaning, alias: Alias, reference: Reference) -> Value | None:
-    opened = _opened(meaning, alias, reference)
-    if opened is None:
-        return None
-    inner, letters = opened
+def _alias_value(
+    meaning: Meaning, alias: Alias, reference: Reference, inner: Meaning, letters: Sequence[str]
+) -> Value | None:
     for letter in letters:
         axis = range_of(inner, letter, alias.node)
         inner = replace(inner, ranges={**inner.ranges, letter: axis})
@@ -127,10 +131,11 @@ def _opened(
     of its indices; None where it defines another layer."""
     symbol = split(alias.name)
     assert symbol is not None
+    family = meaning.settings.letters.get(reference.name, "alias")
     inner = meaning
     letters: list[str] = []
     for script in symbol[1]:
-        role = meaning.scope.role(script, _may_be_layer(script), "alias")
+        role = meaning.scope.role(script, _may_be_layer(script), family)
         if role == "layer":
             mark = head_or_none(script.parts[0])
             if mark is not None and mark not in meaning.scope.numbers:
@@ -139,6 +144,7 @@ def _opened(
                 inner = replace(inner, numbers={**inner.numbers, mark: reference.layer})
             elif meaning.scope.whole(script.parts[0]) != reference.layer:
                 return None
+            letters.extend(head_or_none(p) or "" for p in script.parts[1:])
         elif role in ("index", "sample"):
             letters.extend(head_or_none(p) or "" for p in script.parts)
     return inner, letters

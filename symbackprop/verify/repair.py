@@ -460,7 +460,7 @@ class Repair:
             if len(symbols) < 2 or family in ("f", "softmax", "N", "depth", *_FUNCTIONS):
                 continue
             for other, found in self.names.letters():
-                if other == head or found in ("f", "depth", "alias", "N") or found in _FUNCTIONS:
+                if other == head or found in ("f", "depth", *_NAMES, "N", *_FUNCTIONS):
                     continue
                 pieces = [(x.span.start, x.span.end, other) for x in symbols]
                 sentence = f"{other} is meant where {head} stands, in {len(pieces)} places"
@@ -557,7 +557,7 @@ class Repair:
             return
         scripted = bool(scripts)
         for head, other in self.names.letters():
-            if head == symbol.head or other in ("f", "depth", "alias") or other in _FUNCTIONS:
+            if head == symbol.head or other in ("f", "depth", *_NAMES, *_FUNCTIONS):
                 continue
             if (other == "N") != (family == "N"):
                 continue
@@ -1266,6 +1266,7 @@ def _plus(numbers: Mapping[str, int], text: str) -> int:
 
 
 _FUNCTIONS = frozenset({"sigmoid", "tanh", "relu", "softplus", "exp", "log", "softmax"})
+_NAMES = ("alias", "numbered")
 
 
 def _takes_mark(family: str) -> bool:

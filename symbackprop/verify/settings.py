@@ -44,7 +44,8 @@ class Settings:
     `entrywise` are the product signs that may mean an entrywise product where they cannot be a
     product of matrices. `sampled` says that the note marks samples, `x^{(i)}`;
     `index_layers` tells the layer by the index letter, a_j and a_k being of different layers;
-    `sizes` gives the label of the axis whose length a letter is.
+    `sizes` gives the label of the axis whose length a letter is; `kronecker` says that the error's
+    letter with two indices, as in \delta_{jk}, is Kronecker's.
     """
 
     mode: str = "one"  # or "batch"
@@ -62,6 +63,7 @@ class Settings:
     depth: int = 0
     deltas: str = "by_layer"  # or "from_output"
     delta_of: str = "z"  # or "h"
+    kronecker: bool = True
     scales: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     entrywise: frozenset[str] = frozenset()
     aliases: Mapping[str, tuple[Alias, ...]] = field(default_factory=dict)

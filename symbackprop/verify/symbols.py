@@ -157,7 +157,7 @@ class Scope:
         adjoint = letter.startswith("d_")
         letter = letter.removeprefix("d_")
         layer = int(fixed) if fixed else None
-        takes_layer = (letter in LAYERED or letter in ("f", "alias")) and not fixed
+        takes_layer = (letter in LAYERED or letter in ("f", "alias", "numbered")) and not fixed
         state = bare
         marked: Node | None = None
         for script in scripts:
@@ -201,7 +201,8 @@ class Scope:
         if not script.parts:
             raise NotUnderstood("an empty script", script.span)
         if script.place == "below":
-            return "layer" if layer_open and mark == "_l" and not script.bracket else "index"
+            marks = mark == "_l" or letter == "numbered"
+            return "layer" if layer_open and marks and not script.bracket else "index"
         if script.bracket == "[":
             if mark == "^[l]" and layer_open:
                 return "layer"
@@ -210,7 +211,7 @@ class Scope:
                 return "layer"
             if mark != "^(l)" or not layer_open:
                 return "sample"
-        elif mark == "^l" and layer_open:
+        elif mark == "^l" and layer_open and letter != "numbered":
             return "layer"
         elif not script.bracket:
             return "power"
@@ -242,7 +243,7 @@ class Scope:
                 return replace(state, kind="function", name="f", layer=number)
             case _ if letter in FUNCTIONS.values():
                 return replace(state, kind="function", name=letter)
-            case "alias":
+            case "alias" | "numbered":
                 number = None if marked is None else self.whole(marked)
                 return replace(state, kind="alias", layer=number)
             case "L" if not adjoint and (state.indices or state.sample is not None):
