@@ -13,7 +13,7 @@ import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -51,6 +51,7 @@ from symbackprop.terms import Expression
 if TYPE_CHECKING:
     from symbackprop.depth import DepthDerivation
     from symbackprop.document.blocks import Document
+    from symbackprop.reader.passages import Note
     from symbackprop.verify.report import FileReport
     from symbackprop.verify.report import Report as Judgement
     from symbackprop.verify.variants import Variant
@@ -885,33 +886,50 @@ def _judged_notes(
     path: str, net: Net | None, progress: Callable[[int, int, str], None] | None
 ) -> Iterator[FileReport]:
     """The notes of a file or folder, each under the network given or the one it carries."""
+    from symbackprop.guard import guarded
     from symbackprop.reader.files import Problem, read_notes
+    from symbackprop.verify.report import FileReport, lost_file
+
+    for note in read_notes([path]):
+        if not isinstance(note, Problem):
+            judged = partial(_judged_note, note, net, progress)
+            yield guarded(judged, partial(_lost_note, note))
+        elif note.fault:
+            yield lost_file(note.path, "", note.reason)
+        else:
+            yield FileReport(note.path, (), problem=note.reason)
+
+
+def _lost_note(note: Note, bug: Exception) -> FileReport:
+    from symbackprop.guard import told
+    from symbackprop.verify.report import lost_file
+
+    return lost_file(note.path, note.text, told(bug, "file"))
+
+
+def _judged_note(
+    note: Note, net: Net | None, progress: Callable[[int, int, str], None] | None
+) -> FileReport:
     from symbackprop.verify.notes import judge_note
     from symbackprop.verify.report import FileReport
 
-    for note in read_notes([path]):
-        if isinstance(note, Problem):
-            yield FileReport(note.path, (), problem=note.reason)
-            continue
-        whole = net
-        if whole is None and note.specification:
-            try:
-                whole = loads(note.specification)
-            except SpecError as fault:
-                yield FileReport(note.path, (), text=note.text, problem=str(fault))
-                continue
-        if whole is None:
-            reason = "the notes carry no network; give one with --spec, or in a fenced block"
-            yield FileReport(note.path, (), text=note.text, problem=f"{reason} `toml symbackprop`")
-            continue
-        yield judge_note(
-            note,
-            whole.variants,
-            whole.reduction,
-            samples=whole.architecture.samples if whole.architecture else None,
-            fixed=_letters(whole),
-            progress=progress,
-        )
+    whole = net
+    if whole is None and note.specification:
+        try:
+            whole = loads(note.specification)
+        except SpecError as fault:
+            return FileReport(note.path, (), text=note.text, problem=str(fault))
+    if whole is None:
+        reason = "the notes carry no network; give one with --spec, or in a fenced block"
+        return FileReport(note.path, (), text=note.text, problem=f"{reason} `toml symbackprop`")
+    return judge_note(
+        note,
+        whole.variants,
+        whole.reduction,
+        samples=whole.architecture.samples if whole.architecture else None,
+        fixed=_letters(whole),
+        progress=progress,
+    )
 
 
 def _letters(net: Net) -> dict[str, str]:
@@ -920,16 +938,22 @@ def _letters(net: Net) -> dict[str, str]:
 
 
 def annotate(report: Judgement) -> dict[str, str]:
-    """For each file of notes in a report, by its path, a copy with a mark beside each formula."""
+    """For each file of notes in a report, by its path, a copy with a mark beside each formula; none
+    for a file that the judge lost."""
+    from symbackprop.guard import guarded
+
+    found = {file.file: guarded(partial(_annotated, file), lambda _: None) for file in report.files}
+    return {path: text for path, text in found.items() if text is not None}
+
+
+def _annotated(file: FileReport) -> str | None:
     from symbackprop.reader.files import READERS
     from symbackprop.verify.printing.annotate import annotate as marked
 
-    notes = {}
-    for file in report.files:
-        reader = READERS.get(os.path.splitext(file.file)[1].lower())
-        if reader is not None and not file.problem:
-            notes[file.file] = marked(reader(file.file, file.text), file.claims)
-    return notes
+    reader = READERS.get(os.path.splitext(file.file)[1].lower())
+    if reader is None or file.problem or not file.text:
+        return None
+    return marked(reader(file.file, file.text), file.claims)
 
 
 assert issubclass(UnknownName, SymbackpropError)

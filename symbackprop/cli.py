@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
+from symbackprop.guard import guarded, told
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
 
 if TYPE_CHECKING:
@@ -253,7 +255,7 @@ def _verify(asked: argparse.Namespace) -> int:
         report = api.verify(
             asked.paths, net, execute=asked.execute, progress=_paced(notify, sys.stderr.isatty())
         )
-    _say(_printed(report, asked))
+    _say(guarded(partial(_printed, report, asked), partial(_in_short, report)))
     if asked.annotate is not None:
         _write_annotated(api.annotate(report), asked.annotate)
     return _verdict(report, asked.strict)
@@ -271,6 +273,12 @@ def _printed(report: Report, asked: argparse.Namespace) -> str:
     from symbackprop.verify.printing.text import as_text
 
     return as_text(report, colour=_wants_colour(), verbose=asked.verbose)
+
+
+def _in_short(report: Report, bug: Exception) -> str:
+    """The verdicts alone, where the printing of a report breaks."""
+    verdicts = [f"{printable(c.file)}:{c.line}: {c.status}" for c in report.claims]
+    return "\n".join([*verdicts, told(bug, "file")])
 
 
 def _wants_colour() -> bool:

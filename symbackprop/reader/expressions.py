@@ -138,7 +138,7 @@ Place = Literal["above", "below"]
 Handler = Callable[["Expressions"], Node]
 
 
-class NotRead(Exception):
+class NotRead(ValueError):
     """Inside the reader only: the formula is not understood from `at` on."""
 
     def __init__(self, at: int, reason: str, ill_formed: bool = False) -> None:

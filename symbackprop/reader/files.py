@@ -11,9 +11,11 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from symbackprop.errors import InputError
+from symbackprop.guard import guarded, told
 from symbackprop.reader.markdown import read_markdown
 from symbackprop.reader.notebook import read_notebook
 from symbackprop.reader.passages import Note
@@ -27,10 +29,11 @@ _KINDS = ".md, .tex or .ipynb"
 
 @dataclass(frozen=True)
 class Problem:
-    """A path from which no note came, and why."""
+    """A path from which no note came, and why; `fault` where that is ours."""
 
     path: str
     reason: str
+    fault: bool = False
 
 
 def read_note(path: str | os.PathLike[str]) -> Note:
@@ -59,7 +62,7 @@ def read_notes(paths: Iterable[str | os.PathLike[str]]) -> tuple[Note | Problem,
 
 def _note_or_problem(path: str) -> Note | Problem:
     try:
-        return read_note(path)
+        return guarded(partial(read_note, path), lambda bug: Problem(path, told(bug, "file"), True))
     except InputError as error:
         return Problem(error.path, error.reason)
 

@@ -42,7 +42,7 @@ class Macros:
 NO_MACROS = Macros()
 
 
-class BadMacro(Exception):
+class BadMacro(ValueError):
     """Inside the reader only: a call that cannot be expanded."""
 
     def __init__(self, at: int, reason: str) -> None:

@@ -7,6 +7,7 @@ Would be wrong if it raised, or lost a row: what is not understood is an `Unread
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -97,10 +98,10 @@ def unfolded_fonts(tokens: list[Token]) -> list[Token]:
     r"""`\mathbf{H(y, \hat{y}})` means `\mathbf{H(y, \hat{y})}`: the brace moves out."""
     words = [token[0] for token in tokens]
     ends = partners(words)
+    opened = [0, *itertools.accumulate((word == "(") - (word == ")") for word in words)]
     for index, word in enumerate(words[:-1]):
         if word in BOLD and words[index + 1] == "{" and (close := ends[index + 1]) > 0:
-            inside = words[index + 2 : close]
-            missing = inside.count("(") - inside.count(")")
+            missing = opened[close] - opened[index + 2]
             if missing == 1 and words[close + 1 : close + 2] == [")"]:
                 tokens[close], tokens[close + 1] = tokens[close + 1], tokens[close]
     return tokens

@@ -316,3 +316,8 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def size_of(statement: Statement) -> int:
+    """The number of nodes."""
+    return sum(len(walk(side)) for side in statement.sides)

@@ -67,8 +67,8 @@ def compare(one: Value, other: Value, settings: Settings, mask: Value | None = N
     one, other, note = fitted
     if mask is not None and set(mask.free) <= {*one.free, *other.free}:
         one, other = (v.entrywise(mask, side, np.multiply) for side in (one, other))
-    free, (a, b) = v.aligned((one, other))
-    a, b = np.broadcast_arrays(a, b)
+    free, *arrays = v.paired(one, other)
+    a, b = np.broadcast_arrays(*arrays)
     with np.errstate(all="ignore"):
         gap = np.abs(a - b)
     if not np.all(np.isfinite(gap)):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from symbackprop.guard import FAULT
 from symbackprop.reader.syntax import (
     Apply,
     Big,
@@ -34,9 +35,10 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.verify.compare import Verdict
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
 from symbackprop.verify.settings import Alias, Mark, Settings
-from symbackprop.verify.symbols import FUNCTIONS, split
+from symbackprop.verify.symbols import EULER, FUNCTIONS, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
 CUSTOMARY = frozenset({"W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}"})
@@ -365,6 +367,39 @@ def _free_families(head: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _is_euler(statements: Sequence[Statement]) -> bool:
+    """Whether e alone is the number e: the note has it with exponents that are no layer mark, with
+    no index, derives nothing by it or of it, and gives it no other value."""
+    exponents = 0
+    for statement in statements:
+        for node in (n for side in statement.sides for n in walk(side)):
+            if isinstance(node, Derivative) and "e" in (_head(node.of), _head(node.wrt)):
+                return False
+            if isinstance(node, Scripted) and _head(node) == "e":
+                if not all(_may_be_exponent(s) for s in node.scripts):
+                    return False
+                exponents += not any(_is_mark(s, "^l") for s in node.scripts)
+        first, beyond = statement.sides[0], _heads_of_sides(statement.sides[1:])
+        if isinstance(first, Symbol) and first.head == "e" and beyond - {"e"}:
+            return False
+    return exponents > 0
+
+
+def _may_be_exponent(script: Script) -> bool:
+    return script.kind == "inverse" or (
+        script.kind == "group" and script.place == "above" and not script.bracket
+    )
+
+
+def _heads_of_sides(sides: Sequence[Node]) -> set[str]:
+    return {n.head for side in sides for n in walk(side) if isinstance(n, Symbol)}
+
+
+def _head(node: Node | None) -> str:
+    parts = None if node is None else split(node)
+    return "" if parts is None else parts[0].head
+
+
 def lower(head: str) -> str:
     if len(head) == 1:
         return head.lower()
@@ -508,7 +543,7 @@ class Finder:
     depth: int
     reduction: str
     fixed: Mapping[str, str] = field(default_factory=dict)
-    judged: int = 0
+    broken: list[tuple[Statement, Verdict]] = field(default_factory=list)
 
     def find(self) -> tuple[Settings, str]:
         """The settings and the reduction under which the note is read."""
@@ -524,6 +559,8 @@ class Finder:
         choices.update(
             {h: ("depth",) for h in depth_letters(self.statements, mark) if h not in seen}
         )
+        if heads.plain["e"] and _is_euler(self.statements):
+            choices["e"] = (EULER,)
         choices.update({h: (f,) for h, f in self.fixed.items()})
         letters = {head: found[0] for head, found in choices.items()}
         sampled = any(
@@ -638,10 +675,11 @@ class Finder:
         for mode in modes:
             if mode not in self.worlds[reduction].generic:
                 continue
-            self.judged += 1
             verdict = judge(statement, replace(settings, mode=mode), self.worlds[reduction])
             if verdict.outcome == "true":
                 return "true"
+            if verdict.method == FAULT:
+                self.broken.append((statement, verdict))
             found.add(verdict.outcome)
         return "false" if "false" in found else min(found, default="unknown")
 

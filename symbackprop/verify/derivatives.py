@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symbackprop.reader.syntax import Apply, Derivative, Group, Node, Product, Scripted, Symbol
+from symbackprop.reader.syntax import (
+    Apply,
+    Derivative,
+    Group,
+    Node,
+    Product,
+    Scripted,
+    Symbol,
+    walk,
+)
 from symbackprop.verify import values as v
 from symbackprop.verify.entries import (
     gathered,
@@ -281,14 +290,17 @@ def _explicit(meaning: Meaning, node: Derivative) -> Value:
         return _by_local(meaning, node)
     if reference is None or reference.kind != "tensor":
         raise NotUnderstood("what the derivative is taken by", node.wrt.span)
+    if any(part.span in meaning.moved for part in walk(node.of)):
+        raise NotUnderstood("a derivative of rounded numbers", node.span)
     value, array = _by_moving(meaning, node.of, reference.name)
     inner = meaning.world.axes(reference.name)
     places = written_places(meaning, reference, inner)
     whole: list[Node | None] = [None] * len(value.axes)
     found = gathered(meaning, array, value.free, (*value.axes, *inner), [*whole, *places])
     left = left_whole(inner, places)
-    if not left and len(value.axes) > 1:
-        return Value(found.array, found.free, value.rows, value.cols)
+    if len(value.axes) > 1 and all(a.label in meaning.world.flat for a in left):
+        array = found.array.reshape(found.array.shape[: found.array.ndim - len(left)])
+        return Value(array, found.free, value.rows, value.cols)
     link = Link("expression", key_of(reference), found.array, found.free, value.axes, left)
     return link_value(meaning, link)
 

@@ -598,7 +598,7 @@ def _is_part_of_loss(side: Node, settings: Settings) -> bool:
 
 
 def _within(gap: Value, allowed: Value, times: float) -> bool:
-    _, (a, b) = v.aligned((gap, allowed))
+    _, a, b = v.paired(gap, allowed)
     return bool(np.all(a <= b * times * (1 + EXACT)))
 
 

@@ -52,7 +52,7 @@ def application_value(
     if name in ("max", "min"):
         return _extreme(meaning, name, arguments, node)
     if name == "sqrt" and len(arguments) == 1:
-        return v.mapped(meaning.value(arguments[0]), np.sqrt)
+        return v.mapped(meaning.value(arguments[0]), v.real(np.sqrt))
     if len(arguments) != 1:
         raise NotUnderstood(f"{name} of {len(arguments)} arguments", node.span)
     settings = meaning.settings
@@ -81,7 +81,6 @@ def applied(meaning: Meaning, reference: Reference, argument: Node) -> Value:
     """A function, or a derivative of it, of an argument."""
     if reference.kind != "function":
         raise NotUnderstood(f"{reference.name} is no function", reference.span)
-    of_row = row_of_entry(meaning, argument)
     value = meaning.value(argument)
     name = function_name(meaning, reference, value)
     if name == "softmax":
@@ -91,12 +90,12 @@ def applied(meaning: Meaning, reference: Reference, argument: Node) -> Value:
                 reference.span,
                 "softmax-elementwise",
             )
-        found = _softmax(meaning, argument, value, of_row)
+        found = _softmax_of_entry(meaning, argument) if value.is_scalar else _softmax(value)
     elif name == "identity":
         found = value if not reference.primes else v.mapped(value, np.ones_like)
     else:
         order, record, point = reference.primes, FUNCTIONS[name], meaning.world.points[0]
-        found = v.mapped(value, lambda a: np.asarray(apply(record, order, a, point)))
+        found = v.mapped(value, v.real(lambda a: np.asarray(apply(record, order, a, point))))
         found = replace(found, literal=False)
     if reference.indices:
         found = picked(meaning, found.array, found.free, found.axes, reference, found)
@@ -123,32 +122,26 @@ def function_name(meaning: Meaning, reference: Reference, argument: Value) -> st
     raise NotUnderstood(f"which activation {reference.name} is here", reference.span)
 
 
-def row_of_entry(meaning: Meaning, argument: Node) -> Node | None:
-    """The whole vector of an argument z_k, for softmax(z_k)."""
+def entry_of_units(meaning: Meaning, argument: Node) -> Reference:
+    """The z_k of softmax(z_k), which means an entry of the softmax of z. Raises: NotUnderstood for
+    any other single number."""
     inner = (
         argument.items[0] if isinstance(argument, Group) and len(argument.items) == 1 else argument
     )
-    parts = split(inner)
-    if parts is None or not isinstance(inner, Scripted):
-        return None
-    scripts = tuple(s for s in inner.scripts if s.place == "above" or _is_mark(meaning, inner, s))
-    return replace(inner, scripts=scripts) if scripts else inner.base
+    if isinstance(inner, Scripted) and split(inner) is not None:
+        found = meaning.scope.resolve(inner)
+        if found.kind == "tensor" and found.power is None and not found.primes:
+            return found
+    raise NotUnderstood("softmax of a single number", argument.span)
 
 
-def _is_mark(meaning: Meaning, node: Scripted, script: object) -> bool:
-    return meaning.settings.mark == "_l" and node.scripts[0] is script
+def _softmax_of_entry(meaning: Meaning, argument: Node) -> Value:
+    reference = entry_of_units(meaning, argument)
+    array, axes = meaning.world.values[reference.name], meaning.world.axes(reference.name)
+    return entries_of(meaning, reference.name, _softmax(Value(array, cols=axes)).array, reference)
 
 
-def _softmax(meaning: Meaning, argument: Node, value: Value, of_row: Node | None) -> Value:
-    if value.is_scalar:
-        if of_row is None:
-            raise NotUnderstood("softmax of a single number", argument.span)
-        inner = argument.items[0] if isinstance(argument, Group) and argument.items else argument
-        reference = meaning.scope.resolve(inner)
-        whole = _softmax(meaning, of_row, meaning.value(of_row), None)
-        turned = bool(whole.rows) and (not whole.cols or whole.rows[0].label != SAMPLE)
-        array = v.transposed(whole).array if turned else whole.array
-        return entries_of(meaning, reference.name, array, reference)
+def _softmax(value: Value) -> Value:
     places = [p for p, a in enumerate(value.axes) if a.label != SAMPLE]
     if len(places) != 1:
         raise Clash(f"softmax of {v.shape_text(value)}")
@@ -178,7 +171,7 @@ def powered(meaning: Meaning, value: Value, exponent: Node) -> Value:
             raise NotUnderstood("a power that is no number", exponent.span)
     if power == -1 and not value.is_scalar:
         raise NotUnderstood("an inverse", exponent.span)
-    return v.mapped(value, lambda a: a**power)
+    return v.mapped(value, v.real(lambda a: a**power))
 
 
 def is_called(meaning: Meaning, node: Node, after: Node) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 
+from symbackprop.guard import FAULT, guarded, told
 from symbackprop.reader.syntax import (
     Apply,
     Big,
@@ -49,6 +51,7 @@ from symbackprop.verify.values import SAMPLE, Clash, Value
 from symbackprop.verify.world import World
 
 NO_ALIASES: Mapping[str, Sequence[Alias]] = MappingProxyType({})
+DOMAINS = ((-2.0, 2.0), (0.1, 2.0), (0.1, 0.9))  # where the variable of a function is tried
 EQUALITIES = frozenset({"=", ":=", r"\equiv", r"\approx", r"\triangleq"})
 
 
@@ -77,7 +80,17 @@ def judge_in(
     conditions: Sequence[Comparison] = (),
 ) -> Verdict:
     """The verdict on one statement in one world; `conditions` on its index letters, such as
-    i \\neq j, may be stated beside it."""
+    i \\neq j, may be stated beside it. Where the judge breaks inside, that is not decided."""
+    return guarded(partial(_judged, statement, settings, world, conditions), broken)
+
+
+def broken(bug: Exception) -> Verdict:
+    return Verdict("unknown", FAULT, told(bug))
+
+
+def _judged(
+    statement: Statement, settings: Settings, world: World, conditions: Sequence[Comparison]
+) -> Verdict:
     if conditions:
         statement = replace(statement, conditions=(*statement.conditions, *conditions))
     if world.too_large:
@@ -121,6 +134,8 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
         return Verdict("unknown", method, problem.reason, span=problem.span)
     notes: list[str] = []
     mask = _mask(statement.conditions, meaning)
+    if mask is not None and not np.any(mask.array):
+        return Verdict("unknown", reason="no index meets the condition")
     for number, relation in enumerate(statement.relations):
         left, right = statement.sides[number], statement.sides[number + 1]
         if relation not in EQUALITIES:
@@ -148,10 +163,23 @@ def with_function_variable(statement: Statement, meaning: Meaning) -> Meaning:
     if variable is None:
         return meaning
     points = meaning.world.values[meaning.world.network.loss].shape[0]
-    source = np.random.default_rng(7)
-    array = source.uniform(-2, 2, size=(points, 7))
-    local = Value(array, ("variable " + variable,))
-    return replace(meaning, local={**meaning.local, variable: local})
+    found = [_with_numbers(meaning, variable, points, *ends) for ends in DOMAINS]
+    return next((m for m in found if all(_has_numbers(s, m) for s in statement.sides)), found[0])
+
+
+def _with_numbers(meaning: Meaning, letter: str, points: int, low: float, high: float) -> Meaning:
+    array = np.random.default_rng(7).uniform(low, high, size=(points, 7))
+    local = Value(array, ("variable " + letter,))
+    return replace(meaning, local={**meaning.local, letter: local})
+
+
+def _has_numbers(side: Node, meaning: Meaning) -> bool:
+    """Whether a side has a number everywhere; what it has otherwise is not asked here."""
+    try:
+        with np.errstate(all="ignore"):
+            return bool(np.all(np.isfinite(meaning.value(side).array)))
+    except (NotUnderstood, IllFormed, Clash):
+        return True
 
 
 def function_variable(statement: Statement, meaning: Meaning) -> str | None:

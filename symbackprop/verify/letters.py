@@ -26,7 +26,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify.settings import Settings
-from symbackprop.verify.symbols import NotUnderstood, split
+from symbackprop.verify.symbols import EULER, NotUnderstood, split
 
 _ONE = Fraction(1)
 
@@ -42,6 +42,21 @@ def looks_kronecker(symbol: Symbol, scripts: tuple[Script, ...], settings: Setti
         return True
     of_layer = settings.mark == "_l" and isinstance(scripts[0].parts[0], Number)
     return settings.kronecker and not of_layer
+
+
+def exponent_of(symbol: Symbol, scripts: tuple[Script, ...], settings: Settings) -> Node | None:
+    """The x of e^{x}, and the 1 of a plain e that the note uses as a number; None where e has
+    another meaning, or scripts that are no exponent: e^\\top, e', e_k."""
+    if symbol.head != "e" or settings.letters.get("e", EULER) != EULER:
+        return None
+    match scripts:
+        case () if "e" in settings.letters:
+            return Number(_ONE, "1", symbol.span)
+        case (Script(kind="inverse", span=span),):
+            return Number(-_ONE, "-1", span)
+        case (Script(kind="group", place="above", bracket="", parts=(one,)),):
+            return one
+    return None
 
 
 def names_a_norm(script: Script) -> bool:

@@ -85,10 +85,7 @@ def norm_value(meaning: Meaning, node: Norm) -> Value:
         return v.mapped(value, lambda a: np.where(np.real(a) < 0, -a, a))
     if node.single:
         raise NotUnderstood("bars around a vector", node.span)
-    square = v.mapped(value, np.square)
-    for axis in square.axes:
-        square = v.summed(square, axis.label)
-    return v.mapped(square, np.sqrt)
+    return v.mapped(v.total(v.mapped(value, np.square)), np.sqrt)
 
 
 def matrix_value(meaning: Meaning, rows: Sequence[Sequence[Node]]) -> Value:
@@ -130,13 +127,15 @@ def _set_together(
     cells: Sequence[Sequence[Value]], arrays: Sequence[Array], free: tuple[str, ...], head: Any
 ) -> Value:
     flat = [cell for row in cells for cell in row]
-    first = flat[0]
-    if not all(v.fits(c.rows, first.rows) and v.fits(c.cols, first.cols) for c in flat):
-        raise Clash("the entries of a matrix have different shapes")
-    tail = arrays[0].shape[len(head) :]
+    rows, cols = flat[0].rows, flat[0].cols
+    for cell in flat:
+        if not (v.fits(cell.rows, rows) and v.fits(cell.cols, cols)):
+            raise Clash("the entries of a matrix have different shapes")
+        rows, cols = v.merged(rows, cell.rows), v.merged(cols, cell.cols)
+    tail = tuple(axis.size for axis in (*rows, *cols))
     full = [np.broadcast_to(a, (*head, *tail)) for a in arrays]
-    if len(cells) == 1 and not first.cols and len(first.rows) == 1:
-        return Value(np.stack(full, axis=-1), free, first.rows, (Axis("", len(flat)),))
-    if len(cells[0]) == 1 and not first.rows and len(first.cols) == 1:
-        return Value(np.stack(full, axis=-2), free, (Axis("", len(flat)),), first.cols)
+    if len(cells) == 1 and not cols and len(rows) == 1:
+        return Value(np.stack(full, axis=-1), free, rows, (Axis("", len(flat)),))
+    if len(cells[0]) == 1 and not rows and len(cols) == 1:
+        return Value(np.stack(full, axis=-2), free, (Axis("", len(flat)),), cols)
     raise Clash("the entries of a matrix are not numbers, nor columns side by side, nor rows")

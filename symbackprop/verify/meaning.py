@@ -53,6 +53,7 @@ class Meaning:
     """A formula's surroundings. `numbers` are whole numbers by letter (the layer l); `ranges` say
     which axis an index letter runs over; `local` are the variables of a function's definition;
     `moved` are numbers of the text that are not the same at every point, by their place.
+    `known` are the values of definitions that the formula goes back to, each found once.
     """
 
     world: World
@@ -61,6 +62,7 @@ class Meaning:
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
     moved: Mapping[Span, Array] = field(default_factory=dict)
+    known: list[tuple[Node, Meaning, Value]] = field(default_factory=list)
 
     @cached_property
     def scope(self) -> Scope:
@@ -105,11 +107,29 @@ class Meaning:
             case Norm():
                 return norm_value(self, node)
             case Root(content=content):
-                return v.mapped(self.value(content), np.sqrt)
+                return v.mapped(self.value(content), v.real(np.sqrt))
             case Dots():
                 raise NotUnderstood("dots stand for something left out", node.span)
             case _:
                 assert_never(node)
+
+    def defined(self, node: Node) -> Value:
+        """The value of a definition, which may be asked for many times in one formula."""
+        for known, there, value in self.known:
+            if known is node and self._is_like(there):
+                return value
+        value = self.value(node)
+        self.known.append((node, self, value))
+        return value
+
+    def _is_like(self, other: Meaning) -> bool:
+        """Whether a definition has the same value here as there."""
+        same = (self.world is other.world, self.settings is other.settings)
+        return (
+            all((*same, self.local is other.local, self.moved is other.moved))
+            and self.numbers == other.numbers
+            and self.ranges == other.ranges
+        )
 
     def letter(self, name: str) -> Value:
         size = self.ranges[name].size

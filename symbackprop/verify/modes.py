@@ -28,7 +28,8 @@ def cheapest(costs: Sequence[Mapping[str, float]], passages: Sequence[Passage]) 
             best = min(total, key=lambda m: total[m] + (0 if m == mode else switch))
             step[mode] = best
             after[mode] = total[best] + (0 if best == mode else switch) + cost
-        total, back = after, [*back, step]
+        total = after
+        back.append(step)
     modes = [min(total, key=lambda m: total[m])]
     for step in reversed(back):
         modes.append(step[modes[-1]])

@@ -14,8 +14,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+import numpy as np
+
+from symbackprop.guard import FAULT, guarded, told
 from symbackprop.reader.macros import Macros, collect
 from symbackprop.reader.parser import read
 from symbackprop.reader.passages import Note, Passage
@@ -26,9 +30,11 @@ from symbackprop.reader.syntax import (
     Node,
     Number,
     Scripted,
+    Span,
     Statement,
     Symbol,
     Unread,
+    size_of,
     walk,
 )
 from symbackprop.verify.carried import FalseLine, overrides
@@ -45,7 +51,7 @@ from symbackprop.verify.examples import (
     judge_example,
     without_numbers,
 )
-from symbackprop.verify.judge import EQUALITIES, Worlds, is_literal, judge_in
+from symbackprop.verify.judge import EQUALITIES, Worlds, broken, is_literal, judge_in
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.modes import cheapest
 from symbackprop.verify.numbered import numbered_names
@@ -56,9 +62,9 @@ from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.scopes import NOT_OF_NETWORK, scopes_of
 from symbackprop.verify.sectional import Definitions
 from symbackprop.verify.settings import Alias, Settings
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.symbols import EULER, IllFormed, NotUnderstood, split
 from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
-from symbackprop.verify.witness import counterexample
+from symbackprop.verify.witness import counterexample, sizes_of
 from symbackprop.verify.world import World
 
 Progress = Callable[[int, int, str], None]
@@ -110,7 +116,9 @@ def judge_note(
 ) -> FileReport:
     """The report on one note. `variants` are the network under each reduction that a note may
     mean; `reduction` is that of the network file; `fixed` are letters that the user settled."""
-    return _Judgement(note, variants, reduction, samples, fixed or {}, progress, explain).report()
+    judgement = _Judgement(note, variants, reduction, samples, fixed or {}, progress, explain)
+    with np.errstate(all="ignore"):  # what is not finite is asked where it matters
+        return judgement.report()
 
 
 @dataclass
@@ -132,15 +140,113 @@ class _Judgement:
     rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
     examples: Examples = field(default_factory=lambda: Examples({}))
     indices: set[str] = field(default_factory=set)
+    faults: dict[int, Verdict] = field(default_factory=dict)  # of formulas that broke the reading
 
     def report(self) -> FileReport:
         if self._layers() > DEEPEST:
             problem = f"the network has {self._layers()} layers; notes are judged up to {DEEPEST}"
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
-        items, lost = self._items(macros)
+        read_on, lost = self._items(macros)
         self.worlds = {name: worlds_of(v, self.samples) for name, v in self.variants.items()}
-        read_on, items = items, [item for item in items if not item.aside]
+        items = [item for item in read_on if not item.aside]
+        self._settle(items, macros)
+        self.examples = Examples(self.current.real)
+        for number, item in enumerate(read_on):
+            if self.progress is not None:
+                self.progress(number, len(read_on), self.note.path)
+            if item.aside:
+                guarded(partial(self._told, item), _nothing)
+            elif item.verdict is None:
+                self._judge(item, macros)
+        same = _same_slips(items)
+        claims = [
+            replace(
+                guarded(partial(self._claim, item), partial(self._broken_claim, item)),
+                same_as=same.get(item.number),
+            )
+            for item in items
+            if self._is_claim(item)
+        ]
+        claims += [self._lost(each) for each in lost]
+        claims.sort(key=lambda c: (c.line, c.column))
+        texts = {claim.line: claim.latex for claim in reversed(claims)}
+        claims = [
+            replace(c, source=texts.get(c.follows_from[0], "")) if c.follows_from else c
+            for c in claims
+        ]
+        sound = [item for item in items if item.number not in self.faults]
+        return FileReport(self.note.path, tuple(claims), self._found(sound), self.note.text)
+
+    def _layers(self) -> int:
+        return next(iter(self.variants.values())).batch.network.depth
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def _items(self, macros: Macros) -> tuple[list[Item], list[Lost]]:
+        items: list[Item] = []
+        lost: list[Lost] = []
+        for passage in self.note.passages:
+            for found in guarded(partial(read, passage.latex, macros), partial(_unread, passage)):
+                place = passage.place(found.span.start)
+                if isinstance(found, Statement) and (parts := size_of(found)) > MOST_PARTS:
+                    reason = f"the formula has {parts} parts; up to {MOST_PARTS} are judged"
+                    found = Unread(found.span, found.span.start, reason)
+                if isinstance(found, Unread):
+                    if passage.display or "=" in passage.latex:
+                        lost.append(Lost(passage, found, *place))
+                    continue
+                is_aside = guarded(partial(self._is_aside, passage, found), lambda _: False)
+                if is_aside is not None:
+                    items.append(Item(passage, found, len(items), *place, aside=is_aside))
+        return items, lost
+
+    def _is_aside(self, passage: Passage, statement: Statement) -> bool | None:
+        """Whether a formula of the running text tells a number and is no claim; None for one that
+        says nothing of its own. A condition on indices is kept for the formulas after it."""
+        if passage.display:
+            return False
+        if _is_condition(statement):
+            self.conditions.append((passage, statement))
+            return (gives_numbers(statement) and _heads(*statement.sides) <= RATES) or None
+        if _states(statement):
+            return False
+        return gives_numbers(statement) or None
+
+    # --- settings ---------------------------------------------------------------------------
+
+    def _settle(self, items: Sequence[Item], macros: Macros) -> None:
+        """Find out how the note is read, as if the formulas on which that breaks inside were not
+        there; those have their verdicts with that."""
+        reduction, known = self.reduction, -1
+        while len(self.faults) > known:
+            known = len(self.faults)
+            self.reduction = reduction
+            sound = [item for item in items if item.number not in self.faults]
+            guarded(
+                partial(self._read_together, sound, macros),
+                partial(self._breaking_alone, sound, macros),
+            )
+        for item in items:
+            item.verdict = self.faults.get(item.number)
+
+    def _breaking_alone(self, items: Sequence[Item], macros: Macros, bug: Exception) -> None:
+        """Find the formulas on which the reading of all together breaks: with each it does alone.
+        Raises: the bug, where there is none."""
+        known = len(self.faults)
+        for item in items:
+            guarded(
+                partial(self._read_together, [item], macros), partial(self._breaks, item.number)
+            )
+        if len(self.faults) == known:
+            raise bug
+
+    def _breaks(self, number: int, bug: Exception) -> None:
+        self.faults[number] = broken(bug)
+
+    def _read_together(self, items: Sequence[Item], macros: Macros) -> None:
+        """What is found out from all formulas of the note."""
+        self.settings = Settings()
         statements = [item.statement for item in items]
         self.indices = {h for s in statements for side in s.sides for h in _indices(side)}
         self.names = numbered_names(statements, self._layers())
@@ -160,69 +266,23 @@ class _Judgement:
         self._modes([item for item in items if item.elsewhere])
         formulas = [(item.passage, item.statement) for item in items]
         self.sectional = Definitions(self.note, formulas)
-        self.examples = Examples(self.current.real)
-        for number, item in enumerate(read_on):
-            if self.progress is not None:
-                self.progress(number, len(read_on), self.note.path)
-            if item.aside:
-                self._told(item)
-            else:
-                self._judge(item, macros)
-        same = _same_slips(items)
-        claims = [
-            replace(self._claim(item), same_as=same.get(item.number))
-            for item in items
-            if self._is_claim(item)
-        ]
-        claims += [self._lost(each) for each in lost]
-        claims.sort(key=lambda c: (c.line, c.column))
-        texts = {claim.line: claim.latex for claim in reversed(claims)}
-        claims = [
-            replace(c, source=texts.get(c.follows_from[0], "")) if c.follows_from else c
-            for c in claims
-        ]
-        return FileReport(self.note.path, tuple(claims), self._found(items), self.note.text)
-
-    def _layers(self) -> int:
-        return next(iter(self.variants.values())).batch.network.depth
-
-    # --- reading ----------------------------------------------------------------------------
-
-    def _items(self, macros: Macros) -> tuple[list[Item], list[Lost]]:
-        items: list[Item] = []
-        lost: list[Lost] = []
-        for passage in self.note.passages:
-            for found in read(passage.latex, macros):
-                if isinstance(found, Unread):
-                    if passage.display or "=" in passage.latex:
-                        lost.append(Lost(passage, found, *passage.place(found.span.start)))
-                elif not passage.display and _is_condition(found):
-                    self.conditions.append((passage, found))
-                    if gives_numbers(found) and _heads(*found.sides) <= RATES:
-                        place = passage.place(found.span.start)
-                        items.append(Item(passage, found, len(items), *place, aside=True))
-                elif passage.display or _states(found):
-                    place = passage.place(found.span.start)
-                    items.append(Item(passage, found, len(items), *place))
-                elif gives_numbers(found):
-                    place = passage.place(found.span.start)
-                    items.append(Item(passage, found, len(items), *place, aside=True))
-        return items, lost
-
-    # --- settings ---------------------------------------------------------------------------
 
     def _find(self, items: Sequence[Item]) -> None:
         depth = self._layers()
         shown = [item.statement for item in items if item.passage.display]
         heads = {h for s in shown for h in _heads(*s.sides)}
-        statements = [
-            item.statement
+        items = [
+            item
             for item in items
             if item.passage.display or len(_heads(*item.statement.sides) - heads - {"l", "L"}) <= 1
+            if size_of(item.statement) <= DECIDING_PARTS
         ]
+        statements = [item.statement for item in items]
         fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
         finder = Finder(statements, self.worlds, depth, self.reduction, fixed)
         found, self.reduction = finder.find()
+        for statement, verdict in finder.broken:
+            self.faults |= {i.number: verdict for i in items if i.statement is statement}
         self.settings = replace(found, aliases={**found.aliases, **self.names})
         self.settings = replace(self.settings, sizes=self._sizes(statements))
 
@@ -276,6 +336,8 @@ class _Judgement:
             return 0.0
         settings = replace(self.settings, mode=mode)
         found = judge_in(statement, settings, self._world(item, mode))
+        if found.method == FAULT:
+            self.faults[item.number] = found
         if found.outcome == "false" and found.method == "shape":
             return 1.2
         if found.method == "mode":
@@ -287,10 +349,28 @@ class _Judgement:
     def _judge(self, item: Item, macros: Macros) -> None:
         settings = replace(self.settings, mode=item.mode)
         world = self._world(item, item.mode)
-        verdict = judge_in(item.statement, settings, world)
-        if item.elsewhere:
-            item.verdict = _of_others(verdict)
+        item.verdict = guarded(partial(self._verdict, item, settings, world), broken)
+        if item.elsewhere or item.verdict.method == FAULT:
             return
+        if item.verdict.outcome != "false":
+            above = self.rows.get(id(item.statement.sides[0]))
+            self.rows[id(item.statement.sides[-1])] = (item, above[1] if above else item)
+            return
+        guarded(partial(self._carried, item, settings, world), _nothing)
+        if self.explain and not item.consistent:
+            explained = partial(self._explained, item, item.verdict, settings, world, macros)
+            item.explanations = guarded(explained, lambda _: ())
+        self.false.append(
+            FalseLine(item.statement, item.verdict.link, item.verdict.numbers, settings, item.line)
+        )
+
+    def _verdict(self, item: Item, settings: Settings, world: World) -> Verdict:
+        """The verdict, with all that the text around the formula says of it."""
+        verdict = judge_in(item.statement, settings, world)
+        if verdict.method == FAULT:
+            return verdict
+        if item.elsewhere:
+            return _of_others(verdict)
         if verdict.outcome == "unknown":
             verdict = self._named(item, verdict) or verdict
         if verdict.outcome in ("false", "unknown"):
@@ -303,22 +383,7 @@ class _Judgement:
             verdict = Verdict("definition", name="alias")
         if verdict.outcome != "true":
             verdict = self._of_section(item, settings, verdict)
-        item.verdict = verdict
-        if verdict.outcome != "false":
-            above = self.rows.get(id(item.statement.sides[0]))
-            self.rows[id(item.statement.sides[-1])] = (item, above[1] if above else item)
-            return
-        self._carried(item, settings, world)
-        if self.explain and not item.consistent and item.example is not None:
-            numbers = replace(settings, mode=item.mode)
-            latex = item.passage.latex
-            found = computed(latex, item.statement, verdict, numbers, item.example)
-            item.explanations = () if found is None else (found,)
-        elif self.explain and not item.consistent:
-            item.explanations = tuple(self._explained(item, settings, world, macros))
-        self.false.append(
-            FalseLine(item.statement, verdict.link, verdict.numbers, settings, item.line)
-        )
+        return verdict
 
     def _told(self, item: Item) -> None:
         """A number that the text gives: of the network, or of a letter that has no meaning yet.
@@ -513,13 +578,16 @@ class _Judgement:
             yield tuple(recent)
 
     def _explained(
-        self, item: Item, settings: Settings, world: World, macros: Macros
-    ) -> list[Explanation]:
+        self, item: Item, verdict: Verdict, settings: Settings, world: World, macros: Macros
+    ) -> tuple[Explanation, ...]:
         """What makes the formula true; where one slip hides another, both together."""
+        latex, statement = item.passage.latex, item.statement
+        if item.example is not None:
+            numbers = replace(settings, mode=item.mode)
+            one = computed(latex, statement, verdict, numbers, item.example)
+            return () if one is None else (one,)
         if self._is_assumed(item):
             world = self._assumed_world(world) or world
-        latex, statement, verdict = item.passage.latex, item.statement, item.verdict
-        assert verdict is not None
         found = self._repaired(latex, statement, verdict, settings, world, macros)
         for _ in range(MORE_SLIPS):
             if not found or found[0].whole:
@@ -535,7 +603,7 @@ class _Judgement:
             if verdict.outcome != "false" or not more:
                 break
             found = [_both(first, more[0]), *found[1:]]
-        return found
+        return tuple(found)
 
     def _repaired(
         self,
@@ -583,7 +651,7 @@ class _Judgement:
         if item.passage.display:
             return True
         assert item.verdict is not None
-        return item.verdict.outcome in ("true", "false")
+        return item.verdict.outcome in ("true", "false") or item.verdict.method == FAULT
 
     def _claim(self, item: Item) -> Claim:
         verdict = item.verdict
@@ -605,7 +673,8 @@ class _Judgement:
         }
         if status != "refuted":
             sentence = verdict.reason if status == "undecided" else verdict.note
-            if status == "verified" and (facts := self._proof(item)) is not None:
+            proof = partial(self._proof, item)
+            if status == "verified" and (facts := guarded(proof, _nothing)) is not None:
                 return Claim(
                     **common, status="verified", method="proved", sentence=sentence, facts=facts
                 )
@@ -616,7 +685,7 @@ class _Judgement:
             **common,
             status="refuted",
             method=_method(verdict),
-            counterexample=self._witness(item),
+            counterexample=guarded(partial(self._witness, item), partial(self._no_witness, item)),
             slip=best.slip if best is not None else verdict.slip,
             sentence=sentence,
             suggestion=best.suggestion if best is not None else "",
@@ -624,8 +693,21 @@ class _Judgement:
             follows_from=item.follows,
             spot=self._spot(item, span),
             claimed=_side_text(item, verdict.link + 1),
-            derived=self._derived(item),
+            derived=guarded(partial(self._derived, item), lambda _: ""),
             others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
+        )
+
+    def _broken_claim(self, item: Item, bug: Exception) -> Claim:
+        """Undecided, where even what is to be said of a formula breaks."""
+        length = len(item.latex.splitlines()[0]) if item.latex else 1
+        return Claim(
+            self.note.path,
+            item.line,
+            item.column,
+            length,
+            "undecided",
+            latex=item.latex,
+            sentence=told(bug),
         )
 
     def _derived(self, item: Item) -> str:
@@ -680,6 +762,9 @@ class _Judgement:
         return counterexample(
             item.statement, item.verdict, settings, world, lambda s: latex[s.start : s.end]
         )
+
+    def _no_witness(self, item: Item, bug: Exception) -> dict[str, Any]:
+        return {"sizes": sizes_of(self._world(item, item.mode)), "reason": told(bug)}
 
     def _lost(self, lost: Lost) -> Claim:
         """A formula without a reading: undecided, or refuted where none is possible."""
@@ -745,6 +830,8 @@ class _Judgement:
 
 
 DEEPEST = 24  # layers of a network that notes are judged for
+MOST_PARTS = 2000  # of a formula that is judged
+DECIDING_PARTS = 500  # of one that helps to find out how the note is read
 DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
 MORE_SLIPS = 2  # after the first, in one formula
 
@@ -844,7 +931,16 @@ def _of_others(verdict: Verdict) -> Verdict:
 
 
 def _method(verdict: Verdict) -> Method:
-    return verdict.method if verdict.method != "range" else "ill-formed"  # type: ignore[return-value]
+    found = {"range": "ill-formed", FAULT: ""}.get(verdict.method, verdict.method)
+    return found  # type: ignore[return-value]
+
+
+def _nothing(_: Exception) -> None:
+    """What breaks without a verdict in it is left out."""
+
+
+def _unread(passage: Passage, bug: Exception) -> tuple[Unread]:
+    return (Unread(Span(0, len(passage.latex)), 0, told(bug)),)
 
 
 def _side_text(item: Item, number: int) -> str:
@@ -876,6 +972,7 @@ def _family_text(family: str) -> str:
         "N": "number of samples",
         "delta": "error",
         "f": "activation function",
+        EULER: "Euler's number",
         "depth": "number of layers",
         "alias": "a name of the note",
         "numbered": "names of the note",

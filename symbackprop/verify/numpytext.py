@@ -41,7 +41,7 @@ from symbackprop.verify import values as v
 from symbackprop.verify.derivatives import Link, link_of, link_value
 from symbackprop.verify.entries import slopes_of
 from symbackprop.verify.functions import function_name, function_of, is_called
-from symbackprop.verify.letters import argument_of, head_of, plain
+from symbackprop.verify.letters import argument_of, exponent_of, head_of, plain
 from symbackprop.verify.literals import kronecker
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.products import times
@@ -87,7 +87,7 @@ FORMS: Mapping[tuple[str, int], tuple[str, Callable[[Any], Any]]] = {  # {0} tig
 }
 
 
-class NoText(Exception):
+class NoText(ValueError):
     """Something that is not translated: its value is a quantity."""
 
 
@@ -288,8 +288,8 @@ class Translator:
         if symbol.head in meaning.ranges and not scripts:
             head = symbol.head
             return Code(self.letter(head), lambda env: np.asarray(float(env[head])))
-        if (symbol.head, len(scripts)) == ("e", 1) and "e" not in meaning.settings.letters:
-            return _called("np.exp({})", np.exp, self.code(scripts[0].parts[0], meaning))
+        if (exponent := exponent_of(symbol, scripts, meaning.settings)) is not None:
+            return _called("np.exp({})", np.exp, self.code(exponent, meaning))
         if value.identity:
             return _constant(float(np.real(value.array.reshape(-1)[0])))
         if isinstance(node, Scripted) and any(s.kind == "transpose" for s in node.scripts):

@@ -16,7 +16,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from types import MappingProxyType
 from typing import Any, assert_never, get_args
 
@@ -74,14 +74,14 @@ from symbackprop.verify.entries import index_order, index_places, is_weight
 from symbackprop.verify.functions import (
     called_loss,
     called_node,
+    entry_of_units,
     function_of,
     is_called,
     refuse_elsewhere,
-    row_of_entry,
 )
 from symbackprop.verify.judge import EQUALITIES, function_variable
 from symbackprop.verify.layers import layer_letters, stated_range, within_conditions
-from symbackprop.verify.letters import argument_of, head_of, names_a_norm
+from symbackprop.verify.letters import argument_of, exponent_of, head_of, names_a_norm
 from symbackprop.verify.literals import kronecker
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import axis_of_uses, open_letters, range_of, with_ranges
@@ -100,13 +100,14 @@ from symbackprop.verify.world import World, activation, make_world
 
 TIME_LIMIT = 8.0  # seconds; a safety only: the outcome must not depend on the clock
 MOST_TERMS = 60
+MOST_OPENED = 200  # definitions written out in one formula
 Definitions = Mapping[str, tuple[tuple[Index, ...], Expression]]
 EMPTY_SIZES: Mapping[str, int] = MappingProxyType({})
 EMPTY_LETTERS: Mapping[str, str] = MappingProxyType({})
 Side = tuple[Index | None, ...]  # None: ones of whatever length they meet
 
 
-class Unproved(Exception):
+class Unproved(ValueError):
     """The formula has no reading here, or no proof was found; says nothing about its truth."""
 
 
@@ -394,6 +395,13 @@ class _Book:
     count: Iterator[int] = field(default_factory=itertools.count)
     tensors: list[Tensor] = field(default_factory=list)
     definitions: dict[str, tuple[tuple[Index, ...], Expression]] = field(default_factory=dict)
+    opened: int = 0
+
+    def open(self) -> None:
+        """A definition of the note is written out. Raises: Unproved where there are too many."""
+        self.opened += 1
+        if self.opened > MOST_OPENED:
+            raise Unproved
 
     def index(self, axis: Axis) -> Index:
         return Index(f"ax{next(self.count)}", axis)
@@ -590,8 +598,8 @@ class Reading:
         symbol, scripts = parts
         if symbol.head in self.local and not scripts:
             return self.local[symbol.head]
-        if (symbol.head, len(scripts)) == ("e", 1) and "e" not in self.settings.letters:
-            return self._mapped_by("exp", 0, self.value(scripts[0].parts[0]))
+        if (exponent := exponent_of(symbol, scripts, self.settings)) is not None:
+            return self._mapped_by("exp", 0, self.value(exponent))
         if self._is_kronecker(node):
             one, other = (self.place(p) for p in scripts[0].parts)
             return Array(self._delta(one, other))
@@ -707,6 +715,9 @@ class Reading:
         return Array(number(self._samples), literal=True)
 
     def _alias(self, reference: Reference) -> Array:
+        self.book.open()
+        if reference.name in self.settings.circular:
+            raise Unproved
         for alias in self.settings.aliases.get(reference.name, ()):
             found = self._alias_value(alias, reference)
             if found is not None:
@@ -962,11 +973,7 @@ class Reading:
 
     def _softmax_entry(self, argument: Node) -> Array:
         """softmax(z_k) for an entry: that entry of the softmax of its vector."""
-        whole_node = row_of_entry(self.grammar, argument)
-        inner = argument.items[0] if isinstance(argument, Group) else argument
-        if whole_node is None:
-            raise Unproved
-        reference = self.grammar.scope.resolve(inner)
+        reference = entry_of_units(self.grammar, argument)
         places, _ = self._places(reference.name, reference)
         tensor = self.home.network.by_name[reference.name]
         whole = single(tensor.entry)
@@ -1106,8 +1113,8 @@ class Reading:
         if sign in (r"\odot", r"\circ"):
             return self._entrywise_product(factors)
         if sign == r"\oslash":
-            one, other = (self.value(factor) for factor in factors)
-            return self._divided(one, other)
+            one, *rest = (self.value(factor) for factor in factors)
+            return reduce(self._divided, rest, one)
         if sign == r"\otimes":
             raise Unproved
         parts = self._factors(factors) if sign == "" else [(node, None) for node in factors]

@@ -18,7 +18,7 @@ from symbackprop.verify import values as v
 from symbackprop.verify.derivatives import scale_of, total_derivative
 from symbackprop.verify.entries import entries_of, gathered, picked
 from symbackprop.verify.functions import powered
-from symbackprop.verify.letters import head_or_none, names_a_norm
+from symbackprop.verify.letters import exponent_of, head_or_none, names_a_norm
 from symbackprop.verify.literals import kronecker
 from symbackprop.verify.ranges import range_of
 from symbackprop.verify.settings import Alias
@@ -43,8 +43,8 @@ def symbol_value(meaning: Meaning, node: Symbol | Scripted) -> Value:
     label = meaning.settings.sizes.get(symbol.head, "")
     if label in meaning.world.sizes and not scripts and symbol.head not in meaning.settings.letters:
         return v.number(meaning.world.sizes[label])
-    if (symbol.head, len(scripts)) == ("e", 1) and "e" not in meaning.settings.letters:
-        return v.mapped(meaning.value(scripts[0].parts[0]), np.exp)
+    if (exponent := exponent_of(symbol, scripts, meaning.settings)) is not None:
+        return v.mapped(meaning.value(exponent), np.exp)
     delta = kronecker(meaning, node)
     return delta if delta is not None else referred(meaning, meaning.scope.resolve(node))
 
@@ -95,6 +95,8 @@ def _count(meaning: Meaning, reference: Reference) -> Value:
 def _alias(meaning: Meaning, reference: Reference) -> Value:
     """The value of a name that the note gave to an expression: s_n by the definition of s_n, if
     there is one, before that of s."""
+    if reference.name in meaning.settings.circular:
+        raise NotUnderstood(f"{reference.name} is defined by itself", reference.span)
     places = len(reference.indices) + (reference.sample is not None)
     aliases = meaning.settings.aliases.get(reference.name, ())
     opened = [(alias, _opened(meaning, alias, reference)) for alias in aliases]
@@ -113,7 +115,7 @@ def _alias_value(
     for letter in letters:
         axis = range_of(inner, letter, alias.node)
         inner = replace(inner, ranges={**inner.ranges, letter: axis})
-    found = inner.value(alias.node)
+    found = inner.defined(alias.node)
     places = [p for p in (reference.sample, *reference.indices) if p is not None]
     if not letters:
         if not places:

@@ -12,6 +12,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -484,7 +485,7 @@ class Repair:
                         yield Edit(span.start, span.end, text, "constant", sentence, 1.3, "square")
 
     def _index_edits(self, node: Node, scripts: Sequence[Script]) -> Iterator[Edit]:
-        known = [*self.meaning.ranges, *self._bound_letters()]
+        known = [*self.meaning.ranges, *self._bound_letters]
         indices = [
             (script, part)
             for script in scripts
@@ -524,6 +525,7 @@ class Repair:
             return True
         return script.bracket == "(" and self.meaning.settings.mark != "^(l)"
 
+    @cached_property
     def _bound_letters(self) -> list[str]:
         found: list[str] = []
         for side in self.statement.sides:
@@ -584,17 +586,21 @@ class Repair:
 
     def _inside_derivative(self, node: Node) -> bool:
         """Whether a symbol is the argument of a primed function."""
-        for side in self.statement.sides:
-            for product in walk(side):
-                if not isinstance(product, Product):
-                    continue
+        return any(
+            span.start <= node.span.start and node.span.end <= span.end
+            for span in self._behind_primes
+        )
+
+    @cached_property
+    def _behind_primes(self) -> list[Span]:
+        found: list[Span] = []
+        for product in (node for side in self.statement.sides for node in walk(side)):
+            if isinstance(product, Product):
                 for one, other in zip(product.factors, product.factors[1:], strict=False):
                     parts = split(one)
-                    if parts is None or not any(s.kind == "prime" for s in parts[1]):
-                        continue
-                    if other.span.start <= node.span.start and node.span.end <= other.span.end:
-                        return True
-        return False
+                    if parts is not None and any(s.kind == "prime" for s in parts[1]):
+                        found.append(other.span)
+        return found
 
     def _number_edits(self, node: Number) -> Iterator[Edit]:
         if node.text == "1" and len(self.meaning.ranges) == 2:
@@ -900,7 +906,7 @@ class Repair:
             name = next((h for h, f in self.names.letters() if f == family), None)
         if name is None:
             return
-        letters = [*self.meaning.ranges, *self._bound_letters(), *self._numbers()]
+        letters = [*self.meaning.ranges, *self._bound_letters, *self._numbers()]
         if not letters:
             yield name
             return

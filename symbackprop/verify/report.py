@@ -6,6 +6,7 @@ Refuses: deciding, and words for people (the printers have those).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,9 +21,9 @@ DIGITS = 9
 
 def rounded(value: Any) -> Any:
     """The same with numbers of nine digits: the last ones of an exponential differ from machine
-    to machine."""
+    to machine. What is not finite becomes a word, for JSON has no number for it."""
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {key: rounded(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -117,6 +118,11 @@ class FileReport:
     settings: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
     problem: str = ""
+
+
+def lost_file(file: str, text: str, sentence: str) -> FileReport:
+    """The report on a file that the judge lost by a fault of its own: one undecided line."""
+    return FileReport(file, (Claim(file, 1, 1, 1, "undecided", sentence=sentence),), text=text)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,7 @@ def _sum_without_bounds(meaning: Meaning, body: Node, node: Big) -> Value:
         return v.summed(value, SAMPLE)
     if value.is_scalar:
         raise NotUnderstood("a sum that does not say over what", node.span)
-    for axis in value.axes:
-        value = v.summed(value, axis.label)
-    return value
+    return v.total(value)
 
 
 def bounded(meaning: Meaning, bound: Bound, body: Node) -> Meaning:

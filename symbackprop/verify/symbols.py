@@ -26,6 +26,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.settings import Settings
 
+EULER = "euler"  # the family of e where it is the base of the exponential
 LAYERED = frozenset({"z", "h", "W", "b", "delta", "s", "input"})
 FUNCTIONS = {
     "sigmoid": "sigmoid",
@@ -44,7 +45,7 @@ FUNCTIONS = {
 _PARAMETERS = frozenset({"W", "w", "b", r"\theta", r"\Theta", "V", "U"})
 
 
-class NotUnderstood(Exception):
+class NotUnderstood(ValueError):
     """Something that is not read: the claim is undecided."""
 
     def __init__(self, reason: str, span: Span | None = None) -> None:
@@ -56,7 +57,7 @@ class OneSample(NotUnderstood):
     """Samples are spoken of where the formula is read for one sample."""
 
 
-class IllFormed(Exception):
+class IllFormed(ValueError):
     """Something that cannot be right however it is read: an index or a layer that is not there."""
 
     def __init__(self, reason: str, span: Span | None = None, slip: str = "ill-formed") -> None:
@@ -140,6 +141,8 @@ class Scope:
             raise NotUnderstood("this is no symbol", node.span)
         symbol, scripts = parts
         family = self.family(symbol, scripts)
+        if family == EULER:
+            raise NotUnderstood(f"{symbol.head} with such a script", node.span)
         bare = Reference("letter", symbol.head, node.span, bold=symbol.bold)
         return self._marked(bare, family, scripts, node.span)
 

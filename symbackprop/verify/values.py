@@ -29,7 +29,7 @@ SAMPLE = "n"
 LARGEST = 2_000_000  # entries of one array: beyond, a formula is not evaluated
 
 
-class Clash(Exception):
+class Clash(ValueError):
     """An operation whose shapes do not fit; `reason` is for the author of the formula,
     `span` the place where it happened, once it is known."""
 
@@ -119,6 +119,15 @@ def aligned(values: Sequence[Value]) -> tuple[tuple[str, ...], list[Array]]:
     return tuple(union), [over(value, union) for value in values]
 
 
+def paired(one: Value, other: Value) -> tuple[tuple[str, ...], Array, Array]:
+    """Both arrays over the union of their free letters; a single number has an axis of length 1
+    for each row and column of the other."""
+    free, (a, b) = aligned((one, other))
+    a = a.reshape(a.shape + (1,) * len(other.axes)) if one.is_scalar else a
+    b = b.reshape(b.shape + (1,) * len(one.axes)) if other.is_scalar else b
+    return free, a, b
+
+
 def over(value: Value, union: Sequence[str]) -> Array:
     if value.free == tuple(union):
         return value.array
@@ -172,11 +181,9 @@ def entrywise(one: Value, other: Value, operation: Callable[[Array, Array], Arra
         if one.identity and other.is_scalar:
             return replace(entrywise(_factor(one), other, operation), identity=True)
         one, other = tamed(one, other), tamed(other, one)
-    free, (a, b) = aligned((one, other))
+    free, a, b = paired(one, other)
     if one.is_scalar or other.is_scalar:
         wide = other if one.is_scalar else one
-        a = a.reshape(a.shape + (1,) * len(other.axes)) if one.is_scalar else a
-        b = b.reshape(b.shape + (1,) * len(one.axes)) if other.is_scalar else b
         literal = one.literal and other.literal
         return Value(
             _operated(operation, a, b),
@@ -274,13 +281,39 @@ def mapped(value: Value, function: Callable[[Array], Array]) -> Value:
     return replace(value, array=function(value.array))
 
 
+def real(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A function of real numbers where they have an imaginary step: no number where it has no
+    real value, for the logarithm of a negative number would step by pi."""
+
+    def at(array: Array) -> Array:
+        found = function(array)
+        if not np.iscomplexobj(array):
+            return found
+        return np.where(np.isnan(function(np.real(array))), complex(np.nan, np.nan), found)
+
+    return at
+
+
 def summed(value: Value, label: str) -> Value:
-    """The sum over the axis of that label."""
-    position = [axis.label for axis in value.axes].index(label)
-    array = value.array.sum(axis=1 + len(value.free) + position)
+    """The sum over the axis of that label.
+
+    Raises: NotUnderstood where there are two, as in a Jacobian.
+    """
+    labels = [axis.label for axis in value.axes]
+    if labels.count(label) != 1:
+        raise NotUnderstood(f"a sum over one of two axes of {axis_text(Axis(label, 0))}")
+    array = value.array.sum(axis=1 + len(value.free) + labels.index(label))
     rows = tuple(a for a in value.rows if a.label != label)
     cols = tuple(a for a in value.cols if a.label != label)
     return replace(value, array=array, rows=rows, cols=cols)
+
+
+def total(value: Value) -> Value:
+    """The sum of all entries."""
+    if value.identity:
+        raise NotUnderstood("the sum of the entries of an identity matrix of no known size")
+    axes = tuple(range(1 + len(value.free), value.array.ndim))
+    return replace(value, array=value.array.sum(axis=axes), rows=(), cols=())
 
 
 def summed_letter(value: Value, letter: str, weight: Value | None) -> Value:

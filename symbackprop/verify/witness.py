@@ -101,7 +101,7 @@ def _recomputed(
     assert difference is not None
     try:
         meaning = _surroundings(statement, verdict, settings, world)
-        fixed = dict.fromkeys(meaning.ranges, 1) | dict(difference.letters)
+        fixed = _first_places(meaning) | dict(difference.letters)
         translator = Translator(difference.point, fixed, source)
         nodes = statement.sides[verdict.link : verdict.link + 2]
         sides = [(translator.code(node, meaning), meaning.spanned(node)) for node in nodes]
@@ -132,6 +132,12 @@ def _surroundings(
 ) -> Meaning:
     meaning = with_ranges(statement.sides, Meaning(world, settings, verdict.numbers))
     return with_function_variable(statement, meaning)
+
+
+def _first_places(meaning: Meaning) -> dict[str, int]:
+    """1 for each letter of the formula, and for the variable of a function that it defines."""
+    variables = [name for value in meaning.local.values() for name in value.free]
+    return dict.fromkeys((*meaning.ranges, *variables), 1)
 
 
 def _place(value: Value, fitted: Value, entry: Sequence[int]) -> tuple[int, ...]:
@@ -187,12 +193,12 @@ def _shapes(
 def _clashing_sides(
     statement: Statement, verdict: Verdict, meaning: Meaning, source: Source
 ) -> dict[str, Any] | None:
-    fixed = dict.fromkeys(meaning.ranges, 1)
+    fixed = _first_places(meaning)
     translator = Translator(0, fixed, source)
     nodes = statement.sides[verdict.link : verdict.link + 2]
     for node in nodes:
         if (pair := _clash(node, meaning, translator)) is not None:
-            translator.fixed = dict.fromkeys(pair.meaning.ranges, 1)
+            translator.fixed = _first_places(pair.meaning)
             codes = [translator.code(part, pair.meaning) for part in (pair.first, pair.second)]
             found = _shape_script(codes, ("first", "second"), translator, verdict.reason)
             if pair.is_matrix_product:
