@@ -24,10 +24,8 @@ from symbackprop import crosscheck
 from symbackprop import spec as specification
 from symbackprop.codegen.numpy_backend import compile_source, emit, expression_of
 from symbackprop.crosscheck import Check, Replayer, Report
-from symbackprop.derive import Derivation as Trace
-from symbackprop.derive import Step as Move
-from symbackprop.derive import Sweep, adjoint_name, sweep
 from symbackprop.derive import jacobian as derive_jacobian
+from symbackprop.derive import sweep
 from symbackprop.errors import (
     ArrayError,
     SpecError,
@@ -45,11 +43,14 @@ from symbackprop.network import CountsClasses, Kind, Network, SumsToOne, Tensor
 from symbackprop.notation import Notation
 from symbackprop.rules import USE_LABEL_SUMS
 from symbackprop.spec import Specification
+from symbackprop.steps import Derivation as Trace
+from symbackprop.steps import Step as Move
+from symbackprop.steps import Sweep
 from symbackprop.sympyform import to_sympy as index_to_sympy
 from symbackprop.terms import Expression
 
 if TYPE_CHECKING:
-    from symbackprop.depth import DepthDerivation
+    from symbackprop.depth_text import DepthDerivation
     from symbackprop.document.blocks import Document
     from symbackprop.verify.report import FileReport
     from symbackprop.verify.report import Report as Judgement
@@ -454,7 +455,7 @@ class Gradient:
         """LaTeX of the whole statement, the derivative on its left side."""
         setting = self.owner.typesetting
         left = self.replayer.swept.network.resolve(self.trace.wrt)
-        name = adjoint_name(self.owner.network, left)
+        name = self.owner.network.adjoint_name(left)
         partial = setting.partial(self.trace.of, left)
         is_delta = not self._is_jacobian and name == f"delta{setting.network.tensor(left).layer}"
         sides = [setting.name(name), partial] if is_delta else [partial]
@@ -782,9 +783,9 @@ def _as_numbers(tensor: Tensor, given: Any) -> Array:
 
 def derive_depth(activation: str) -> DepthDerivation:
     """The backward recursion for a symbolic layer index l, with its steps."""
-    from symbackprop import depth
+    from symbackprop import depth_text
 
-    return depth.derive_depth(activation)
+    return depth_text.derive_depth(activation)
 
 
 def check(
@@ -852,7 +853,7 @@ def _required(net: Net | None, what: str) -> Net:
 
 def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> FileReport:
     """A Python function, by its source text."""
-    from symbackprop.verify.code import judge_code
+    from symbackprop.verify.code.judge import judge_code
 
     try:
         source = textwrap.dedent(inspect.getsource(function))
@@ -866,7 +867,7 @@ def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> F
 
 
 def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> FileReport:
-    from symbackprop.verify.code import judge_code
+    from symbackprop.verify.code.judge import judge_code
     from symbackprop.verify.report import FileReport
 
     try:

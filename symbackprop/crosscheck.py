@@ -29,14 +29,15 @@ from sympy import Expr, Matrix, Rational, Symbol
 from symbackprop import reference
 from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import Explicit, explicit
-from symbackprop.derive import Derivation, Step, Sweep, adjoint_name, sweep
+from symbackprop.derive import sweep
 from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
 from symbackprop.evaluate import Point, evaluate, generic_sizes, jacobian, random_point
 from symbackprop.layers.architecture import Architecture
 from symbackprop.network import CountsClasses, Equation, NamesItsDefinition, Network, SumsToOne
 from symbackprop.rules import NAME_DEFINITIONS, THROUGH_OUTPUT, USE_LABEL_SUMS
+from symbackprop.steps import Derivation, Step, Sweep
 from symbackprop.terms import Applied, Element, Expression, Index, Partial, free_indices, single
-from symbackprop.tracer import prove_source
+from symbackprop.tracer.prove import prove_source
 from symbackprop.verdict import Equal, Undecided, Unequal
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -141,7 +142,7 @@ class Replayer:
         """The float point with the adjoints that the expression names, by complex step."""
         point, network, named = self._float_point, self.swept.network, tensors_of(whole)
         for name in self.swept.derivations:
-            adjoint = adjoint_name(network, name)
+            adjoint = network.adjoint_name(name)
             if adjoint in named:
                 goal = Partial(network.tensor(network.loss).entry, network.tensor(name).entry, True)
                 indices = network.tensor(name).indices
@@ -164,7 +165,7 @@ def backward_network(swept: Sweep) -> Network:
     """
     network = swept.network
     equations = tuple(
-        Equation(adjoint_name(network, name), derivation.indices, derivation.result)
+        Equation(network.adjoint_name(name), derivation.indices, derivation.result)
         for name, derivation in swept.derivations.items()
     )
     kept = {network.loss, *(equation.target for equation in equations)}
@@ -447,7 +448,7 @@ class Case:
         return backward_network(self.swept)
 
     def adjoint(self, name: str) -> str:
-        return adjoint_name(self.network, name)
+        return self.network.adjoint_name(name)
 
     @cached_property
     def sizes(self) -> dict[Symbol, int]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from symbackprop import spec
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.verify.code import judge_code
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import Claim, FileReport
 
 DATA = Path(__file__).parent / "data" / "backward"

@@ -25,7 +25,7 @@ from symbackprop import api, reference
 from symbackprop.codegen.numpy_backend import FUNCTION
 from symbackprop.crosscheck import close, model_of
 from symbackprop.layers.architecture import ACTIVATIONS, LABELS, LOSSES, REDUCTIONS
-from symbackprop.tracer import prove_source
+from symbackprop.tracer.prove import prove_source
 from symbackprop.verdict import Equal
 
 Array = npt.NDArray[Any]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 import symbackprop as sbp
-from symbackprop.derive import Sweep, jacobian, sweep
+from symbackprop.derive import jacobian, sweep
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import Built, build
@@ -21,6 +21,7 @@ from symbackprop.matrixform import matrix_form
 from symbackprop.notation import Notation
 from symbackprop.reader.parser import read
 from symbackprop.reader.syntax import Statement
+from symbackprop.steps import Sweep
 from symbackprop.terms import Expression, Index, Partial, Term
 from symbackprop.verify.printed import settings_of
 from symbackprop.verify.proofs import Array, coincide, interpreted, lone_place, moved

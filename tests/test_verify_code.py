@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from symbackprop.verify.code import budget, judge_code
+from symbackprop.verify.code import budget
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import Claim, FileReport
 from tests import backward_slips as mechanical
 from tests.bench_verify_code import (

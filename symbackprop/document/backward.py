@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Integer
 
-from symbackprop.derive import Derivation, Step
 from symbackprop.document.blocks import (
     Aside,
     Block,
@@ -36,6 +35,7 @@ from symbackprop.document.numbers import selected
 from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.network import SumsToOne
 from symbackprop.rules import USE_LABEL_SUMS, orient_differences, through_output
+from symbackprop.steps import Derivation, Step
 from symbackprop.terms import (
     Applied,
     Element,

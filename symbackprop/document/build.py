@@ -8,7 +8,6 @@ from typing import Any
 
 from sympy import Symbol
 
-from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
 from symbackprop.document.batch import batch, summary
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
@@ -122,7 +121,7 @@ def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:
 def desk_of(built: Built, notation: Notation, samples: int | None = None) -> Desk:
     """A desk for the network of one sample or of a batch, with scenes to check on."""
     network = built.network
-    setting = Typesetting(with_adjoints(network), notation, built.sizes)
+    setting = Typesetting(network.with_adjoints, notation, built.sizes)
     generic = generic_sizes(network)
     own = _own_sizes(built, generic, samples)
     return Desk(

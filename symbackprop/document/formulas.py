@@ -22,7 +22,7 @@ import numpy.typing as npt
 from sympy import sympify
 
 from symbackprop import reference
-from symbackprop.depth import Statement
+from symbackprop.depth_text import Statement
 from symbackprop.document.plain import (
     Lesson,
     Sum,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr
 
-from symbackprop.derive import Derivation, with_adjoints
 from symbackprop.document.blocks import (
     Block,
     Heading,
@@ -31,6 +30,7 @@ from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.notation import Notation
+from symbackprop.steps import Derivation
 from symbackprop.terms import (
     Applied,
     Element,
@@ -338,7 +338,7 @@ def _desk(choice: Choice, notation: Notation) -> Desk:
         "loss", INPUTS, (layer,), choice.loss, "sum", choice.half, choice.labels
     )
     network = build(architecture, one_sample=True).network
-    setting = Typesetting(with_adjoints(network), notation)
+    setting = Typesetting(network.with_adjoints, notation)
     return Desk(network, setting, (scene_of(network, generic_sizes(network), seed=3),), ())
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Expr, Symbol
 
-from symbackprop.derive import adjoint_name
 from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar
@@ -60,7 +59,7 @@ def reads_of(desk: Desk, name: str) -> tuple[str, ...]:
 
 
 def _owners(desk: Desk) -> dict[str, str]:
-    return {adjoint_name(desk.network, name): name for name in desk.sweep.derivations}
+    return {desk.network.adjoint_name(name): name for name in desk.sweep.derivations}
 
 
 def _direct_reads(desk: Desk, name: str) -> set[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.depth import DEPTH, SAMPLES, DepthDerivation, Statement, derive_depth
+from symbackprop.depth import DEPTH, SAMPLES
+from symbackprop.depth_text import DepthDerivation, Statement, derive_depth
 from symbackprop.document.blocks import Block, Display, Heading, Maths, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Name, Scalar, Stated

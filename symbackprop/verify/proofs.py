@@ -23,7 +23,7 @@ from typing import Any, assert_never, get_args
 from sympy import Add, Expr, Integer, Pow, Rational, S
 
 from symbackprop import equality
-from symbackprop.derive import Sweep, jacobian, leads_to, sweep
+from symbackprop.derive import jacobian, leads_to, sweep
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
 from symbackprop.network import CountsClasses, Network, SumsToOne, Tensor
@@ -50,6 +50,7 @@ from symbackprop.reader.syntax import (
     Sum,
 )
 from symbackprop.rules import USE_LABEL_SUMS
+from symbackprop.steps import Sweep
 from symbackprop.terms import (
     Applied,
     Axis,

@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Rational, Symbol
 
-from symbackprop.derive import Sweep, sweep
+from symbackprop.derive import sweep
 from symbackprop.equality import with_definitions
 from symbackprop.evaluate import Point, forward, generic_sizes, random_point
 from symbackprop.layers.multilayer import SAMPLES, Built
 from symbackprop.network import CountsClasses, Network, SumsToOne
+from symbackprop.steps import Sweep
 
 Numbers = npt.NDArray[Any]
 Sizes = Literal["generic", "ones", "file"]
