@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.places import ROOT
+
 TABLE = ROOT / "docs" / "injected-faults.md"
 # what a failing test looks like matters here, not its smallest example
 CONFTEST = """

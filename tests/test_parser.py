@@ -53,9 +53,9 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.render import render
+from tests.places import DATA, ROOT
 
-ROOT = Path(__file__).parent.parent
-SEED = ROOT / "tests" / "data" / "four_layer_map.toml"
+SEED = DATA / "four_layer_map.toml"
 CLOSING = {"(": ")", "[": "]", "{": "}", "": ""}
 
 

@@ -18,8 +18,9 @@ from symbackprop.reader.notebook import read_notebook
 from symbackprop.reader.passages import Note, Passage
 from symbackprop.reader.stretches import LINE_END, Stretch
 from symbackprop.reader.tex import read_tex
+from tests.places import DATA
 
-MAP = Path(__file__).parent / "data" / "four_layer_map.toml"
+MAP = DATA / "four_layer_map.toml"
 
 
 def found(text: str) -> list[str]:
