@@ -457,7 +457,7 @@ class Gradient:
         left = self.replayer.swept.network.resolve(self.trace.wrt)
         name = self.owner.network.adjoint_name(left)
         partial = setting.partial(self.trace.of, left)
-        is_delta = not self._is_jacobian and name == f"delta{setting.network.tensor(left).layer}"
+        is_delta = not self._is_jacobian and self.owner.network.is_total(left)
         sides = [setting.name(name), partial] if is_delta else [partial]
         return " = ".join([*sides, self.latex])
 

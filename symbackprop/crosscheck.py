@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Matrix, Rational, Symbol
 
-from symbackprop import reference
+from symbackprop import names, reference
 from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import Explicit, explicit
 from symbackprop.derive import sweep
@@ -854,7 +854,7 @@ def _objective(xp: Any, architecture: Architecture, arrays: Mapping[str, Any], y
     """The loss as somebody would write it who has automatic differentiation."""
     h = arrays["x"]
     for number, layer in enumerate(architecture.layers, start=1):
-        z = h @ arrays[f"W{number}"] + (arrays[f"b{number}"] if layer.bias else 0)
+        z = h @ arrays[names.weight(number)] + (arrays[names.bias(number)] if layer.bias else 0)
         h = _activated(xp, layer.activation, z)
     match architecture.loss:
         case "cross_entropy":

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from sympy import Expr, Integer, Mul, Piecewise, Symbol, exp, fraction, log, tanh
 from sympy.core.symbol import Str
 
+from symbackprop import names
 from symbackprop.matrixform import (
     Constant,
     Diag,
@@ -116,7 +117,7 @@ class Typesetting:
         return rf"\frac{{\partial {top}}}{{\partial {below}}}"
 
     def _is_delta(self, record: Tensor) -> bool:
-        return record.name == f"delta{record.layer}"
+        return record.layer is not None and record.name == names.delta(record.layer)
 
     def _owner(self, record: Tensor) -> str:
         return record.name.removeprefix("d")
@@ -155,10 +156,14 @@ class Typesetting:
         if record.kind == "adjoint" and (self._is_delta(record) or not record.letter):
             return self.notation.symbol("delta")
         renamed = dict(self.notation.symbols)
-        has_both_names = self.network.resolve(f"h{record.layer}") == record.name
-        if record.letter == "z" and has_both_names and "h" in renamed and "z" not in renamed:
+        if record.letter == "z" and "h" in renamed and "z" not in renamed and self._is_both(record):
             return self.notation.symbol("h")
         return self.notation.symbol(record.letter or record.name)
+
+    def _is_both(self, record: Tensor) -> bool:
+        """Whether a layer's total is its output too, for want of an activation."""
+        layer = record.layer
+        return layer is not None and self.network.resolve(names.output(layer)) == record.name
 
     def _matrix_letter(self, record: Tensor) -> str:
         letter = self._letter(record)

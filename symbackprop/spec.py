@@ -19,6 +19,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
+from symbackprop import names
 from symbackprop.errors import Fault, SpecError, SymbolError, did_you_mean
 from symbackprop.layers.architecture import (
     ACTIVATIONS,
@@ -605,9 +606,9 @@ def _shapes(architecture: Architecture) -> dict[str, tuple[Size, ...]]:
         whole = architecture.loss == "cross_entropy" and architecture.labels == "integer"
         shapes["y"] = ("N",) if whole else ("N", widths[-1])
     for number, layer in enumerate(architecture.layers, 1):
-        shapes[f"W{number}"] = (widths[number - 1], layer.units)
+        shapes[names.weight(number)] = (widths[number - 1], layer.units)
         if layer.bias:
-            shapes[f"b{number}"] = (layer.units,)
+            shapes[names.bias(number)] = (layer.units,)
     return shapes
 
 

@@ -38,9 +38,9 @@ from symbackprop.document.formulas import (
     Total,
 )
 from symbackprop.document.numbers import Worked, numbers, weaker
-from symbackprop.document.structure import layers_of
 from symbackprop.layers.architecture import Architecture
 from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.roles import layers_of
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

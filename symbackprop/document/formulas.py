@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from sympy import sympify
 
-from symbackprop import reference
+from symbackprop import names, reference
 from symbackprop.depth_text import Statement
 from symbackprop.document.plain import (
     Lesson,
@@ -349,7 +349,7 @@ def _scalar_values(formula: Scalar, scene: Scene) -> Array:
 def _stated(formula: Stated, scene: Scene) -> Array:
     """The values for the layers of which the statement speaks."""
     statement = formula.statement
-    left = single(Element(f"d{statement.tensor}", *statement.indices))
+    left = single(Element(names.adjoint(statement.tensor), *statement.indices))
     table = evaluate(statement.result if formula.right else left, statement.indices, scene.point)
     if statement.holds.endswith("< D"):
         return table[:-1]

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from symbackprop.document.blocks import Block, Code, Heading, Items, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, Grid, Meaning, Name, Of, Scalar
-from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.network import CountsClasses, SumsToOne, Tensor
+from symbackprop.roles import LayerNames, layers_of
 from symbackprop.terms import expression, product, single
 
 ROWS = (
@@ -131,10 +131,10 @@ def _letters(one: Desk, many: Desk) -> Table:
         )
     rows += [
         (
-            (one.name(f"delta{layer.number}"),),
-            (many.name(f"delta{layer.number}"),),
+            (one.name(layer.delta),),
+            (many.name(layer.delta),),
             ("error term: the derivative of ", *_goals(one, many), " by ", one.name(layer.total)),
-            (Code(f"delta{layer.number}"),),
+            (Code(layer.delta),),
             (shape(one, one.tensor(layer.total)),),
             (shape(many, many.tensor(layer.total)),),
         )
@@ -224,7 +224,7 @@ def _layer(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         defines=True,
     )
     if layer.function:
-        names = [f"s{layer.number}"] if layer.function == "softmax" else []
+        names = [layer.sum] if layer.function == "softmax" else []
         for name in (*names, layer.output):
             made = desk.tensor(name)
             yield desk.display(

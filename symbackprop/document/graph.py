@@ -60,11 +60,11 @@ from symbackprop.document.plain import (
 )
 from symbackprop.document.primer import CHAIN_RULE, TWO_PATHS
 from symbackprop.document.scene import Scene, scene_of
-from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import Point, evaluate, forward
 from symbackprop.latex import Typesetting
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.roles import layers_of
 from symbackprop.terms import Applied, Element, Expression, Index, Partial, Term, product, single
 
 GOAL = "goal"
@@ -970,7 +970,7 @@ def _error_terms(page: _Page) -> Iterator[Block]:
         )
         side: Formula = nodes[0] if len(nodes) == 1 else Grid((nodes,))
         yield page.desk.display(
-            Name(f"delta{layer.number}"),
+            Name(layer.delta),
             Derivative(page.original.network.loss, layer.total),
             side,
         )

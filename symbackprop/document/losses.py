@@ -24,12 +24,12 @@ from symbackprop.document.blocks import (
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar, Total, show
 from symbackprop.document.scene import scene_of
-from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.notation import Notation
+from symbackprop.roles import layers_of
 from symbackprop.steps import Derivation
 from symbackprop.terms import (
     Applied,

@@ -14,8 +14,8 @@ from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar
 from symbackprop.document.numbers import selected
-from symbackprop.document.structure import layers_of
 from symbackprop.network import tensors_in
+from symbackprop.roles import layers_of
 from symbackprop.rules import orient_differences, through_output
 from symbackprop.terms import (
     Applied,
@@ -222,7 +222,7 @@ def activation(desk: Desk) -> Iterator[Block]:
     at = desk.general() if one else desk
     for layer in filter(None, selected(layers[::-1])):
         if deep:
-            yield _two_forms(at, layer.total, Name(f"delta{layer.number}"))
+            yield _two_forms(at, layer.total, Name(layer.delta))
         by_weight = Derivative(desk.network.loss, layer.weight)
         yield _two_forms(at, layer.weight, by_weight, written_out=not deep)
     yield Paragraph(_closing(desk, functions))

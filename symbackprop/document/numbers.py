@@ -22,11 +22,11 @@ from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, Grid, Name, Number, Of, value
 from symbackprop.document.scene import with_derivatives
-from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.evaluate import Point, forward
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import SAMPLES, Built
 from symbackprop.network import Kind, Tensor
+from symbackprop.roles import LayerNames, layers_of
 from symbackprop.terms import single
 
 Array = npt.NDArray[Any]
@@ -405,7 +405,7 @@ def _layer_line(desk: Desk, layer: LayerNames) -> Line:
     if layer.function != "softmax":
         return (*start, " and ", desk.chain(Name(layer.output), desk.forward(layer.output)), ":")
     output = desk.network.tensor(layer.output)
-    sums = desk.network.equation_of[f"s{layer.number}"]
+    sums = desk.network.equation_of[layer.sum]
     return (
         *start,
         " and ",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from symbackprop import names
 from symbackprop.layers.pieces import Piece
 from symbackprop.network import Equation, NamesItsDefinition, Tensor
 from symbackprop.scalars import FUNCTIONS
@@ -35,7 +36,7 @@ def softmax(source: Tensor, name: str, layer: int) -> Piece:
     """
     *leading, feature = source.indices
     other = fresh(feature, {index.name for index in source.indices})
-    total = Tensor(f"s{layer}", tuple(leading), "auxiliary", letter="s", layer=layer)
+    total = Tensor(names.softmax_sum(layer), tuple(leading), "auxiliary", letter="s", layer=layer)
     output = _output(source, name, layer)
     output = Tensor(
         name, output.indices, "intermediate", (NamesItsDefinition(),), output.letter, layer
@@ -53,7 +54,7 @@ def softmax(source: Tensor, name: str, layer: int) -> Piece:
 
 
 def _output(source: Tensor, name: str, layer: int) -> Tensor:
-    letter = "yhat" if name == "yhat" else "h"
+    letter = name if name == names.OUTPUT else "h"
     return Tensor(name, source.indices, "intermediate", letter=letter, layer=layer)
 
 
