@@ -130,7 +130,7 @@ def _add_derive(commands: Commands) -> None:
         "--format", metavar="LIST", help=f"of {','.join(DEFAULT_FORMATS)} (default: all)"
     )
     parser.add_argument("--samples-as", choices=SAMPLE_LAYOUTS, help="what one sample is")
-    parser.add_argument("--layer", choices=LAYER_MARKS, help="how layers are marked")
+    parser.add_argument("--layer", choices=list(LAYER_MARKS), help="how layers are marked")
     parser.add_argument("--detail", choices=DETAILS, default="full")
 
 
