@@ -46,8 +46,9 @@ from symbackprop.spec import Specification
 if TYPE_CHECKING:
     from symbackprop.depth import DepthDerivation
     from symbackprop.document.blocks import Document
+    from symbackprop.verify.printing.shown import Judgement
     from symbackprop.verify.report import FileReport
-    from symbackprop.verify.report import Report as Judgement
+    from symbackprop.verify.report import Report as Findings
     from symbackprop.verify.variants import Variant
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -684,11 +685,11 @@ def verify(
     `net` may be left out where the notes carry their network. `execute` runs code that cannot be
     read. `progress` hears how many of how many claims are judged, and what is next.
     """
-    from symbackprop.verify.report import Report
+    from symbackprop.verify.printing.shown import Judgement
 
     whole = load(net) if isinstance(net, str) else net
     if callable(what):
-        return Report((_judged_function(what, _required(whole, "a function"), execute),))
+        return Judgement((_judged_function(what, _required(whole, "a function"), execute),))
     paths = [what] if isinstance(what, str | os.PathLike) else list(what)
     found: list[FileReport] = []
     for path in [os.fspath(each) for each in paths]:
@@ -697,7 +698,7 @@ def verify(
             found.append(_judged_code(name, function, whole, execute))
         else:
             found.extend(_judged_notes(path, whole, progress))
-    return Report(tuple(found))
+    return Judgement(tuple(found))
 
 
 def _required(net: Net | None, what: str) -> Net:
@@ -775,7 +776,7 @@ def _letters(net: Net) -> dict[str, str]:
     return {latex: letter for letter, latex in net.notation.symbols if letter != "delta"}
 
 
-def annotate(report: Judgement) -> dict[str, str]:
+def annotate(report: Findings) -> dict[str, str]:
     """For each file of notes in a report, by its path, a copy with a mark beside each formula."""
     from symbackprop.reader.files import READERS
     from symbackprop.verify.printing.annotate import annotate as marked
