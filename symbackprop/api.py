@@ -12,17 +12,17 @@ import math
 import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sympy import Expr, Symbol
+from sympy import Symbol
 
 from symbackprop import crosscheck
 from symbackprop import spec as specification
-from symbackprop.codegen.numpy_backend import compile_source, emit, expression_of
+from symbackprop.codegen.numpy_backend import compile_source, emit
 from symbackprop.crosscheck import Check, Replayer, Report
 from symbackprop.derive import jacobian as derive_jacobian
 from symbackprop.derive import sweep
@@ -37,23 +37,19 @@ from symbackprop.errors import (
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.matrixform import Node, matrix_form
-from symbackprop.matrixform import to_sympy as matrix_to_sympy
 from symbackprop.network import CountsClasses, Kind, Network, SumsToOne, Tensor
 from symbackprop.notation import Notation
+from symbackprop.results import Formula, Gradient, Step
 from symbackprop.rules import USE_LABEL_SUMS
 from symbackprop.spec import Specification
-from symbackprop.steps import Derivation as Trace
-from symbackprop.steps import Step as Move
 from symbackprop.steps import Sweep
-from symbackprop.sympyform import to_sympy as index_to_sympy
-from symbackprop.terms import Expression
 
 if TYPE_CHECKING:
     from symbackprop.depth_text import DepthDerivation
     from symbackprop.document.blocks import Document
+    from symbackprop.verify.printing.shown import Judgement
     from symbackprop.verify.report import FileReport
-    from symbackprop.verify.report import Report as Judgement
+    from symbackprop.verify.report import Report as Findings
     from symbackprop.verify.variants import Variant
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -317,8 +313,8 @@ class Derivation:
 
     @cached_property
     def _jacobians(self) -> Callable[[str, str], Gradient]:
-        network, swept = self.net.single.network, self._single.sweep
-        replayer = Replayer(swept)
+        network, setting = self.net.single.network, self._single.typesetting
+        replayer = Replayer(self._single.sweep)
         known: dict[tuple[str, str], Gradient] = {}
 
         def found(of: str, wrt: str) -> Gradient:
@@ -328,7 +324,7 @@ class Derivation:
                     raise _unknown("jacobian", name, [*names, *network.aliases])
             if (of, wrt) not in known:
                 trace = derive_jacobian(network, of, wrt)
-                known[of, wrt] = Gradient(f"d{of}/d{wrt}", trace, self._single, replayer)
+                known[of, wrt] = Gradient(f"d{of}/d{wrt}", trace, setting, replayer)
             return known[of, wrt]
 
         return found
@@ -367,7 +363,14 @@ class Derivation:
         from symbackprop.document.proofs import proven
         from symbackprop.record import record
 
-        return record(self, proven(self.sweep, self.built.sizes).checks)
+        return record(
+            self.typesetting,
+            self.net.architecture,
+            gradients=self.gradients.values(),
+            adjoints=(g for name, g in self.adjoints.items() if g.name == name),
+            jacobian=self.jacobian,
+            proofs=proven(self.sweep, self.built.sizes).checks,
+        )
 
     @cached_property
     def typesetting(self) -> Typesetting:
@@ -397,7 +400,7 @@ class _Gradients(Mapping[str, "Gradient"]):
         owner, tensor = self._owner, self._tensors[key]
         if tensor not in owner.sweep.derivations:
             raise UnsupportedError(f"the loss of {owner.net.name} does not depend on {key}")
-        return Gradient(key, owner.sweep.derivations[tensor], owner, owner._replayer)
+        return Gradient(key, owner.sweep.derivations[tensor], owner.typesetting, owner._replayer)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
@@ -407,152 +410,6 @@ class _Gradients(Mapping[str, "Gradient"]):
 
     def __repr__(self) -> str:
         return f"<{self._what}: {', '.join(self._tensors)}>"
-
-
-# --------------------------------------------------------------------------------------------
-# One gradient
-# --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Gradient:
-    """One derivative: its formula in four languages, and the steps that lead to it."""
-
-    name: str
-    trace: Trace = field(repr=False)
-    owner: Derivation = field(repr=False)
-    replayer: Replayer = field(repr=False)
-
-    @cached_property
-    def shape(self) -> tuple[Any, ...]:
-        """The extents in array layout: whole numbers where the file gives them, else symbols."""
-        sizes = self.owner.built.sizes
-        extents = (index.axis.extent.subs(sizes) for index in self.trace.indices)
-        return tuple(int(extent) if extent.is_Integer else extent for extent in extents)
-
-    @cached_property
-    def matrix(self) -> Expr | None:
-        """A SymPy matrix expression, samples as rows; None where there is no matrix form."""
-        node = self._node
-        return None if node is None else matrix_to_sympy(node, self.owner.built.sizes)
-
-    @cached_property
-    def index(self) -> Expr:
-        """One entry as a SymPy expression of `Sum`, `Indexed` and `KroneckerDelta`, from 0."""
-        functions = self.owner.network.functions
-        return index_to_sympy(self.trace.result, functions, self.owner.built.sizes)
-
-    @cached_property
-    def latex(self) -> str:
-        """The matrix form under the notation of the network, or else the index form."""
-        setting = self.owner.typesetting
-        if self._node is None:
-            return setting.expression(self.trace.result)
-        return setting.matrix(self._node, jacobian=self._is_jacobian)
-
-    @cached_property
-    def equation(self) -> str:
-        """LaTeX of the whole statement, the derivative on its left side."""
-        setting = self.owner.typesetting
-        left = self.replayer.swept.network.resolve(self.trace.wrt)
-        name = self.owner.network.adjoint_name(left)
-        partial = setting.partial(self.trace.of, left)
-        is_delta = not self._is_jacobian and self.owner.network.is_total(left)
-        sides = [setting.name(name), partial] if is_delta else [partial]
-        return " = ".join([*sides, self.latex])
-
-    @cached_property
-    def index_latex(self) -> str:
-        """LaTeX of one entry, every index written out."""
-        return self.owner.typesetting.expression(self.trace.result)
-
-    @cached_property
-    def numpy(self) -> str | None:
-        """One NumPy expression; None where there is none."""
-        return expression_of(self.trace, self.owner.sweep.extended, self.owner.built.sizes)
-
-    @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        return tuple(Step(move, self) for move in self.trace.steps)
-
-    @property
-    def _is_jacobian(self) -> bool:
-        return self.trace.of != self.owner.network.loss
-
-    @cached_property
-    def _node(self) -> Node | None:
-        return matrix_form(self.trace.result, self.trace.indices, self.owner.sweep.extended)
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.equation}$"
-
-    def __str__(self) -> str:
-        return self.latex
-
-
-@dataclass(frozen=True, eq=False)
-class Formula:
-    """One side of a step, as LaTeX (`str` too) and as a SymPy index expression."""
-
-    whole: Expression = field(repr=False)
-    owner: Derivation = field(repr=False)
-
-    @cached_property
-    def latex(self) -> str:
-        return self.owner.typesetting.expression(self.whole)
-
-    @cached_property
-    def index(self) -> Expr:
-        return index_to_sympy(self.whole, self.owner.network.functions, self.owner.built.sizes)
-
-    def __str__(self) -> str:
-        return self.latex
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and self.whole == other.whole
-
-    def __hash__(self) -> int:
-        return hash(self.whole)
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex}$"
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """before = after, by `rule`, because of `reason`; `check` is done when it is first read."""
-
-    move: Move = field(repr=False)
-    gradient: Gradient = field(repr=False)
-
-    @property
-    def rule(self) -> str:
-        return self.move.rule
-
-    @cached_property
-    def before(self) -> Formula:
-        return Formula(self.move.before, self.gradient.owner)
-
-    @cached_property
-    def after(self) -> Formula:
-        return Formula(self.move.after, self.gradient.owner)
-
-    @property
-    def reason(self) -> str:
-        return self.move.reason
-
-    @cached_property
-    def check(self) -> Check:
-        return self.gradient.replayer.check(self.move, self.gradient.trace.indices)
-
-    def __repr__(self) -> str:
-        return f"Step({self.rule!r}: {self.move.before} -> {self.move.after})"
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.rule, self.before, self.after, self.reason, self.check))
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.before.latex} = {self.after.latex}$"
 
 
 # --------------------------------------------------------------------------------------------
@@ -829,11 +686,11 @@ def verify(
     `net` may be left out where the notes carry their network. `execute` runs code that cannot be
     read. `progress` hears how many of how many claims are judged, and what is next.
     """
-    from symbackprop.verify.report import Report
+    from symbackprop.verify.printing.shown import Judgement
 
     whole = load(net) if isinstance(net, str) else net
     if callable(what):
-        return Report((_judged_function(what, _required(whole, "a function"), execute),))
+        return Judgement((_judged_function(what, _required(whole, "a function"), execute),))
     paths = [what] if isinstance(what, str | os.PathLike) else list(what)
     found: list[FileReport] = []
     for path in [os.fspath(each) for each in paths]:
@@ -842,7 +699,7 @@ def verify(
             found.append(_judged_code(name, function, whole, execute))
         else:
             found.extend(_judged_notes(path, whole, progress))
-    return Report(tuple(found))
+    return Judgement(tuple(found))
 
 
 def _required(net: Net | None, what: str) -> Net:
@@ -920,7 +777,7 @@ def _letters(net: Net) -> dict[str, str]:
     return {latex: letter for letter, latex in net.notation.symbols if letter != "delta"}
 
 
-def annotate(report: Judgement) -> dict[str, str]:
+def annotate(report: Findings) -> dict[str, str]:
     """For each file of notes in a report, by its path, a copy with a mark beside each formula."""
     from symbackprop.reader.files import READERS
     from symbackprop.verify.printing.annotate import annotate as marked

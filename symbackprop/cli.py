@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from symbackprop.dialects import formats
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
 
@@ -127,10 +128,12 @@ def _add_derive(commands: Commands) -> None:
         "default output/",
     )
     parser.add_argument(
-        "--format", metavar="LIST", help=f"of {','.join(DEFAULT_FORMATS)} (default: all)"
+        "--format",
+        metavar="LIST",
+        help=f"of {','.join(formats())} (default: {','.join(DEFAULT_FORMATS)})",
     )
     parser.add_argument("--samples-as", choices=SAMPLE_LAYOUTS, help="what one sample is")
-    parser.add_argument("--layer", choices=LAYER_MARKS, help="how layers are marked")
+    parser.add_argument("--layer", choices=list(LAYER_MARKS), help="how layers are marked")
     parser.add_argument("--detail", choices=DETAILS, default="full")
 
 
@@ -193,7 +196,6 @@ def _add_init(commands: Commands) -> None:
 
 def _derive(asked: argparse.Namespace) -> int:
     from symbackprop import api, files
-    from symbackprop.render import formats
 
     net = _with_notation(api.load(asked.spec), asked)
     targets, create = _targets(asked.output, asked.format, net.name, formats())
@@ -355,9 +357,8 @@ def _targets(
     place = "output/" if output is None else output
     if _is_directory(place):
         directory = _file(place)
-        formats = chosen or [f for f in DEFAULT_FORMATS if f in available]
         create = directory if place.endswith(("/", os.sep)) else None
-        return {format: directory / f"{name}.{format}" for format in formats}, create
+        return {f: directory / f"{name}.{f}" for f in chosen or DEFAULT_FORMATS}, create
     path = _file(place)
     return {_format_of(path, chosen, available): path}, None
 
@@ -376,15 +377,15 @@ def _formats(wanted: str | None, available: Sequence[str]) -> list[str]:
     """The formats of `--format`, in order and once each."""
     if wanted is None:
         return []
-    formats = list(dict.fromkeys(word.strip() for word in wanted.split(",")))
-    for format in formats:
+    found = list(dict.fromkeys(word.strip() for word in wanted.split(",")))
+    for format in found:
         if format not in available:
             hint = did_you_mean(format, available)
             raise UsageError(
                 f"--format: found {format!r}, expected some of {', '.join(available)}"
                 + (f"; {hint}" if hint else "")
             )
-    return formats
+    return found
 
 
 def _format_of(path: Path, chosen: Sequence[str], available: Sequence[str]) -> str:

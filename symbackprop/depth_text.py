@@ -62,7 +62,7 @@ class Statement:
         layer = self.derivation.indices[0]
         place = DEPTH if self.holds == "l = D" else layer
         if self.tensor == "z":
-            return setting.name("dz", labels=[_delta_label(place, self.notation)])
+            return setting.name("dz", labels=[self.notation.delta_number(place, DEPTH)])
         return setting.partial(setting.goal, setting.name(self.tensor, labels=[place]))
 
     def right(self, general: bool = False) -> str:
@@ -171,11 +171,7 @@ def _numbered(whole: Expression, notation: Notation) -> Expression:
     def change(factor: Expr) -> Expr:
         if isinstance(factor, Element) and factor.tensor == "dz":
             layer, *places = factor.indices
-            return Element("dz", _delta_label(layer, notation), *places)
+            return Element("dz", notation.delta_number(layer, DEPTH), *places)
         return factor
 
     return map_factors(whole, change)
-
-
-def _delta_label(layer: Expr, notation: Notation) -> Expr:
-    return layer if notation.delta == "by_layer" else DEPTH + 1 - layer

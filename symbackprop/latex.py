@@ -136,13 +136,14 @@ class Typesetting:
         layer = self._layer_mark(record, labels)
         if layer is None:
             return scripted(letter, below=below, above=above)
-        if self.notation.marks_are_superscript:
+        if self.notation.layer_mark.place == "above":
             return scripted(letter, below=below, above=layer + above)
         return scripted(letter, below=",".join(filter(None, (layer, below))), above=above)
 
     def _layer_mark(self, record: Tensor, labels: Sequence[Expr]) -> str | None:
         if labels:
-            return self.notation.mark(",".join(self.scalar(label) for label in labels))
+            shown = ",".join(self.scalar(label) for label in labels)
+            return self.notation.layer_mark.around(shown)
         if record.layer is None or (record.letter in ("yhat",) and not self._is_delta(record)):
             return None
         if self.depth <= 1:
@@ -150,7 +151,7 @@ class Typesetting:
         layer = record.layer
         if record.kind == "adjoint":
             layer = self.notation.delta_number(layer, self.depth)
-        return self.notation.mark(layer)
+        return self.notation.layer_mark.around(layer)
 
     def _letter(self, record: Tensor) -> str:
         if record.kind == "adjoint" and (self._is_delta(record) or not record.letter):

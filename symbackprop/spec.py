@@ -36,7 +36,6 @@ from symbackprop.notation import (
     LAYER_MARKS,
     SAMPLE_LAYOUTS,
     DeltaNumbering,
-    LayerMark,
     Notation,
     SampleLayout,
     parse_symbol,
@@ -242,10 +241,11 @@ class _Reader:
         table = self._table(path)
         self._unknown_keys(path, table, _NOTATION_KEYS)
         symbols = self._symbols((*path, "symbols"), architecture)
+        usual = Notation()
         return Notation(
-            cast(SampleLayout, self._word((*path, "samples"), SAMPLE_LAYOUTS, "rows")),
-            cast(LayerMark, self._word((*path, "layer"), LAYER_MARKS, "^l")),
-            cast(DeltaNumbering, self._word((*path, "delta"), DELTA_NUMBERINGS, "by_layer")),
+            cast(SampleLayout, self._word((*path, "samples"), SAMPLE_LAYOUTS, usual.samples)),
+            self._word((*path, "layer"), tuple(LAYER_MARKS), usual.layer),
+            cast(DeltaNumbering, self._word((*path, "delta"), DELTA_NUMBERINGS, usual.delta)),
             symbols,
         )
 

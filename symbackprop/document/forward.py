@@ -21,12 +21,6 @@ COLUMNS = (
     " with one sample in each column. The code keeps one sample in each row; its arrays are the"
     " transposed ones."
 )
-MARKS = {
-    "^l": "A number above a letter is the number of its layer, not a power.",
-    "^(l)": "A number in parentheses above a letter is the number of its layer, not a power.",
-    "^[l]": "A number in square brackets above a letter is the number of its layer, not a power.",
-    "_l": "The first number below a letter is the number of its layer.",
-}
 
 
 def forward(one: Desk, many: Desk, loss: str, signs: frozenset[Meaning]) -> Iterator[Block]:
@@ -83,7 +77,7 @@ def _words(desk: Desk) -> str:
 def _conventions(desk: Desk, signs: frozenset[Meaning]) -> Iterator[Line]:
     yield (COLUMNS if desk.setting.columns else ROWS,)
     if desk.setting.depth > 1:
-        yield (MARKS[desk.setting.notation.layer],)
+        yield (desk.setting.notation.layer_mark.sentence,)
     yield (
         "Some letters for one sample become capitals for the batch, as the table shows; ",
         desk.maths(Of(expression(product(SAMPLES, (), ())))),

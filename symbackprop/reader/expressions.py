@@ -15,12 +15,12 @@ from fractions import Fraction
 from typing import Literal
 
 from symbackprop.errors import did_you_mean
+from symbackprop.notation import LAYER_MARKS
 from symbackprop.reader.lexer import FUNCTIONS, LETTERS, PROSE, WORDS, Token
 from symbackprop.reader.syntax import (
     Apply,
     Big,
     Bound,
-    Bracket,
     Cases,
     Comparison,
     Derivative,
@@ -152,7 +152,7 @@ class Expressions:
     """A cursor over the tokens of one piece of a row."""
 
     __slots__ = (
-        "at", "bar", "bold", "depth", "end", "has_over", "in_script", "partners", "stops",
+        "at", "bar", "bold", "depth", "end", "has_over", "in_script", "marks", "partners", "stops",
         "tokens", "words",
     )  # fmt: skip
 
@@ -164,6 +164,7 @@ class Expressions:
             w in _STOPS or (w[:5] in ("\\end{", "\\text") and _ends(w)) for w in self.words
         ]
         self.partners = partners(self.words)
+        self.marks = {mark.frame: mark.closing for mark in LAYER_MARKS.values()}
         self.has_over = r"\over" in self.words
         self.at = 0
         self.depth = 0
@@ -631,8 +632,7 @@ class Expressions:
         only = found[0] if len(found) == 1 else None
         if isinstance(only, Matrix) and opened[7:-1] in _BARE_MATRICES:
             return Matrix(only.rows, self.span(start))
-        bracket: Bracket = "(" if word == "(" else "[" if word == "[" else "{"
-        return Group(bracket, found, self.span(start))
+        return Group(word, found, self.span(start))
 
     def norm(self) -> Node:
         start = self.at
@@ -735,7 +735,8 @@ class Expressions:
         before = self.words[last - 1]
         if self.words[last] not in _TRANSPOSED or last < self.at:
             return
-        if last == self.at or before.isalnum() or before in (")", "]", r"\}", "}", "'", "^", ","):
+        closers = (")", "]", r"\}", "}", "'", "^", ",", *self.marks.values())
+        if last == self.at or before.isalnum() or before in closers:
             self.words[last] = r"\top"
             self.stops[last] = True
             if last > self.at and before == ",":
@@ -748,7 +749,7 @@ class Expressions:
         if word == "'":
             return [self.mark("prime", start, place)]
         if place == "above" and (
-            word == r"\top" or (word == "T" and self.words[start + 1] in ("(", "["))
+            word == r"\top" or (word == "T" and self.opens(place, self.words[start + 1]))
         ):
             return [self.mark("transpose", start)]
         if word in ("*", r"\star") and start + 1 == close:
@@ -758,8 +759,10 @@ class Expressions:
             return [self.mark("inverse", start)]
         if word == "^" and place == "above":
             return self.script("above")
-        if word in ("(", "[", r"\{") and self.stands_alone(start, close):
-            return [self.bracketed(place, start)]
+        if self.opens(place, word) and self.stands_alone(place, start, close):
+            found = self.bracketed(place, start)
+            self.at += self.words[self.at] == ","
+            return [found]
         if word in LOOSE and start + 1 < close:
             self.at += 1
             inner = self.expression()
@@ -767,9 +770,24 @@ class Expressions:
             return [Script(place, "group", (part,), "", self.span(start))]
         return self.plain_script(place, close)
 
-    def stands_alone(self, start: int, close: int) -> bool:
-        """Whether a bracket is a mark of its own and not a factor: `(l)T`, but not `(a+b)c`."""
-        end = self.partners[start]
+    def opens(self, place: Place, word: str) -> bool:
+        """Whether a word opens something in a script: a bracket, or a sign of a layer mark."""
+        return word in ("(", "[", r"\{") or bool(self.marks.get((place, word)))
+
+    def end_in_script(self, place: Place, start: int, close: int) -> int:
+        """Where what opens ends, or -1; a sign that only layer marks have is no bracket elsewhere,
+        so its end is made one here."""
+        word = self.words[start]
+        closing = self.marks.get((place, word))
+        if word not in _PARTNERS and closing in self.words[start:close]:
+            end = self.words.index(closing, start)
+            self.partners[start], self.stops[end] = end, True
+        return self.partners[start]
+
+    def stands_alone(self, place: Place, start: int, close: int) -> bool:
+        """Whether a bracket is a mark of its own and not a factor: `(l)T`, but not `(a+b)c`. That
+        of a layer below may have indices behind it: `[2],jk`."""
+        end = self.end_in_script(place, start, close)
         if end < 0 or end > close:
             return False
         after = self.words[end + 1]
@@ -777,14 +795,15 @@ class Expressions:
             return self.words[end + 2] in ("T", r"\top", "'") or (
                 self.words[end + 2] == "{" and self.words[end + 3] in ("T", r"\top", "'")
             )
-        return end + 1 == close or after in ("(", "[", r"\{", r"\top", "'")
+        if after == ",":
+            return place == "below" and (place, self.words[start]) in self.marks
+        return end + 1 == close or after in (r"\top", "'") or self.opens(place, after)
 
     def bracketed(self, place: Place, start: int) -> Script:
         word = self.words[self.at]
         self.at += 1
-        parts = self.items(_PARTNERS[word])
-        bracket: Bracket = "(" if word == "(" else "[" if word == "[" else "{"
-        return Script(place, "group", parts, bracket, self.span(start))
+        parts = self.items(_PARTNERS.get(word) or self.marks[place, word])
+        return Script(place, "group", parts, word, self.span(start))
 
     def plain_script(self, place: Place, close: int) -> list[Script]:
         start = self.at

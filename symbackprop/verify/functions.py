@@ -131,12 +131,11 @@ def row_of_entry(meaning: Meaning, argument: Node) -> Node | None:
     parts = split(inner)
     if parts is None or not isinstance(inner, Scripted):
         return None
-    scripts = tuple(s for s in inner.scripts if s.place == "above" or _is_mark(meaning, inner, s))
+    frame, first = meaning.settings.mark.frame, inner.scripts[0]
+    scripts = tuple(
+        s for s in inner.scripts if s.place == "above" or (s is first and s.frame == frame)
+    )
     return replace(inner, scripts=scripts) if scripts else inner.base
-
-
-def _is_mark(meaning: Meaning, node: Scripted, script: object) -> bool:
-    return meaning.settings.mark == "_l" and node.scripts[0] is script
 
 
 def _softmax(meaning: Meaning, argument: Node, value: Value, of_row: Node | None) -> Value:

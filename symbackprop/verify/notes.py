@@ -719,7 +719,7 @@ class _Judgement:
             "layout": settings.layout,
             "reduction": self.reduction,
             "mode": modes.pop() if len(modes) == 1 else "one sample, then a batch",
-            "layer": settings.mark,
+            "layer": settings.mark.word,
             "layers_from": {"units": settings.nodes, "weights": settings.weights_from},
             "L": self._depth(),
             "delta": settings.deltas,

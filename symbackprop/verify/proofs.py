@@ -635,7 +635,7 @@ class Reading:
         assert parts is not None
         ranges, places = self.grammar.ranges, parts[1][0].parts
         is_adjoint = self.settings.letters.get(parts[0].head) == "delta"
-        if is_adjoint and self.settings.mark == "_l" and isinstance(places[0], Number):
+        if is_adjoint and self.settings.mark.looks_like_index and isinstance(places[0], Number):
             return False
         heads = [p.head for p in places if isinstance(p, syntax.Symbol)]
         return len({ranges[head].label for head in heads if head in ranges}) == 1

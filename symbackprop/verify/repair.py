@@ -522,7 +522,7 @@ class Repair:
     def _is_index(self, script: Script) -> bool:
         if script.place == "below":
             return True
-        return script.bracket == "(" and self.meaning.settings.mark != "^(l)"
+        return script.bracket == "(" and script.frame != self.meaning.settings.mark.frame
 
     def _bound_letters(self) -> list[str]:
         found: list[str] = []
@@ -827,7 +827,7 @@ class Repair:
             letter = "i" if count == "n" else "n"
             held = text if isinstance(side, (Symbol, Scripted)) else f"({text})"
             whole = rf"\sum_{letter} {held}_{letter}"
-            if self.meaning.settings.mark != "_l":
+            if not self.meaning.settings.mark.looks_like_index:
                 yield Edit(start, end, whole, "batch-sum", sentence, 0.65)
             whole = rf"\sum_{{{letter}=1}}^{{{count or 'N'}}} {tight}"
             yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
@@ -1163,15 +1163,9 @@ class Names:
         return sorted(self.settings.letters.items(), key=lambda p: (p[0].islower() == batch, p[0]))
 
     def script(self, number: int | str) -> str:
-        match self.settings.mark:
-            case "^l":
-                return f"^{number}" if len(str(number)) == 1 else f"^{{{number}}}"
-            case "_l":
-                return f"_{number}" if len(str(number)) == 1 else f"_{{{number}}}"
-            case "^(l)":
-                return f"^{{({number})}}"
-            case "^[l]":
-                return f"^{{[{number}]}}"
+        mark = self.settings.mark
+        text = mark.around(number)
+        return f"{mark.sign}{text}" if len(text) == 1 else f"{mark.sign}{{{text}}}"
 
     def name(self, family: str, layer: int | str) -> str | None:
         """The text of a layered quantity, as the writer would put it; `layer` as the writer
@@ -1231,7 +1225,7 @@ class Names:
         except (NotUnderstood, IllFormed):
             return []
         square = f"({post})^2" if "^" in post else f"{post}^2"
-        if "_" not in post or self.settings.mark == "_l":
+        if "_" not in post or self.settings.mark.place == "below":
             square = f"{post} {self.hadamard} {post}"
         return {
             "sigmoid": [f"{post} {self.hadamard} (1 - {post})"],

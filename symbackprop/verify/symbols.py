@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from symbackprop.network import Network
+from symbackprop.notation import delta_number
 from symbackprop.reader.syntax import (
     Group,
     Node,
@@ -192,7 +193,6 @@ class Scope:
         return whole and bool(set(heads) - {"b", "V", "U"})
 
     def role(self, script: Script, layer_open: bool, letter: str) -> str:
-        mark = self.settings.mark
         match script.kind:
             case "transpose" | "prime" | "inverse":
                 return script.kind
@@ -200,22 +200,15 @@ class Scope:
                 raise NotUnderstood("a star", script.span)
         if not script.parts:
             raise NotUnderstood("an empty script", script.span)
-        if script.place == "below":
-            marks = mark == "_l" or letter == "numbered"
-            return "layer" if layer_open and marks and not script.bracket else "index"
-        if script.bracket == "[":
-            if mark == "^[l]" and layer_open:
-                return "layer"
-        elif script.bracket == "(":
-            if mark == "^(l)" and layer_open:
-                return "layer"
-            if mark != "^(l)" or not layer_open:
-                return "sample"
-        elif mark == "^l" and layer_open and letter != "numbered":
+        frame = ("below", "") if letter == "numbered" else self.settings.mark.frame
+        if layer_open and script.frame == frame:
             return "layer"
-        elif not script.bracket:
-            return "power"
-        raise NotUnderstood("a script that is no layer mark here", script.span)
+        if script.place == "below":
+            return "index"
+        found = {"": "power", "(": "sample"}.get(script.bracket)
+        if found is None:
+            raise NotUnderstood("a script that is no layer mark here", script.span)
+        return found
 
     def _named(
         self,
@@ -290,7 +283,7 @@ class Scope:
         written = self.whole(marked)
         settings = self.settings
         if letter == "delta" and settings.deltas == "from_output":
-            return self.layers + 1 - written
+            return delta_number(settings.deltas, written, self.layers)
         offset = settings.weights_from if letter in ("W", "b") else settings.nodes
         return written - offset
 
