@@ -29,6 +29,7 @@ from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.values import Array, Axes, Clash, Value
 from symbackprop.verify.world import World
 
@@ -49,9 +50,9 @@ class FalseLine:
 def overrides(false: FalseLine, world: World) -> Overrides | None:
     """The derivative that the line claims, in a world; None where it claims none that later
     lines could use."""
-    meaning = Meaning(world, false.settings, false.numbers)
+    surroundings = Valuation(world, false.settings, false.numbers)
     try:
-        meaning = with_ranges(false.statement.sides, meaning)
+        meaning = with_ranges(false.statement.sides, surroundings)
         claimed = meaning.value(false.statement.sides[false.link + 1])
     except (NotUnderstood, IllFormed, Clash):
         return None

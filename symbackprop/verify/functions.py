@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,14 +28,12 @@ from symbackprop.reader.syntax import (
 from symbackprop.scalars import FUNCTIONS
 from symbackprop.verify import values as v
 from symbackprop.verify.entries import entries_of, picked
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, Reference, split
 from symbackprop.verify.values import SAMPLE, Array, Clash, Value
 from symbackprop.verify.world import activation
 
 LARGEST_NUMBER = 10**300  # that is read
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 def application_value(

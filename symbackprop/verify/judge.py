@@ -45,6 +45,7 @@ from symbackprop.verify.symbols import (
     OutOfRange,
     split,
 )
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.values import SAMPLE, Clash, Value
 from symbackprop.verify.world import World
 
@@ -82,7 +83,7 @@ def judge_in(
         statement = replace(statement, conditions=(*statement.conditions, *conditions))
     if world.too_large:
         return Verdict("unknown", reason="the network is too large to judge single entries")
-    meaning = Meaning(world, settings)
+    meaning = Valuation(world, settings)
     if SAMPLE not in world.sizes and _has_two_losses(statement, meaning):
         reason = "the loss of a sample and that of all, where there is one sample"
         return Verdict("unknown", "mode", reason)

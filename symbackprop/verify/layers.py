@@ -10,15 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from symbackprop.reader.syntax import Comparison, Node, Scripted, Statement, Symbol, walk
 from symbackprop.verify.compare import Verdict
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Scope, split
 from symbackprop.verify.world import activation
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 def layer_letters(statement: Statement, scope: Scope) -> list[str]:

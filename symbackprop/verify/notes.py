@@ -57,6 +57,7 @@ from symbackprop.verify.scopes import NOT_OF_NETWORK, scopes_of
 from symbackprop.verify.sectional import Definitions
 from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.verify.witness import counterexample
 from symbackprop.verify.world import World
@@ -230,7 +231,7 @@ class _Judgement:
         """Letters that end sums, each with the axis that most of its sums run over."""
         counted: dict[str, Counter[str]] = {}
         for mode, world in self.current.generic.items():
-            meaning = Meaning(world, replace(self.settings, mode=mode))
+            meaning = Valuation(world, replace(self.settings, mode=mode))
             for statement in statements:
                 for side in statement.sides:
                     for head, label in ends_of_sums(meaning, side):
@@ -546,7 +547,8 @@ class _Judgement:
         world: World,
         macros: Macros,
     ) -> list[Explanation]:
-        meaning, ranged = Meaning(world, settings, verdict.numbers), False
+        meaning: Meaning = Valuation(world, settings, verdict.numbers)
+        ranged = False
         with contextlib.suppress(NotUnderstood, IllFormed):
             meaning, ranged = with_ranges(statement.sides, meaning), True
         return Repair(
@@ -561,7 +563,7 @@ class _Judgement:
         ).explanations()
 
     def _names(self, settings: Settings) -> Names:
-        depth = Meaning(self.current.generic["batch"], settings).scope.layers
+        depth = Valuation(self.current.generic["batch"], settings).scope.layers
         counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
         functions = [h for h, f in sorted(settings.letters.items()) if f == "f"]
         text = self.note.text
@@ -633,7 +635,7 @@ class _Judgement:
         verdict = item.verdict
         assert verdict is not None
         settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
-        meaning = Meaning(world, settings, verdict.numbers)
+        meaning = Valuation(world, settings, verdict.numbers)
         for number in (verdict.link, 0):
             if found := right_side(item.statement.sides[number], meaning):
                 return found
@@ -736,7 +738,7 @@ class _Judgement:
 
     def _depth(self) -> int:
         world = next(iter(self.current.generic.values()))
-        return Meaning(world, self.settings).scope.numbers["L"]
+        return Valuation(world, self.settings).scope.numbers["L"]
 
 
 # --------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ r"""A formula of a note as index calculus, and its proof for all sizes.
 Owns: `prove`, and a second interpreter of the syntax trees: each side becomes an index expression
 with the indices along its rows and columns, so that a matrix product is a sum over a shared index
 and a transposition an exchange. What stands where (which tensor a symbol is, which axis an index
-letter runs over) is read as `meaning` reads it; its arithmetic of arrays is not used.
+letter runs over) is read as `valuation` reads it; its arithmetic of arrays is not used.
 Refuses: verdicts. What it cannot read (literal matrices, sums that end before their axis does)
 and what it cannot prove is None, which says nothing: numbers have decided before.
 Would be wrong if two indices of different axes were ever identified, or if a name were captured:
@@ -95,6 +95,7 @@ from symbackprop.verify.symbols import (
     Reference,
     split,
 )
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.values import SAMPLE, Clash
 from symbackprop.verify.values import Axis as Labelled
 from symbackprop.verify.world import World, activation, make_world
@@ -201,7 +202,7 @@ def interpreted(
     home = _home(network, flat)
     node = with_primed_letters(node)
     ranges = {letter: home.labelled(axis) for letter, axis in letters.items()}
-    grammar = with_ranges((node,), Meaning(home.world, settings, ranges=ranges))
+    grammar = with_ranges((node,), Valuation(home.world, settings, ranges=ranges))
     found = Reading(home, grammar, _Book(), sizes=sizes).value(node)
     return replace(found, whole=home.flattened(found.whole))
 
@@ -215,7 +216,7 @@ def coincide(
 ) -> bool:
     """Whether two arrays have one shape and are equal at all sizes, by a proof."""
     home = _home(network, flat)
-    reading = Reading(home, Meaning(home.world, settings), _Book())
+    reading = Reading(home, Valuation(home.world, settings), _Book())
     try:
         left, right = reading.fitted(one, other)
     except Unproved:
@@ -425,7 +426,7 @@ class _Task:
 
     def facts(self) -> set[str]:
         """Facts that the proofs of all layers use. Raises: Unproved and what reading raises."""
-        grammar = Meaning(self.home.world, self.settings)
+        grammar = Valuation(self.home.world, self.settings)
         letters = layer_letters(self.statement, grammar.scope)
         if not letters:
             return self._settled(grammar)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,12 +17,10 @@ from symbackprop.reader.syntax import Big, Bound, Comparison, Node, Number, Symb
 from symbackprop.verify import values as v
 from symbackprop.verify.letters import head_of, index_letters
 from symbackprop.verify.literals import condition_value
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import axis_of_uses, open_letters, range_of
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OutOfRange, split
 from symbackprop.verify.values import SAMPLE, Axis, Value
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 LONGEST = 10_000  # terms of a sum that counts for itself
 

@@ -39,6 +39,7 @@ from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.sums import bounded
 from symbackprop.verify.symbols import IllFormed, NotUnderstood
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.values import Array, Clash, Value
 from symbackprop.verify.world import World
 
@@ -130,7 +131,7 @@ def _recomputed(
 def _surroundings(
     statement: Statement, verdict: Verdict, settings: Settings, world: World
 ) -> Meaning:
-    meaning = with_ranges(statement.sides, Meaning(world, settings, verdict.numbers))
+    meaning = with_ranges(statement.sides, Valuation(world, settings, verdict.numbers))
     return with_function_variable(statement, meaning)
 
 
