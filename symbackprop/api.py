@@ -30,12 +30,14 @@ from symbackprop.derive import Sweep, adjoint_name, sweep
 from symbackprop.derive import jacobian as derive_jacobian
 from symbackprop.errors import (
     ArrayError,
+    InputError,
     SpecError,
     SymbackpropError,
     UnsupportedError,
     UsageError,
     did_you_mean,
 )
+from symbackprop.files import read_text
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import Built, build
@@ -870,11 +872,9 @@ def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> Fi
     from symbackprop.verify.report import FileReport
 
     try:
-        with open(path, encoding="utf-8") as file:
-            source = file.read()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is no UTF-8 text"
-        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {reason}")
+        source = read_text(path)
+    except InputError as problem:
+        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {problem.reason}")
     whole = _required(net, f"{path}::{function}")
     return judge_code(
         source, function, f"{path}::{function}", whole.batch, whole.single, execute=execute

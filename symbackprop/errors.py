@@ -116,9 +116,9 @@ class InputError(SymbackpropError):
     cannot read notes.md: no such file or directory
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(path, reason)
+    def __init__(self, path: str, reason: str, line: int | None = None) -> None:
+        self.path, self.reason, self.line = path, reason, line
+        super().__init__(path, reason, line)
 
     def __str__(self) -> str:
         return printable(f"cannot read {self.path}: {self.reason}")
