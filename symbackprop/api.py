@@ -22,6 +22,7 @@ from sympy import Expr, Symbol
 
 from symbackprop import crosscheck
 from symbackprop import spec as specification
+from symbackprop.codegen.backends import NUMPY, backend_named
 from symbackprop.codegen.numpy_backend import emit, expression_of
 from symbackprop.crosscheck import Check, Replayer, Report
 from symbackprop.derive import Derivation as Trace
@@ -334,10 +335,13 @@ class Derivation:
     def _function(self) -> Function:
         return Function(self.net.name, self.sweep, self.built.sizes)
 
-    def source(self, wrt: str | Sequence[str] | None = None) -> str:
-        """The text of a module with that function; it imports only numpy."""
+    def source(self, wrt: str | Sequence[str] | None = None, backend: str = NUMPY.name) -> str:
+        """The text of a module with that function; it imports only its backend.
+
+        Raises: UsageError for a backend that is not there.
+        """
         wrt = (wrt,) if isinstance(wrt, str) else wrt
-        return emit(self.sweep, wrt, sizes=self.built.sizes)
+        return emit(self.sweep, wrt, sizes=self.built.sizes, backend=backend_named(backend))
 
     def document(self, detail: str = "full") -> Document:
         """The derivation as blocks, for `render`."""
@@ -560,11 +564,12 @@ def check(
     derivation: Derivation | Net | str,
     optional: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    backend: str = NUMPY.name,
 ) -> Report:
     """Every gradient and every adjoint against every oracle.
 
     `optional`: also torch and JAX, where they are installed. `notify` hears of each oracle before
-    it is asked.
+    it is asked. `backend`: the library whose code is run and proved.
     """
     if not isinstance(derivation, Derivation):
         derivation = derive(derivation)
@@ -575,6 +580,7 @@ def check(
         derivation.built.sizes,
         optional=optional,
         notify=notify,
+        backend=backend_named(backend),
     )
 
 

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from symbackprop.codegen.backends import BACKENDS, NUMPY
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
 
@@ -31,7 +32,6 @@ FINE, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 DEFAULT_FORMATS = ("md", "tex", "json")
 DETAILS = ("summary", "full")
-BACKENDS = ("numpy",)
 REPORTS = ("text", "json", "github")
 PATIENCE = 1.0
 
@@ -182,7 +182,12 @@ def _add_export(commands: Commands) -> None:
     parser = _command(commands, "export", _export, "write the gradients as code that stands alone")
     parser.add_argument("spec", metavar="SPEC")
     parser.add_argument("-o", dest="output", metavar="FILE.py", required=True)
-    parser.add_argument("--backend", choices=BACKENDS, default="numpy")
+    parser.add_argument(
+        "--backend",
+        choices=tuple(BACKENDS),
+        default=NUMPY.name,
+        help=f"the library that the code uses (default: {NUMPY.name})",
+    )
 
 
 def _add_check(commands: Commands) -> None:
@@ -274,10 +279,11 @@ def _export(asked: argparse.Namespace) -> int:
     from symbackprop import api, files
 
     net = api.load(asked.spec)
-    path, read = _code_file(asked.output, ".py"), _read_for(asked.spec)
+    path = _code_file(asked.output, BACKENDS[asked.backend].suffix)
+    read = _read_for(asked.spec)
     files.foresee([path], read=read)
     with _progress(f"deriving {net.name}"):
-        source = api.derive(net).source()
+        source = api.derive(net).source(backend=asked.backend)
     files.write_all({path: source}, read=read)
     _tell_written([path])
     return FINE
