@@ -1,8 +1,8 @@
 """The objects that a Python user holds: networks, derivations, gradients, functions, reports.
 
-Owns: thin records over the rooms below, each part made when it is first asked for; the reading of
-arrays that a user passes in. Refuses: mathematics; every formula comes from `derive`, every text
-from a printer. Wrong if an array that breaks an assumption of a formula reached the formula.
+Owns: thin records over the rooms below, each part made when it is first asked for.
+Refuses: mathematics; every formula comes from `derive`, every text from a printer. Wrong if two
+names of one thing gave two answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import inspect
 import math
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,25 +22,26 @@ from sympy import Symbol
 
 from symbackprop import crosscheck
 from symbackprop import spec as specification
-from symbackprop.codegen.numpy_backend import compile_source, emit
+from symbackprop.codegen.backends import NUMPY, backend_named
+from symbackprop.codegen.numpy_backend import emit
 from symbackprop.crosscheck import Check, Replayer, Report
 from symbackprop.derive import jacobian as derive_jacobian
 from symbackprop.derive import sweep
 from symbackprop.errors import (
-    ArrayError,
+    InputError,
     SpecError,
-    SymbackpropError,
     UnsupportedError,
     UsageError,
-    did_you_mean,
 )
+from symbackprop.errors import unknown_name as _unknown
+from symbackprop.files import read_text
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.network import CountsClasses, Kind, Network, SumsToOne, Tensor
+from symbackprop.network import Network, Tensor
 from symbackprop.notation import Notation
 from symbackprop.results import Formula, Gradient, Step
-from symbackprop.rules import USE_LABEL_SUMS
+from symbackprop.running import Function
 from symbackprop.spec import Specification
 from symbackprop.steps import Sweep
 
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from symbackprop.verify.variants import Variant
 
 Array: TypeAlias = npt.NDArray[Any]
-Arrays: TypeAlias = Mapping[str, npt.ArrayLike]
 
 __all__ = [
     "Check",
@@ -72,19 +72,6 @@ __all__ = [
     "render",
     "verify",
 ]
-
-
-class UnknownName(UsageError, KeyError):
-    """A name that a mapping does not hold; a KeyError too, so that `in` and `get` work."""
-
-    __str__ = Exception.__str__
-
-
-def _unknown(what: str, name: object, known: Iterable[str]) -> UnknownName:
-    names = tuple(known)
-    hint = did_you_mean(str(name), names)
-    expected = f"expected one of {', '.join(names)}" + (f"; {hint}" if hint else "")
-    return UnknownName(f"{what}: found {name!r}, {expected}")
 
 
 # --------------------------------------------------------------------------------------------
@@ -339,12 +326,19 @@ class Derivation:
 
     def function(self) -> Function:
         """f(params, x, y) -> (loss, gradients), in NumPy."""
-        return Function(self)
+        return self._function
 
-    def source(self, wrt: str | Sequence[str] | None = None) -> str:
-        """The text of a module with that function; it imports only numpy."""
+    @cached_property
+    def _function(self) -> Function:
+        return Function(self.net.name, self.sweep, self.built.sizes)
+
+    def source(self, wrt: str | Sequence[str] | None = None, backend: str = NUMPY.name) -> str:
+        """The text of a module with that function; it imports only its backend.
+
+        Raises: UsageError for a backend that is not there.
+        """
         wrt = (wrt,) if isinstance(wrt, str) else wrt
-        return emit(self.sweep, wrt, sizes=self.built.sizes)
+        return emit(self.sweep, wrt, sizes=self.built.sizes, backend=backend_named(backend))
 
     def document(self, detail: str = "full") -> Document:
         """The derivation as blocks, for `render`."""
@@ -413,224 +407,6 @@ class _Gradients(Mapping[str, "Gradient"]):
 
 
 # --------------------------------------------------------------------------------------------
-# Running
-# --------------------------------------------------------------------------------------------
-
-
-class Function:
-    """f(params, x, y=None, wrt=None) -> (loss, {name: gradient}), arrays looked at first.
-
-    `wrt`: names to differentiate by (the parameters by default), `x` and named tensors too. The
-    code for each choice is written once. Several inputs or labels are passed as a mapping.
-    Raises: ArrayError naming the array, what it is, and what was expected.
-    """
-
-    def __init__(self, derivation: Derivation) -> None:
-        self.derivation = derivation
-        self._compiled: dict[tuple[str, ...], Callable[..., Any]] = {}
-
-    def __repr__(self) -> str:
-        return f"Function({self.derivation.net.name!r})"
-
-    def __call__(
-        self,
-        params: Arrays,
-        x: npt.ArrayLike | Arrays,
-        y: npt.ArrayLike | Arrays | None = None,
-        wrt: str | Iterable[str] | None = None,
-    ) -> tuple[Any, dict[str, Array]]:
-        wanted = self._wanted(wrt)
-        arrays = _Reader(self.derivation).read(params, x, y)
-        network = self.derivation.network
-        given = {t.name: arrays[t.name] for t in network.of_kind("parameter")}
-        rest = [arrays[t.name] for t in (*network.of_kind("input"), *network.of_kind("label"))]
-        loss, gradients = self._code(wanted)(given, *rest)
-        return loss, gradients
-
-    def _wanted(self, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
-        network = self.derivation.network
-        if wrt is None:
-            return tuple(t.name for t in network.of_kind("parameter"))
-        names = (wrt,) if isinstance(wrt, str) else tuple(dict.fromkeys(wrt))
-        known = [t.name for t in network.of_kind("parameter", "input", "intermediate")] + list(
-            network.aliases
-        )
-        for name in names:
-            if name not in known:
-                raise _unknown("wrt", name, known)
-        return names
-
-    def _code(self, wanted: tuple[str, ...]) -> Callable[..., Any]:
-        if wanted not in self._compiled:
-            self._compiled[wanted] = compile_source(self.derivation.source(wanted))
-        return self._compiled[wanted]
-
-
-class _Reader:
-    """Arrays as a user passes them -> arrays that the formulas may be used with."""
-
-    def __init__(self, derivation: Derivation) -> None:
-        self.derivation = derivation
-        self.network = derivation.network
-        self.sizes: dict[Symbol, tuple[int, str]] = {
-            symbol: (number, "") for symbol, number in derivation.built.sizes.items()
-        }
-
-    def read(
-        self, params: Arrays, x: npt.ArrayLike | Arrays, y: npt.ArrayLike | Arrays | None
-    ) -> dict[str, Array]:
-        given = {
-            **self._named("params", "parameter", params),
-            **self._inputs("x", "input", x),
-            **self._inputs("y", "label", y),
-        }
-        arrays = {}
-        kinds: tuple[Kind, ...] = ("parameter", "input", "label")
-        for kind in kinds:
-            for tensor in self.network.of_kind(kind):
-                array = _as_numbers(tensor, given[tensor.name])
-                self._fit(tensor, array)
-                if kind == "label":
-                    array = self._as_labels(tensor, array)
-                arrays[tensor.name] = array
-        return arrays
-
-    def _named(self, what: str, kind: Kind, given: Any) -> dict[str, Any]:
-        if not isinstance(given, Mapping):
-            raise ArrayError(what, type(given).__name__, "a mapping of arrays by name")
-        names = [tensor.name for tensor in self.network.of_kind(kind)]
-        for name in given:
-            if name not in names:
-                hint = did_you_mean(str(name), names)
-                raise ArrayError(
-                    str(name), "no such parameter", f"only {', '.join(names)} in {what}", hint
-                )
-        for name in names:
-            if name not in given:
-                raise ArrayError(name, f"nothing in {what}", self._expected(name))
-        return {name: given[name] for name in names}
-
-    def _inputs(self, what: str, kind: Kind, given: Any) -> dict[str, Any]:
-        tensors = self.network.of_kind(kind)
-        if not tensors:
-            return {}
-        if isinstance(given, Mapping):
-            return self._named(what, kind, given)
-        if len(tensors) > 1:
-            names = ", ".join(tensor.name for tensor in tensors)
-            raise ArrayError(what, "one array", f"a mapping with {names}")
-        if given is None:
-            raise ArrayError(tensors[0].name, "nothing", self._expected(tensors[0].name))
-        return {tensors[0].name: given}
-
-    # shapes
-
-    def _expected(self, name: str) -> str:
-        return f"an array of shape {self._shape_text(self.network.by_name[name])}"
-
-    def _shape_text(self, tensor: Tensor) -> str:
-        extents = [str(extent.subs(self._numbers())) for extent in tensor.shape]
-        return f"({extents[0]},)" if len(extents) == 1 else f"({', '.join(extents)})"
-
-    def _numbers(self) -> dict[Symbol, int]:
-        return {symbol: number for symbol, (number, _) in self.sizes.items()}
-
-    def _fit(self, tensor: Tensor, array: Array) -> None:
-        """Known sizes agree; a size met for the first time is what this array has."""
-        for extent, length in zip(tensor.shape, array.shape, strict=False):
-            if array.ndim == len(tensor.shape) and extent.is_Symbol and extent not in self.sizes:
-                self.sizes[extent] = (length, tensor.name)
-        expected = [extent.subs(self._numbers()) for extent in tensor.shape]
-        if list(array.shape) == expected and 0 not in array.shape:
-            return
-        hint = self._shape_hint(tensor, array, expected)
-        found = f"shape {tuple(map(int, array.shape))}"
-        raise ArrayError(tensor.name, found, f"shape {self._shape_text(tensor)}", hint)
-
-    def _shape_hint(self, tensor: Tensor, array: Array, expected: Sequence[Any]) -> str:
-        if 0 in array.shape:
-            return "there must be at least one of each"
-        if array.ndim == 2 and list(array.shape[::-1]) == expected:
-            return "transpose it: samples are rows, and W is (in, out)"
-        if [n for n in array.shape if n != 1] == [n for n in expected if n != 1]:
-            return "reshape it"
-        told = [
-            f"{symbol} = {number} comes from {where}"
-            for symbol, (number, where) in self.sizes.items()
-            if where not in ("", tensor.name) and symbol in _symbols_of(tensor)
-        ]
-        return ", ".join(told)
-
-    # labels
-
-    def _as_labels(self, tensor: Tensor, array: Array) -> Array:
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad):
-            where = f" at {tuple(map(int, bad[0]))}" if array.ndim else ""
-            raise ArrayError(tensor.name, f"{array[tuple(bad[0])]}{where}", "finite labels")
-        for fact in tensor.facts:
-            if isinstance(fact, CountsClasses):
-                return self._as_classes(tensor, array, fact)
-            if isinstance(fact, SumsToOne) and self._uses_label_sums:
-                self._sums_to_one(tensor, array, fact.axis)
-        return array
-
-    def _as_classes(self, tensor: Tensor, array: Array, fact: CountsClasses) -> Array:
-        count = int(fact.axis.extent.subs(self._numbers()))
-        if np.iscomplexobj(array):
-            raise ArrayError(tensor.name, f"dtype {array.dtype}", "whole numbers")
-        wrong = np.argwhere((array != np.floor(array)) | (array < 0) | (array >= count))
-        if len(wrong):
-            place = tuple(map(int, wrong[0]))
-            where = f" in row {place[0]} (from 0)" if place else ""
-            raise ArrayError(
-                tensor.name,
-                f"label {array[place]:g}{where}",
-                f"whole numbers from 0 to {count - 1}",
-            )
-        return array.astype(np.intp)
-
-    def _sums_to_one(self, tensor: Tensor, array: Array, axis: int) -> None:
-        sums = np.atleast_1d(array.sum(axis=axis))
-        entries = array.shape[axis]
-        tolerance = max(1e-6, 8 * entries * float(np.finfo(array.dtype).eps))
-        wrong = np.argwhere(np.abs(sums - 1) > tolerance)
-        if not len(wrong):
-            return
-        row, total = int(wrong[0][0]), np.real(sums[tuple(wrong[0])])
-        where = f"row {row} (from 0)" if array.ndim > 1 else "the entries"
-        raise ArrayError(
-            tensor.name,
-            f"{where} adding up to {total:.6g}",
-            "labels that add up to 1 for each sample",
-            'the gradient uses that; labels = "any" in the network file derives one without it',
-        )
-
-    @property
-    def _uses_label_sums(self) -> bool:
-        return any(
-            step.rule == USE_LABEL_SUMS.name
-            for trace in self.derivation.sweep.derivations.values()
-            for step in trace.steps
-        )
-
-
-def _symbols_of(tensor: Tensor) -> set[Symbol]:
-    return {symbol for extent in tensor.shape for symbol in extent.free_symbols}
-
-
-def _as_numbers(tensor: Tensor, given: Any) -> Array:
-    """Whole numbers as float64; float32 and complex as they are; anything else is refused."""
-    expected = "an array of numbers"
-    try:
-        array = np.asarray(given)
-    except ValueError:
-        raise ArrayError(tensor.name, "rows of unequal length", expected) from None
-    if array.dtype.kind in "fc":
-        return array
-    if array.dtype.kind in "iu" or (array.dtype.kind == "b" and tensor.kind != "parameter"):
-        return array.astype(np.float64)
-    raise ArrayError(tensor.name, f"dtype {array.dtype}", expected)
 
 
 # --------------------------------------------------------------------------------------------
@@ -649,11 +425,12 @@ def check(
     derivation: Derivation | Net | str,
     optional: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    backend: str = NUMPY.name,
 ) -> Report:
     """Every gradient and every adjoint against every oracle.
 
     `optional`: also torch and JAX, where they are installed. `notify` hears of each oracle before
-    it is asked.
+    it is asked. `backend`: the library whose code is run and proved.
     """
     if not isinstance(derivation, Derivation):
         derivation = derive(derivation)
@@ -664,6 +441,7 @@ def check(
         derivation.built.sizes,
         optional=optional,
         notify=notify,
+        backend=backend_named(backend),
     )
 
 
@@ -728,11 +506,9 @@ def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> Fi
     from symbackprop.verify.report import FileReport
 
     try:
-        with open(path, encoding="utf-8") as file:
-            source = file.read()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is no UTF-8 text"
-        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {reason}")
+        source = read_text(path)
+    except InputError as problem:
+        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {problem.reason}")
     whole = _required(net, f"{path}::{function}")
     return judge_code(
         source, function, f"{path}::{function}", whole.batch, whole.single, execute=execute
@@ -788,6 +564,3 @@ def annotate(report: Findings) -> dict[str, str]:
         if reader is not None and not file.problem:
             notes[file.file] = marked(reader(file.file, file.text), file.claims)
     return notes
-
-
-assert issubclass(UnknownName, SymbackpropError)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from sympy import Expr, Matrix, Rational, Symbol
 
 from symbackprop import names, reference
+from symbackprop.codegen.backends import NUMPY, Backend
 from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import Explicit, explicit
 from symbackprop.derive import sweep
@@ -420,12 +421,14 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged. `numbers`: the sizes that the network file gives."""
+    """What is judged. `numbers`: the sizes that the network file gives; `backend`: the library of
+    the code."""
 
     swept: Sweep
     architecture: Architecture | None = None
     numbers: Mapping[Symbol, int] = field(default_factory=dict)
     seed: int = 0
+    backend: Backend = NUMPY
 
     @property
     def network(self) -> Network:
@@ -490,14 +493,15 @@ def check(
     seed: int = 0,
     optional: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    backend: Backend = NUMPY,
 ) -> Report:
     """Every gradient and every adjoint against every oracle.
 
     `architecture`: where the network comes from a file, so that `reference` can compute it too.
     `optional`: also ask torch and JAX where they are installed. `notify` hears of each oracle
-    before it is asked.
+    before it is asked. `backend`: the library whose code is run and proved.
     """
-    case = Case(swept, architecture, dict(numbers or {}), seed)
+    case = Case(swept, architecture, dict(numbers or {}), seed, backend)
     rows: list[Row] = []
     oracles = list(_oracles(case, optional))
     try:
@@ -521,7 +525,7 @@ def _oracles(case: Case, optional: bool) -> Iterator[tuple[str, Oracle]]:
     yield "steps replayed", _steps
     yield "explicit SymPy network", _explicit
     yield "complex step", _complex_step
-    yield "NumPy code", _emitted
+    yield _name_of_code(case), _emitted
     yield "proof of the code", _proof
     if optional:
         for module in ("torch", "jax"):
@@ -728,14 +732,22 @@ def model_of(architecture: Architecture) -> reference.Model:
 # (d) the emitted code, run
 
 
+def _name_of_code(case: Case) -> str:
+    return f"{case.backend.title} code"
+
+
+def _written(case: Case, names: Sequence[str] | None = None) -> str:
+    return emit(case.swept, names, backend=case.backend)
+
+
 def _emitted(case: Case) -> Iterator[Row]:
-    oracle = "NumPy code"
+    oracle = _name_of_code(case)
     try:
-        function = compile_source(emit(case.swept, _emitted_names(case)))
+        function = compile_source(_written(case, _emitted_names(case)), case.backend)
     except UnsupportedError as problem:
         yield from _undecided(case, oracle, str(problem))
         return
-    values = case.point.values
+    values = {name: case.backend.array(value) for name, value in case.point.values.items()}
     params = {t.name: values[t.name] for t in case.network.of_kind("parameter")}
     others = (*case.network.of_kind("input"), *case.network.of_kind("label"))
     loss, gradients = function(params, *(values[tensor.name] for tensor in others))
@@ -772,7 +784,7 @@ def _proof(case: Case) -> Iterator[Row]:
     """The module that users get, and one that returns every adjoint too, read back and proved."""
     oracle, names = "proof of the code", _emitted_names(case)
     try:
-        sources = (emit(case.swept), emit(case.swept, names))
+        sources = (_written(case), _written(case, names))
     except UnsupportedError as problem:
         yield from _undecided(case, oracle, str(problem))
         return

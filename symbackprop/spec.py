@@ -20,7 +20,8 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 from symbackprop import names
-from symbackprop.errors import Fault, SpecError, SymbolError, did_you_mean
+from symbackprop.errors import Fault, InputError, SpecError, SymbolError, did_you_mean
+from symbackprop.files import NO_FILE, read_text
 from symbackprop.layers.architecture import (
     ACTIVATIONS,
     LABELS,
@@ -40,7 +41,7 @@ from symbackprop.notation import (
     SampleLayout,
     parse_symbol,
 )
-from symbackprop.toml_positions import Path, Position, Span, positions
+from symbackprop.toml_positions import Path, Position, Span, line_nested_beyond, positions
 
 Nested: TypeAlias = "float | tuple[Nested, ...]"
 
@@ -48,6 +49,7 @@ LARGEST_FILE = 1_000_000
 MOST_LAYERS = 1_000
 LARGEST_SIZE = 10**9
 LONGEST_NAME = 64
+DEEPEST = 16
 
 _TOP_KEYS = ("name", "input", "loss", "reduction", "half", "labels", "samples")
 _TABLES = ("layers", "notation", "values")
@@ -81,7 +83,10 @@ def load(name_or_path: str | os.PathLike[str]) -> Specification:
     name = os.fspath(name_or_path)
     if name in example_names():
         return loads(example_text(name), f"{name}.toml")
-    return loads(_read(name), name)
+    try:
+        return loads(read_text(name, LARGEST_FILE), name)
+    except InputError as error:
+        raise SpecError([_file_fault(error)], name) from None
 
 
 def loads(text: str, source: str = "<string>") -> Specification:
@@ -98,9 +103,12 @@ def loads(text: str, source: str = "<string>") -> Specification:
     if len(text) > LARGEST_FILE:
         fault = Fault("file", f"{len(text)} characters", f"at most {LARGEST_FILE}")
         raise SpecError([fault], source)
+    if deep := line_nested_beyond(text, DEEPEST):
+        found, expected = "keys or arrays nested too deeply", f"at most {DEEPEST} levels"
+        raise SpecError([Fault("file", found, expected, "", deep)], source, lines)
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SpecError([_syntax_fault(error, lines)], source, lines) from None
     reader = _Reader(data, text)
     architecture = reader.architecture(_stem(source))
@@ -142,34 +150,12 @@ def _examples() -> Traversable:
 # Reading a file
 
 
-def _read(path: str) -> str:
-    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        raise SpecError([Fault("file", "a pipe or a device", "a network file")], path)
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise SpecError([_no_such_file(path)], path) from None
-    except IsADirectoryError:
-        fault = Fault("file", "a directory", "a network file", "name the .toml file in it")
-        raise SpecError([fault], path) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError([Fault("file", reason.lower(), "a readable file")], path) from None
-    if len(content) > LARGEST_FILE:
-        fault = Fault("file", f"more than {LARGEST_FILE} bytes", f"at most {LARGEST_FILE} bytes")
-        raise SpecError([fault], path)
-    return _decoded(content, path)
-
-
-def _decoded(content: bytes, path: str) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{content[error.start]:02x}"
-        fault = Fault("file", found, "UTF-8 text", "is this a TOML file?", line)
-        raise SpecError([fault], path) from None
+def _file_fault(error: InputError) -> Fault:
+    if error.reason == NO_FILE:
+        return _no_such_file(error.path)
+    expected = f"a network file, which has at most {LARGEST_FILE // 10**6} MB"
+    hint = "name the .toml file in it" if os.path.isdir(error.path) else ""
+    return Fault("file", error.reason, expected, hint, error.line)
 
 
 def _no_such_file(path: str) -> Fault:
@@ -180,8 +166,6 @@ def _no_such_file(path: str) -> Fault:
 
 
 def _syntax_fault(error: Exception, lines: Sequence[str]) -> Fault:
-    if isinstance(error, RecursionError):
-        return Fault("file", "arrays or tables nested too deeply", "at most two levels of lists")
     message = str(error)
     match = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line, column = (int(match[1]), int(match[2])) if match else (len(lines), None)

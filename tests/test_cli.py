@@ -120,7 +120,7 @@ def test_an_interrupt_exits_130(
 def test_a_full_disk_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device", "g.py")
 
     monkeypatch.setattr(files, "write_all", full)
@@ -381,14 +381,14 @@ def test_what_is_quick_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_failure_between_two_files_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = files._beside
+    made = files._Target.prepare
 
-    def second_fails(path: Path, content: files.Content) -> str:
-        if path.name == "b":
-            raise OutputError(str(path), "no space left on device")
-        return made(path, content)
+    def second_fails(target: files._Target, content: files.Content) -> None:
+        if target.path.name == "b":
+            raise OutputError(str(target.path), "no space left on device")
+        made(target, content)
 
-    monkeypatch.setattr(files, "_beside", second_fails)
+    monkeypatch.setattr(files._Target, "prepare", second_fails)
     with pytest.raises(OutputError):
         files.write_all({tmp_path / "a": "1", tmp_path / "b": "2"})
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.errors import InputError
-from symbackprop.reader.files import LARGEST, Problem, read_note, read_notes
+from symbackprop.files import LARGEST
+from symbackprop.reader.files import Problem, read_note, read_notes
 from symbackprop.reader.markdown import read_markdown
 from symbackprop.reader.notebook import read_notebook
 from symbackprop.reader.passages import Note, Passage

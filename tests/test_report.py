@@ -564,7 +564,7 @@ def test_annotated_notes_never_replace_the_notes(
     monkeypatch.setattr(api, "annotate", lambda _: {"n.md": "new"})
     for place in ("n.md", "./", "."):
         assert run("verify", "n.md", "--annotate", place) == 2
-        assert "it holds the notes; write n.annotated.md" in capsys.readouterr().err
+        assert "it is an input; write n.out.md" in capsys.readouterr().err
     assert (tmp_path / "n.md").read_text() == "old"
     assert run("verify", "n.md", "--annotate", "n.annotated.md") == 1
     assert (tmp_path / "n.annotated.md").read_text() == "new"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from sympy import Expr, S
 
+from symbackprop.codegen.backends import NUMPY
 from symbackprop.errors import UnsupportedError
 from symbackprop.matrixform import (
     Constant,
@@ -81,9 +82,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Names:
-    """How sizes are written; those not named here appear under their own letters."""
+    """How sizes are written (those not named here appear under their own letters), and functions:
+    `np` stands before each of the library."""
 
     sizes: Mapping[Expr, str] = field(default_factory=dict)
+    np: str = NUMPY.prefix
 
     def size(self, extent: Expr) -> str:
         return number(extent, self).held(SUM)
@@ -186,19 +189,23 @@ def _flat(held: Text) -> str:
 # Functions
 # --------------------------------------------------------------------------------------------
 
-CALLS: Mapping[str, str] = {"exp": "np.exp", "log": "np.log", "tanh": "np.tanh"}
+CALLS = frozenset(("exp", "log", "tanh"))
 
 
-def call(function: str, order: int, argument: Text) -> Text:
-    """A scalar function, entry by entry: of NumPy, or a helper of the same name."""
+def call(function: str, order: int, argument: Text, names: Names) -> Text:
+    """A scalar function, entry by entry: of the library, or a helper of the same name."""
     if function == "relu" and order == 0:
-        return replace(argument, text=f"np.maximum({argument.text}, 0)", level=ATOM, column="")
+        return replace(
+            argument, text=f"{names.np}maximum({argument.text}, 0)", level=ATOM, column=""
+        )
     if function == "relu" and order == 1:
         text = f"{argument.held(SUM)} > 0"
         return replace(
             argument, text=text, level=COMPARISON, column="", truth=True, leads_truth=True
         )
-    name = CALLS.get(function, function) if order == 0 else function + "_prime" * order
+    name = function + "_prime" * order
+    if name in CALLS:
+        name = names.np + name
     return replace(argument, text=f"{name}({argument.text})", level=ATOM, column="")
 
 
@@ -239,19 +246,20 @@ class _Writer:
 
     def _ones(self, node: Node, like: str) -> str:
         if like:
-            return f"np.ones_like({like})"
+            return f"{self.names.np}ones_like({like})"
         extents = [self.names.size(i.axis.extent) for i in (node.row, node.col) if i is not None]
-        return f"np.ones({extents[0] if len(extents) == 1 else f'({extents[0]}, {extents[1]})'})"
+        shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
+        return f"{self.names.np}ones({shape})"
 
     def _firm(self, node: Node) -> Text:
         """Booleans turned into numbers of the type of what they were made from."""
-        text = self.write(node)
+        text, np = self.write(node), self.names.np
         if not text.truth:
             return text
         match node:
             case Map(inner=inner):
                 made = self.write(inner)
-                firm = f"np.where({text.text}, np.ones_like({made.text}), 0)"
+                firm = f"{np}where({text.text}, {np}ones_like({made.text}), 0)"
             case Hadamard(parts=(first, *rest)):
                 made = self._firm(first)
                 firm = " * ".join(
@@ -261,7 +269,7 @@ class _Writer:
             case Power(inner=inner):
                 return self._firm(inner)
             case _:
-                firm = f"np.where({text.text}, 1.0, 0.0)"
+                firm = f"{np}where({text.text}, 1.0, 0.0)"
         return replace(text, text=firm, level=ATOM, truth=False, leads_truth=False)
 
     def write(self, node: Node) -> Text:
@@ -277,15 +285,16 @@ class _Writer:
             case Identity():
                 assert node.row is not None
                 extent = self.names.size(node.row.axis.extent)
-                return Text(f"np.eye({extent})", ATOM, rows, cols)
+                return Text(f"{self.names.np}eye({extent})", ATOM, rows, cols)
             case Ones():
                 return Text("1", ATOM, False, False)
             case Constant():
                 return number(node.value, self.names)
             case Diag():
-                return Text(f"np.diag({self._full(node.inner).text})", ATOM, rows, cols)
+                inside = self._full(node.inner).text
+                return Text(f"{self.names.np}diag({inside})", ATOM, rows, cols)
             case Map():
-                return call(node.function, node.order, self.write(node.inner))
+                return call(node.function, node.order, self.write(node.inner), self.names)
             case MatMul():
                 return self._chain(node)
             case Hadamard():
@@ -307,7 +316,7 @@ class _Writer:
         both = node.row is not None and node.col is not None
         axis = (node.row if node.transposed else node.col) if both else (node.row or node.col)
         assert axis is not None
-        classes = f"np.arange({self.names.size(axis.axis.extent)})"
+        classes = f"{self.names.np}arange({self.names.size(axis.axis.extent)})"
         if not both:
             return f"{classes} == {node.tensor}"
         if node.transposed:
@@ -382,7 +391,8 @@ class _Writer:
         right = None if right is None or right.text == "1" else right
         middle = pieces[node.row is not None : len(pieces) - (node.col is not None)]
         if left is not None and right is not None:
-            body = Text(f"np.outer({left.text}, {right.text})", ATOM, True, True)
+            text = f"{self.names.np}outer({left.text}, {right.text})"
+            body = Text(text, ATOM, True, True)
         elif left is not None:
             text = left.column or f"{left.held(ATOM)}[:, None]"
             body = left if node.col is None else Text(text, ATOM, True, False)
@@ -455,7 +465,7 @@ class _Writer:
         if rest is None:
             return None
         samples = node.col if pick.transposed else node.row
-        rows = f"np.arange({self.names.size(samples.axis.extent)})"
+        rows = f"{self.names.np}arange({self.names.size(samples.axis.extent)})"
         places = f"{pick.tensor}, {rows}" if pick.transposed else f"{rows}, {pick.tensor}"
         text = f"{rest.held(ATOM)}[{places}]"
         if over_rows and over_cols:
@@ -619,17 +629,18 @@ class _IndexWriter:
         present = {index for factor in term.factors for index in self.axes(factor)}
         for index in (*indices, *term.bound):
             if index not in present:
-                operands.append(f"np.ones({self.names.size(index.axis.extent)})")
+                operands.append(f"{self.names.np}ones({self.names.size(index.axis.extent)})")
                 subscripts.append(letters[index])
         result = "".join(letters[index] for index in indices)
         recipe = f'"{",".join(subscripts)}->{result}"'
-        return Text(f"np.einsum({recipe}, {', '.join(operands)})", ATOM, True, True)
+        text = f"{self.names.np}einsum({recipe}, {', '.join(operands)})"
+        return Text(text, ATOM, True, True)
 
     def operand(self, factor: Expr, axes: tuple[Index, ...]) -> str:
         if isinstance(factor, Element):
             return factor.tensor
         if isinstance(factor, Delta):
-            return f"np.eye({self.names.size(axes[0].axis.extent)})"
+            return f"{self.names.np}eye({self.names.size(axes[0].axis.extent)})"
         return self.pointwise(factor, axes).text
 
     def axes(self, factor: Expr) -> tuple[Index, ...]:
@@ -655,7 +666,8 @@ class _IndexWriter:
         if isinstance(factor, Element):
             return Text(self.placed(factor, axes), ATOM, True, True)
         if isinstance(factor, Applied):
-            return call(factor.function, factor.order, self.pointwise(factor.argument, axes))
+            argument = self.pointwise(factor.argument, axes)
+            return call(factor.function, factor.order, argument, self.names)
         if not indices_in(factor):
             return number(factor, self.names)
         if factor.is_Pow and factor.exp.is_Integer:

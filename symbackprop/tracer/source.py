@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from symbackprop.codegen.backends import BACKENDS
 from symbackprop.tracer.arrays import TraceError
 from symbackprop.tracer.values import Unread
 
@@ -73,25 +74,34 @@ def _tree(source: str) -> ast.Module:
 
 
 def _imported(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    libraries = {*_LIBRARIES, *_numpy_likes()}
     for imported in statement.names:
         if imported.name == "*":
             raise TraceError("import *", statement.lineno)
         if isinstance(statement, ast.Import):
-            if imported.name in _LIBRARIES:
+            if imported.name in libraries:
                 if imported.asname:
                     yield imported.asname, _canonical(imported.name)
                 else:
                     top = imported.name.partition(".")[0]
                     yield top, _canonical(top)
-        elif statement.module in _LIBRARIES and not statement.level:
+        elif statement.module in libraries and not statement.level:
             name = f"{statement.module}.{imported.name}"
             yield imported.asname or imported.name, _canonical(name)
 
 
 def _canonical(name: str) -> str:
-    """SciPy's special functions and `math` are rows of the same table."""
+    """SciPy's special functions and `math` are rows of the same table; so are those of libraries
+    that code is written for."""
+    for module in _numpy_likes():
+        if name == module or name.startswith(f"{module}."):
+            return f"numpy{name.removeprefix(module)}"
     top, dot, rest = name.partition(".")
     return f"numpy{dot}{rest}" if top == "scipy" else name
+
+
+def _numpy_likes() -> set[str]:
+    return {backend.module for backend in BACKENDS.values()}
 
 
 def _top_nodes(tree: ast.Module) -> Iterator[ast.AST]:
