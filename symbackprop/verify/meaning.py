@@ -53,6 +53,7 @@ class Meaning:
     """A formula's surroundings. `numbers` are whole numbers by letter (the layer l); `ranges` say
     which axis an index letter runs over; `local` are the variables of a function's definition;
     `moved` are numbers of the text that are not the same at every point, by their place.
+    `one_sided` are the conditions so far that came out alike at all test points.
     """
 
     world: World
@@ -61,6 +62,7 @@ class Meaning:
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
     moved: Mapping[Span, Array] = field(default_factory=dict)
+    one_sided: list[Span] = field(default_factory=list)
 
     @cached_property
     def scope(self) -> Scope:
@@ -110,6 +112,13 @@ class Meaning:
                 raise NotUnderstood("dots stand for something left out", node.span)
             case _:
                 assert_never(node)
+
+    def decided(self, held: Array, node: Node) -> Array:
+        """A condition on values, as it is; noted where it holds at every test point or at none. A
+        single point is an example, whose numbers are its own."""
+        if len(self.world.points) > 1 and (np.all(held) or not np.any(held)):
+            self.one_sided.append(node.span)
+        return held
 
     def letter(self, name: str) -> Value:
         size = self.ranges[name].size
