@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -208,15 +209,20 @@ def _power(base: Any, exponent: int) -> Any:
 def apply(function: ScalarFunction, order: int, argument: Any, point: Point) -> Any:
     """The function, or its derivative of this order, entry by entry."""
     if point.arithmetic == "float":
-        return explicit_value(function.value(Z, order), np.asarray(argument))
+        return explicit_value(_written(function, order), np.asarray(argument))
     return np.vectorize(lambda entry: _exact_value(function, order, entry, point), otypes=[object])(
         argument
     )
 
 
+@lru_cache(maxsize=256)
+def _written(function: ScalarFunction, order: int) -> Expr:
+    return function.value(Z, order)
+
+
 def _exact_value(function: ScalarFunction, order: int, entry: Fraction, point: Point) -> Fraction:
     if function.definition.expr.has(Piecewise):
-        return Fraction(explicit_value(function.value(Z, order), entry, Fraction))
+        return Fraction(explicit_value(_written(function, order), entry, Fraction))
     if order == 0:
         return uninterpreted(function.name, entry)
     if order == 1 and function.through is not None:
@@ -389,16 +395,38 @@ def random_point(
     sizes: Mapping[Symbol, int] | None = None,
     arithmetic: Arithmetic = "float",
 ) -> Point:
-    """Generic values for whatever is given (labels obey their facts), and the forward pass."""
+    """Random values for whatever is given (labels obey their facts), and the forward pass."""
     source = random.Random(seed)
+
+    def entry(positive: bool) -> Fraction:
+        size = Fraction(source.randint(11, 97), 64)
+        return size if positive or source.random() < 0.5 else -size
+
+    return forward(given(network, source, entry, sizes, arithmetic))
+
+
+def given(
+    network: Network,
+    source: random.Random,
+    entry: Callable[[bool], Fraction | float],
+    sizes: Mapping[Symbol, int] | None = None,
+    arithmetic: Arithmetic = "float",
+) -> Point:
+    """Values for what a network is given and none for what it computes; `entry` draws one number,
+    a positive one where that is asked for. Labels obey their facts."""
     sizes = generic_sizes(network) if sizes is None else sizes
     point = Point(network, {}, sizes, arithmetic)
     for tensor in network.of_kind("input", "parameter", "label"):
-        point = point.with_values({tensor.name: _random_tensor(tensor, point, source)})
-    return forward(point)
+        point = point.with_values({tensor.name: _given(tensor, point, source, entry)})
+    return point
 
 
-def _random_tensor(tensor: Tensor, point: Point, source: random.Random) -> Array:
+def _given(
+    tensor: Tensor,
+    point: Point,
+    source: random.Random,
+    entry: Callable[[bool], Fraction | float],
+) -> Array:
     shape = _Grids(tensor.indices, point).shape
     classes = [fact.axis for fact in tensor.facts if isinstance(fact, CountsClasses)]
     if classes:
@@ -406,14 +434,9 @@ def _random_tensor(tensor: Tensor, point: Point, source: random.Random) -> Array
         picks = [classes[0].start + source.randrange(count) for _ in range(math.prod(shape))]
         return np.array(picks).reshape(shape)
     entries = np.empty(math.prod(shape), dtype=object)
-    entries[:] = [_random_fraction(source, tensor.kind == "label") for _ in entries]
+    entries[:] = [entry(tensor.kind == "label") for _ in entries]
     array = entries.reshape(shape)
     if any(isinstance(fact, SumsToOne) for fact in tensor.facts):
         array = array / array.sum(axis=-1, keepdims=True)
     array = array * _Grids(tensor.indices, point).mask()
     return array if point.arithmetic == "exact" else np.asarray(array, dtype=float)
-
-
-def _random_fraction(source: random.Random, positive: bool) -> Fraction:
-    size = Fraction(source.randint(11, 97), 64)
-    return size if positive or source.random() < 0.5 else -size

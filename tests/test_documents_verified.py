@@ -101,7 +101,7 @@ def judged(number: int, folder: Path) -> tuple[tuple[str, str], ...]:
     page = Page.of(*CASES[number])
     path = folder / f"page{number}.md"
     path.write_text(page.text, encoding="utf-8")
-    worlds = worlds_of(page.variant, page.samples)
+    worlds = worlds_of({"own": page.variant}, page.samples)["own"]
     found = []
     assumed = False
     for passage in read_note(str(path)).passages:

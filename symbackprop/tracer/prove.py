@@ -20,7 +20,6 @@ from symbackprop.equality import (
     compared,
     cut_names,
     given_values,
-    moderate_point,
     proof_that_zero,
     sizes_of,
     with_definitions,
@@ -29,6 +28,7 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Array, Point
 from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, has_conditions, renamed
+from symbackprop.points import generic_point
 from symbackprop.terms import Expression, Index
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
 from symbackprop.tracer.formvalue import value_of
@@ -130,7 +130,7 @@ class _Proof:
 
     def point(self, number: int) -> Point:
         if number not in self._points:
-            base = moderate_point(self.extended, 3000 + number)
+            base = generic_point(self.extended, 3000 + number)
             self._points[number] = with_definitions(base, self.definitions)
         return self._points[number]
 

@@ -38,6 +38,7 @@ from symbackprop.reader.syntax import (
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
 from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import FUNCTIONS, split
+from symbackprop.verify.world import activation
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ CUSTOMARY = frozenset({"W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat
 LEAST_TRUE = 0.25  # of the lines with a letter, for what it was taken for to stand
 TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
+ADJOINTS = ("d_", "delta")
+FREE = frozenset({"f", *FUNCTIONS.values()})  # may have several letters
 PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
@@ -239,6 +242,7 @@ _WEIGHTS = frozenset({"W", "w", r"\theta", r"\Theta", "b", "z", "a", "h", r"\del
 # Candidates
 # --------------------------------------------------------------------------------------------
 
+SIGMA = r"\sigma"
 NODES = {
     "z": ("z", "h"),
     "a": ("h", "z"),
@@ -344,6 +348,16 @@ LABELS = (
 )
 
 
+def _sigma(functions: Sequence[str], marked: bool) -> tuple[str, ...]:
+    r"""What an applied \sigma may be: where the layers differ, one function in the whole note; with
+    a layer's mark the activation of that layer; the sigmoid also where no layer has it."""
+    if marked or len(set(functions)) <= 1:
+        return ("f", "softmax", "sigmoid")
+    names = [f for f in functions if f not in ("identity", "softmax")]
+    known = dict.fromkeys((*names, "sigmoid", "softmax"))
+    return tuple(sorted(known, key=lambda f: (f not in names, f != "sigmoid")))
+
+
 def _free_families(head: str) -> tuple[str, ...]:
     """The families of a letter whose layer its index tells."""
     small = lower(head)
@@ -365,15 +379,18 @@ def lower(head: str) -> str:
     return re.sub(r"^\\([A-Z])", lambda m: "\\" + m.group(1).lower(), head)
 
 
-def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
-    """The families a head may stand for, likeliest first."""
+def candidates(
+    head: str, heads: Heads, depth: int, functions: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The families a head may stand for, likeliest first; `functions` are the activations of the
+    network, layer by layer."""
     if head in FUNCTIONS:
         return (FUNCTIONS[head],)
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
-        both = (*candidates(head, bare, depth), *candidates(head, layered, depth))
-        return tuple(dict.fromkeys(both))
+        both = (candidates(head, each, depth, functions) for each in (bare, layered))
+        return tuple(dict.fromkeys(itertools.chain(*both)))
     found: list[str] = []
     if head == "e" and not heads.plain[head]:
         return ()  # the base of the exponential
@@ -387,12 +404,12 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         return tuple("d_" + f for f in candidates(inner, heads, depth))
     if head in ("N", "m", "M", "n") and (heads.bounds[head] or heads.plain[head]):
         found.append("N")
-    if applied and head in ACTIVATIONS:
+    if applied and head == SIGMA:
+        found.extend(_sigma(functions, marked))
+    elif applied and head in ACTIVATIONS:
         found.append("f")
-        if "softmax" not in found and head in (r"\sigma", "S", "s", "f"):
+        if head in ("S", "s", "f"):
             found.append("softmax")
-        if head == r"\sigma":
-            found.append("sigmoid")  # of its own, where the network has another function
     if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
@@ -509,10 +526,12 @@ class Finder:
         names = [head for head, family in self.fixed.items() if family == "numbered"]
         mark = mark_of(self.statements, self.depth, names)
         heads = heads_of(self.statements, mark)
+        world = next(iter(self.worlds[self.reduction].generic.values()))
+        functions = [activation(world, layer) for layer in range(1, self.depth + 1)]
         choices = {
             head: found
             for head in [*heads.seen, *heads.bounds]
-            if (found := candidates(head, heads, self.depth))
+            if (found := candidates(head, heads, self.depth, functions))
         }
         seen = {*heads.seen, *heads.bounds}
         choices.update(
@@ -599,7 +618,7 @@ class Finder:
         for head in sorted(letters, key=lambda h: len(choices[h])):
             for family in choices[head]:
                 key = f"{family}|{lower(head) if len(head) == 1 else head}"
-                clash = taken.get(family) if family != "f" else None  # of one layer and of all
+                clash = taken.get(family) if family not in FREE else None
                 if clash is None or lower(clash) == lower(head) or key in taken:
                     letters[head] = family
                     taken.setdefault(family, head)
@@ -892,7 +911,26 @@ class Finder:
                 gain += points[found[n]] - 1.0
                 if gain < least:
                     return None
-        return found
+        lost = sum(
+            self._defines(statement, settings) * ((was == "true") - (now == "true"))
+            for statement, was, now in zip(statements, outcomes, found, strict=True)
+        )
+        return found if lost <= (-1 if _takes_sum_for_unit(settings, trial) else 0) else None
+
+    def _defines(self, statement: Statement, settings: Settings) -> bool:
+        """Whether it is a forward equation, that of a layer, the output or the loss: no number of
+        other lines outvotes it."""
+        parts = split(statement.sides[0])
+        family = settings.letters.get(parts[0].head, "") if parts is not None else ""
+        return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
+            isinstance(node, Derivative)
+            or (
+                isinstance(node, Symbol)
+                and settings.letters.get(node.head, "").startswith(ADJOINTS)
+            )
+            for side in statement.sides
+            for node in walk(side)
+        )
 
     def _costs_one_sample(
         self, true: Sequence[Statement], settings: Settings, trial: Settings, reduction: str
@@ -982,6 +1020,16 @@ class Finder:
         if not used & {r"\times", "*"}:
             yield ("",)
             yield ("", r"\cdot")
+
+
+def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
+    """Whether z, the sum in front of an activation, is to be what comes behind it, while no other
+    letter is the sum: only a forward equation says so."""
+    moved = any(
+        lower(head) == "z" and family[:1] == "h" and settings.letters.get(head, "")[:1] == "z"
+        for head, family in trial.letters.items()
+    )
+    return moved and not any(family[:1] == "z" for family in trial.letters.values())
 
 
 def _other(value: T, one: T, other: T) -> T:

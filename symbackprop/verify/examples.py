@@ -548,7 +548,8 @@ def _is_constant(pair: Statement, settings: Settings, world: World) -> bool:
             arrays = [meaning.spanned(side).array for side in pair.sides]
     except UNREADABLE:
         return False
-    return all(bool(np.all(array == array[:1])) for array in arrays)
+    alike = all(bool(np.all(array == array[:1])) for array in arrays)
+    return alike and not meaning.one_sided
 
 
 def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | None:

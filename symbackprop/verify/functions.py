@@ -68,7 +68,7 @@ def _extreme(meaning: Meaning, name: str, arguments: Sequence[Node], node: Node)
     one, other = meaning.value(items[0]), meaning.value(items[1])
 
     def choose(a: Array, b: Array) -> Array:
-        larger = np.real(a) >= np.real(b)
+        larger = meaning.decided(np.real(a) >= np.real(b), node)
         return np.where(larger if name == "max" else ~larger, a, b)
 
     return v.entrywise(one, other, choose)

@@ -229,6 +229,9 @@ def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) 
     found = compare(values[0], values[1], meaning.settings, mask)
     if found.outcome == "true" and broken is not None:
         return broken
+    if found.outcome == "true" and meaning.one_sided:
+        reason = "a condition in it holds at all test points, or at none"
+        return Verdict("unknown", reason=reason, span=meaning.one_sided[0])
     if found.outcome == "true":
         return found
     return replace(found, span=found.span or right.span)

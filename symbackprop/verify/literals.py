@@ -53,8 +53,13 @@ def condition_value(meaning: Meaning, node: Comparison) -> Value:
     if node.relation not in relations:
         raise NotUnderstood(f"the condition {node.relation}", node.span)
     relation = relations[node.relation]
-    found = v.entrywise(one, other, lambda a, b: relation(np.real(a), np.real(b)).astype(float))
-    return replace(found, literal=False)
+    counts = all(meaning.is_letter(s) or isinstance(s, Number) for s in (node.left, node.right))
+
+    def hold(a: Array, b: Array) -> Array:
+        held = relation(np.real(a), np.real(b))
+        return np.asarray(held if counts else meaning.decided(held, node)).astype(float)
+
+    return replace(v.entrywise(one, other, hold), literal=False)
 
 
 def cases_value(
@@ -80,7 +85,8 @@ def cases_value(
 def norm_value(meaning: Meaning, node: Norm) -> Value:
     value = meaning.value(node.content)
     if value.is_scalar:
-        return v.mapped(value, lambda a: np.where(np.real(a) < 0, -a, a))
+        below = meaning.decided(np.real(value.array) < 0, node)
+        return v.mapped(value, lambda a: np.where(below, -a, a))
     if node.single:
         raise NotUnderstood("bars around a vector", node.span)
     square = v.mapped(value, np.square)

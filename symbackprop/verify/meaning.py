@@ -27,6 +27,7 @@ class Meaning(ABC):
     by letter (the layer l); `ranges` say which axis an index letter runs over; `local` are the
     variables of a function's definition; `moved` are numbers of the text that are not the same at
     every point, by their place.
+    `one_sided` are the conditions so far that came out alike at all test points.
     """
 
     world: World
@@ -35,6 +36,7 @@ class Meaning(ABC):
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
     moved: Mapping[Span, Array] = field(default_factory=dict)
+    one_sided: list[Span] = field(default_factory=list)
 
     @cached_property
     def scope(self) -> Scope:
@@ -46,6 +48,13 @@ class Meaning(ABC):
     @abstractmethod
     def value(self, node: Node) -> Value:
         """Raises: NotUnderstood, IllFormed, Clash."""
+
+    def decided(self, held: Array, node: Node) -> Array:
+        """A condition on values, as it is; noted where it holds at every test point or at none. A
+        single point is an example, whose numbers are its own."""
+        if len(self.world.points) > 1 and (np.all(held) or not np.any(held)):
+            self.one_sided.append(node.span)
+        return held
 
     def letter(self, name: str) -> Value:
         size = self.ranges[name].size

@@ -33,7 +33,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict
-from symbackprop.verify.conventions import INDEX_LETTERS, Finder, mark_of
+from symbackprop.verify.conventions import FREE, INDEX_LETTERS, SIGMA, Finder, mark_of
 from symbackprop.verify.derived import right_side
 from symbackprop.verify.examples import (
     Examples,
@@ -140,7 +140,7 @@ class _Judgement:
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         items, lost = self._items(macros)
-        self.worlds = {name: worlds_of(v, self.samples) for name, v in self.variants.items()}
+        self.worlds = worlds_of(self.variants, self.samples)
         read_on, items = items, [item for item in items if not item.aside]
         statements = [item.statement for item in items]
         self.indices = {h for s in statements for side in s.sides for h in _indices(side)}
@@ -294,6 +294,8 @@ class _Judgement:
             return
         if verdict.outcome == "unknown":
             verdict = self._named(item, verdict) or verdict
+        if verdict.outcome == "false":
+            verdict = _of_each_layer(item.statement, settings, world) or verdict
         if verdict.outcome in ("false", "unknown"):
             verdict = self._in_numbers(item, settings, world) or verdict
         if verdict.outcome == "false" and item.example is None:
@@ -565,7 +567,7 @@ class _Judgement:
     def _names(self, settings: Settings) -> Names:
         depth = Valuation(self.current.generic["batch"], settings).scope.layers
         counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
-        functions = [h for h, f in sorted(settings.letters.items()) if f == "f"]
+        functions = [h for h, f in sorted(settings.letters.items()) if f == "f" or h == SIGMA]
         text = self.note.text
         hadamard = r"\circ" if r"\circ" in text and r"\odot" not in text else r"\odot"
         transpose = r"\top" if r"\top" in text else "T"
@@ -607,11 +609,14 @@ class _Judgement:
         }
         if status != "refuted":
             sentence = verdict.reason if status == "undecided" else verdict.note
+            method = _method(verdict)
             if status == "verified" and (facts := self._proof(item)) is not None:
                 return Claim(
                     **common, status="verified", method="proved", sentence=sentence, facts=facts
                 )
-            return Claim(**common, status=status, method=_method(verdict), sentence=sentence)  # type: ignore[arg-type]
+            if status == "verified" and (unmet := self._unmet(item)):
+                status, method, sentence = "undecided", "", unmet
+            return Claim(**common, status=status, method=method, sentence=sentence)  # type: ignore[arg-type]
         sentence = self._sentence(item, best)
         span = best.span if best is not None else verdict.span
         return Claim(
@@ -649,6 +654,11 @@ class _Judgement:
             return None
         found = prove(item.statement, settings, world.network, (), world.flat, sizes)
         return None if found is None else found.facts
+
+    def _unmet(self, item: Item) -> str:
+        """The branch of an activation at which a formula that is true at the points was not
+        tried. The numbers of an example are on the branches that they are on."""
+        return "" if item.example is not None else self._world(item, item.mode).unmet
 
     def _sentence(self, item: Item, best: Explanation | None) -> str:
         verdict = item.verdict
@@ -813,6 +823,19 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
                             letters.setdefault(part.head, part)
     found = list(letters.values())
     return [(a, b) for n, a in enumerate(found) for b in found[n + 1 :]]
+
+
+def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
+    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: true
+    if it were that of whatever layer it meets. Only as the sigmoid it is sure not to be."""
+    family = settings.letters.get(SIGMA, "f")
+    if family in ("f", "sigmoid") or family not in FREE:
+        return None
+    letters = {**settings.letters, SIGMA: "f"}
+    if judge_in(statement, replace(settings, letters=letters), world).outcome != "true":
+        return None
+    reason = rf"\sigma is {family} in this note, and another function here"
+    return Verdict("unknown", reason=reason)
 
 
 def _defines(statement: Statement, settings: Settings) -> bool:

@@ -28,6 +28,7 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
 from symbackprop.network import CountsClasses, Network, SumsToOne, Tensor
 from symbackprop.normalform import Algebra, NoNormalForm
+from symbackprop.points import generic_point
 from symbackprop.reader import syntax
 from symbackprop.reader.syntax import (
     Apply,
@@ -98,7 +99,7 @@ from symbackprop.verify.symbols import (
 from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.values import SAMPLE, Clash
 from symbackprop.verify.values import Axis as Labelled
-from symbackprop.verify.world import World, activation, make_world
+from symbackprop.verify.world import World, activation, world_at
 
 TIME_LIMIT = 8.0  # seconds; a safety only: the outcome must not depend on the clock
 MOST_TERMS = 60
@@ -252,9 +253,8 @@ class _Home:
             for axis in t.axes
             if axis.name in self.flat
         }
-        return make_world(
-            self.network, {**generic_sizes(self.network), **single_sizes}, self.flat, 5
-        )
+        sizes = {**generic_sizes(self.network), **single_sizes}
+        return world_at(self.network, (generic_point(self.network, 5, sizes),), self.flat)
 
     def labelled(self, name: str) -> Labelled:
         """An axis as `meaning` knows it."""
