@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,39 @@ def test_a_note_in_an_invented_mark_is_judged(mark: LayerMark, tmp_path: Path) -
     assert [claim.slip for claim in wrong] == ["derivative-missing", "layer"]
     assert f"H{mark.sign}{{{mark.around(1)}}}" in wrong[0].suggestion
     assert wrong[1].suggestion.replace(" ", "") == claims[6].latex.replace(" ", "")
+
+
+SLIPS = Path(__file__).parent.parent / "docs" / "notes" / "two-layer-slips.md"
+
+
+def _remarked(text: str, mark: LayerMark) -> str:
+    r"""`z^2_k` and `W^{2\top}` of a note with the number alone above, in another mark."""
+
+    def marked(found: re.Match[str]) -> str:
+        number = mark.around(found["short"] or found["long"])
+        if mark.place == "above":
+            return f"^{{{number}{found['top'] or ''}}}{found['index'] or ''}"
+        index = (found["index"] or "").removeprefix("_").strip("{}")
+        turned = f"^{found['top']}" if found["top"] else ""
+        return f"_{{{','.join(filter(None, (number, index)))}}}{turned}"
+
+    pattern = (
+        r"\^(?:(?P<short>[12])|\{(?P<long>[12])(?P<top>\\top)?\})(?P<index>_(?:[a-z]|\{[a-z]+\}))?"
+    )
+    return re.sub(pattern, marked, text)
+
+
+def test_slips_are_found_in_an_invented_mark_as_in_any(mark: LayerMark, tmp_path: Path) -> None:
+    path = tmp_path / "note.md"
+    path.write_text(_remarked(SLIPS.read_text("utf-8"), mark), encoding="utf-8")
+    plain, marked = sbp.verify(SLIPS), sbp.verify(path)
+    assert marked.settings["layer"] == mark.word
+    for one, other in zip(plain.claims, marked.claims, strict=True):
+        found = (other.line, other.status, other.slip, other.follows_from)
+        assert found == (one.line, one.status, one.slip, one.follows_from)
+    for suggestion in filter(None, (claim.suggestion for claim in marked.claims)):
+        assert mark.place == "above" or f"{mark.closing}}}_" not in suggestion
+        assert all(isinstance(found, Statement) for found in read(suggestion))
 
 
 def test_an_unknown_bracket_is_no_mark() -> None:

@@ -827,7 +827,7 @@ class Repair:
             letter = "i" if count == "n" else "n"
             held = text if isinstance(side, (Symbol, Scripted)) else f"({text})"
             whole = rf"\sum_{letter} {held}_{letter}"
-            if not self.meaning.settings.mark.looks_like_index:
+            if self.meaning.settings.mark.place == "above":
                 yield Edit(start, end, whole, "batch-sum", sentence, 0.65)
             whole = rf"\sum_{{{letter}=1}}^{{{count or 'N'}}} {tight}"
             yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
