@@ -15,12 +15,13 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any, Protocol
 
-from sympy import Expr, Piecewise, Symbol, exp, log, tanh
+from sympy import Expr, Symbol
 
 from symbackprop.codegen.numpy_text import (
-    CALLS,
+    ATOM,
     Names,
     Text,
     expression_text,
@@ -28,6 +29,7 @@ from symbackprop.codegen.numpy_text import (
     readable_form,
     scaled,
 )
+from symbackprop.codegen.scalar_text import scalar_text
 from symbackprop.codegen.stable_forward import Assignment, ForwardPass, forward_pass
 from symbackprop.errors import UnsupportedError, printable
 from symbackprop.matrixform import (
@@ -45,7 +47,7 @@ from symbackprop.matrixform import (
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.rules import through_output
 from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
-from symbackprop.terms import Delta, Element, Expression, Index, elements_in
+from symbackprop.terms import Applied, Delta, Element, Expression, Index, elements_in
 
 __all__ = [
     "Line",
@@ -575,14 +577,6 @@ def _refuse_names(network: Network, helpers: Mapping[str, str]) -> None:
 # --------------------------------------------------------------------------------------------
 
 STABLE_HELPERS: Mapping[str, str] = {
-    "sigmoid": """\
-def sigmoid(z):
-    e = np.exp(-np.where(z.real >= 0, z, -z))
-    return np.where(z.real >= 0, 1, e) / (1 + e)""",
-    "softplus": """\
-def softplus(z):
-    e = np.exp(-np.where(z.real >= 0, z, -z))
-    return np.where(z.real >= 0, z, 0) + np.log1p(e)""",
     "softmax": """\
 def softmax(z):
     e = np.exp(z - z.real.max(axis=-1, keepdims=True))
@@ -615,50 +609,13 @@ def _helper(name: str, network: Network) -> str:
         stem, order = stem.removesuffix("_prime"), order + 1
     if stem not in network.functions:
         return ""
-    function = network.functions[stem]
-    return f"def {name}(z):\n    return {_definition(function, order)}"
+    return f"def {name}(z):\n{indent(_body(network.functions[stem], order), ' ' * 4)}"
 
 
-def _definition(function: ScalarFunction, order: int) -> str:
-    """f, f' or f'' at `z`; through the stable f where an identity is known."""
-    if order == 1 and function.through is not None and function.name in STABLE_HELPERS:
-        output = Symbol(f"{function.name}(z)")
-        return _scalar_text(function.through(output, Z))
-    return _scalar_text(function.value(Z, order))
-
-
-def _scalar_text(node: Expr) -> str:
-    """A SymPy expression of one variable, with parentheses wherever they might matter."""
-    if node.is_Symbol:
-        return str(node.name)
-    if node.is_Rational:
-        return str(int(node)) if node.is_Integer else repr(float(node))
-    if isinstance(node, Piecewise):
-        (first, condition), (second, _) = node.args
-        return _branches(first, f"{condition.lhs.name}.real > {condition.rhs}", second)
-    for kind, name in ((exp, "exp"), (log, "log"), (tanh, "tanh")):
-        if isinstance(node, kind):
-            return f"{CALLS[name]}({_scalar_text(node.args[0])})"
-    if getattr(node, "function", None) in FUNCTIONS:
-        return f"{node.function}({_scalar_text(node.argument)})"
-    if node.is_Pow:
-        return f"({_scalar_text(node.base)}) ** ({_scalar_text(node.exp)})"
-    if node.is_Add or node.is_Mul:
-        parts = (
-            [_scalar_text(part) for part in node.as_ordered_terms()]
-            if node.is_Add
-            else [
-                f"({_scalar_text(part)})" if part.is_Add else _scalar_text(part)
-                for part in node.args
-            ]
-        )
-        return (" + " if node.is_Add else " * ").join(parts)
-    raise UnsupportedError(f"no NumPy text for {type(node).__name__} in a scalar function")
-
-
-def _branches(first: Expr, condition: str, second: Expr) -> str:
-    """Constants take the type of `z`, so that float32 stays float32."""
-    texts = [_scalar_text(first), _scalar_text(second)]
-    if not first.free_symbols and not second.free_symbols:
-        texts[0] = "np.ones_like(z)" if first == 1 else f"{texts[0]} * np.ones_like(z)"
-    return f"np.where({condition}, {texts[0]}, {texts[1]})"
+def _body(function: ScalarFunction, order: int) -> str:
+    """f, f' or f'' at `z`: stable where that is declared, f' through f where that is known."""
+    if order == 0 and function.stable:
+        return function.stable
+    through = function.slope(Z, Applied(function.name, 0, Z)) if order == 1 else None
+    definition = function.value(Z, order) if through is None else through
+    return f"return {scalar_text(definition, {Z: Text('z', ATOM, True, True)}, '.real').text}"

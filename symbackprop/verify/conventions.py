@@ -34,9 +34,10 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.scalars import function_lettered
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
 from symbackprop.verify.settings import Alias, Mark, Settings
-from symbackprop.verify.symbols import FUNCTIONS, split
+from symbackprop.verify.symbols import function_called, split
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
 CUSTOMARY = frozenset({"W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}"})
@@ -373,8 +374,8 @@ def lower(head: str) -> str:
 
 def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
     """The families a head may stand for, likeliest first."""
-    if head in FUNCTIONS:
-        return (FUNCTIONS[head],)
+    if function_called(head):
+        return (function_called(head),)
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
@@ -393,12 +394,14 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         return tuple("d_" + f for f in candidates(inner, heads, depth))
     if head in ("N", "m", "M", "n") and (heads.bounds[head] or heads.plain[head]):
         found.append("N")
-    if applied and head in ACTIVATIONS:
+    if applied and (head in ACTIVATIONS or function_lettered(head)):
         found.append("f")
         if "softmax" not in found and head in (r"\sigma", "S", "s", "f"):
             found.append("softmax")
-        if head == r"\sigma":
-            found.append("sigmoid")  # of its own, where the network has another function
+        if function_lettered(head):
+            found.append(
+                function_lettered(head)
+            )  # of its own, where the network has another function
     if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
