@@ -21,7 +21,7 @@ from sympy import Expr, Integer, Symbol
 from symbackprop.derive import Derivation, Step, Sweep, sweep, written_out
 from symbackprop.errors import UnsupportedError, UsageError, did_you_mean
 from symbackprop.latex import Typesetting
-from symbackprop.layers.architecture import ACTIVATIONS
+from symbackprop.layers.activations import ACTIVATIONS
 from symbackprop.matrixform import matrix_form
 from symbackprop.network import CountsClasses, Equation, Network, Tensor
 from symbackprop.notation import Notation
