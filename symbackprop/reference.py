@@ -56,9 +56,9 @@ class Model:
         needed = LOSSES[self.loss].last_activation
         if needed is not None:
             _require_member(f"last activation before {self.loss}", self.activations[-1], (needed,))
-        if self.half:
-            halves = tuple(name for name, rule in LOSSES.items() if rule.halves)
-            _require_member("loss with half", self.loss, halves)
+        if self.half and not LOSSES[self.loss].halves:
+            halves = ", ".join(name for name, rule in LOSSES.items() if rule.halves)
+            raise ValueError(f"half: found with loss {self.loss}, expected only {halves}")
 
     @property
     def depth(self) -> int:

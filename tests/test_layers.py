@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Expr, Piecewise, Rational, S, Symbol, exp, simplify
+from sympy import Expr, Rational, S, Symbol, exp, simplify
 
 import symbackprop.layers
 from symbackprop import reference, scalars
@@ -37,7 +37,6 @@ def test_slope_through_the_output_is_the_derivative_of_the_definition(
     function: ScalarFunction,
 ) -> None:
     if function.through is None:
-        assert function.definition.expr.has(Piecewise)
         return
     written = explicit(function.through(function.definition(Z), Z))
     taken = function.definition(Z).diff(Z)
