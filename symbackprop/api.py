@@ -37,6 +37,7 @@ from symbackprop.errors import unknown_name as _unknown
 from symbackprop.files import read_text
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.layers.multilayer import Built, build
 from symbackprop.network import Network, Tensor
 from symbackprop.notation import Notation
@@ -160,7 +161,7 @@ class Net:
         from symbackprop.verify.variants import Variant
 
         own = {self.reduction: Variant(self.batch, self.single)}
-        if self.architecture is None or self.architecture.loss == "none":
+        if self.architecture is None or not LOSSES[self.architecture.loss].labelled:
             return own
         for other in ("sum", "mean"):
             changed = replace(self.architecture, reduction=other)
@@ -199,9 +200,10 @@ class Net:
 def _labels(
     architecture: Architecture, rng: np.random.Generator, samples: int, outputs: int
 ) -> Array:
-    if architecture.loss == "squared_error":
+    targets = LOSSES[architecture.loss].targets
+    if targets == "numbers":
         return rng.standard_normal((samples, outputs))
-    if architecture.loss == "binary_cross_entropy":
+    if targets == "answers":
         return rng.integers(0, 2, (samples, outputs)).astype(np.float64)
     classes = rng.integers(0, outputs, samples)
     positive = rng.uniform(0.2, 1.0, (samples, outputs))

@@ -32,12 +32,23 @@ from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import Explicit, explicit
 from symbackprop.derive import sweep
 from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
-from symbackprop.evaluate import Point, evaluate, generic_sizes, jacobian, random_point
+from symbackprop.evaluate import Numbers, Point, evaluate, generic_sizes, jacobian, random_point
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.network import CountsClasses, Equation, NamesItsDefinition, Network, SumsToOne
 from symbackprop.rules import NAME_DEFINITIONS, THROUGH_OUTPUT, USE_LABEL_SUMS
+from symbackprop.scalars import FUNCTIONS, Z, fold
 from symbackprop.steps import Derivation, Step, Sweep
-from symbackprop.terms import Applied, Element, Expression, Index, Partial, free_indices, single
+from symbackprop.terms import (
+    Applied,
+    Element,
+    Expression,
+    Index,
+    Partial,
+    as_scalar,
+    free_indices,
+    single,
+)
 from symbackprop.tracer.prove import prove_source
 from symbackprop.verdict import Equal, Undecided, Unequal
 
@@ -820,7 +831,11 @@ def _row_of_proof(name: str, verdicts: Sequence[Equal | Unequal | Undecided]) ->
 
 @dataclass(frozen=True)
 class _Framework:
-    """Gradients of parameters and inputs by automatic differentiation in `torch` or `jax`."""
+    """Gradients of parameters and inputs by automatic differentiation in `torch` or `jax`.
+
+    They are told the definitions of the catalogue; that these are right is what the loss says,
+    which must be the one of the hand-written network.
+    """
 
     module: str
 
@@ -832,7 +847,8 @@ class _Framework:
             arrays = replace(arrays, y=np.eye(classes)[arrays.y])
         given = {**arrays.params, "x": arrays.x}
         differentiate = _by_torch if self.module == "torch" else _by_jax
-        found = differentiate(case.architecture, given, arrays.y)
+        loss, found = differentiate(case.architecture, given, arrays.y)
+        yield _row(case, "L", self.module, "numeric", BOUND, close(loss, expected_loss(case)))
         for name, gradient in found.items():
             if name in case.swept.derivations:
                 single = arrays.single and name == "x"
@@ -842,60 +858,46 @@ class _Framework:
 
 def _by_torch(
     architecture: Architecture, given: Mapping[str, Array], y: Array | None
-) -> dict[str, Array]:
+) -> tuple[Array, dict[str, Array]]:
     torch = importlib.import_module("torch")
     tensors = {name: torch.tensor(a, requires_grad=True) for name, a in given.items()}
     labels = None if y is None else torch.tensor(y, dtype=torch.float64)
-    _objective(torch, architecture, tensors, labels).backward()
-    return {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+    loss = _objective(torch, architecture, tensors, labels)
+    loss.backward()
+    return loss.detach().numpy(), {name: tensor.grad.numpy() for name, tensor in tensors.items()}
 
 
 def _by_jax(
     architecture: Architecture, given: Mapping[str, Array], y: Array | None
-) -> dict[str, Array]:
+) -> tuple[Array, dict[str, Array]]:
     jax = importlib.import_module("jax")
     numpy = importlib.import_module("jax.numpy")
     with jax.enable_x64(True):
         labels = None if y is None else numpy.asarray(y)
-        gradient = jax.grad(lambda arrays: _objective(numpy, architecture, arrays, labels))
-        found = gradient({name: numpy.asarray(array) for name, array in given.items()})
-        return {name: np.asarray(array) for name, array in found.items()}
+        both = jax.value_and_grad(lambda arrays: _objective(numpy, architecture, arrays, labels))
+        loss, found = both({name: numpy.asarray(array) for name, array in given.items()})
+        return np.asarray(loss), {name: np.asarray(array) for name, array in found.items()}
 
 
 def _objective(xp: Any, architecture: Architecture, arrays: Mapping[str, Any], y: Any) -> Any:
-    """The loss as somebody would write it who has automatic differentiation."""
+    """The loss by the definitions of the catalogue, for whoever has automatic differentiation."""
     h = arrays["x"]
     for number, layer in enumerate(architecture.layers, start=1):
         z = h @ arrays[names.weight(number)] + (arrays[names.bias(number)] if layer.bias else 0)
         h = _activated(xp, layer.activation, z)
-    match architecture.loss:
-        case "cross_entropy":
-            total = -(y * xp.log(h)).sum()
-        case "binary_cross_entropy":
-            total = -(y * xp.log(h) + (1 - y) * xp.log(1 - h)).sum()
-        case "squared_error":
-            total = ((h - y) ** 2).sum() / (2 if architecture.half else 1)
-        case _:
-            total = h.sum()
+    yhat, target = Symbol("yhat"), Symbol("y")
+    at = Numbers({yhat: h, target: y}, xp)
+    summand = LOSSES[architecture.loss].summand(yhat, target)
+    total = sum(fold(as_scalar(term), at).sum() for term in summand.terms)
     divisors = {"sum": 1, "mean": h.shape[0], "mean_elements": h.shape[0] * h.shape[1]}
-    return total / divisors[architecture.reduction]
+    return total / divisors[architecture.reduction] / (2 if architecture.half else 1)
 
 
 def _activated(xp: Any, activation: str, z: Any) -> Any:
     match activation:
         case "identity":
             return z
-        case "sigmoid":
-            return 1 / (1 + xp.exp(-z))
-        case "tanh":
-            return xp.tanh(z)
-        case "relu":
-            return xp.where(z > 0, z, 0 * z)
-        case "leaky_relu":
-            return xp.where(z > 0, z, z / 100)
-        case "softplus":
-            return xp.log(1 + xp.exp(z))
         case "softmax":
             return xp.exp(z) / xp.exp(z).sum(-1)[..., None]
         case _:
-            raise UnsupportedError(f"no activation is called {activation}")
+            return fold(FUNCTIONS[activation].value(Z), Numbers({Z: z}, xp))

@@ -16,7 +16,7 @@ from sympy import Expr
 from symbackprop.depth import DEPTH, Recursion, recursion
 from symbackprop.errors import UnsupportedError, UsageError, did_you_mean
 from symbackprop.latex import Typesetting
-from symbackprop.layers.architecture import ACTIVATIONS
+from symbackprop.layers.activations import ACTIVATIONS
 from symbackprop.matrixform import matrix_form
 from symbackprop.network import Network
 from symbackprop.notation import Notation

@@ -28,7 +28,7 @@ from sympy.core.numbers import Exp1
 
 from symbackprop.errors import SymbackpropError
 from symbackprop.network import CountsClasses, Network, SumsToOne
-from symbackprop.scalars import Z
+from symbackprop.scalars import Z, cases_of
 from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index
 
 MOST_TERMS = 4000
@@ -481,17 +481,13 @@ class Algebra:
         raise NoNormalForm(f"the normal form does not know {type(node).__name__}")
 
     def _piecewise(self, node: Piecewise, argument: Form | None) -> Form:
-        (value, condition), *rest = node.args
-        if condition == True:  # noqa: E712 - SymPy's true
-            return self.scalar(value, argument)
-        side = self.scalar(condition.lhs, argument) - self.scalar(condition.rhs, argument)
-        holds = self.compared(side, condition.rel_op)
-        other = (
-            self._piecewise(Piecewise(*rest), argument)
-            if len(rest) > 1
-            else (self.scalar(rest[0][0], argument))
-        )
-        return self.where(holds, self.scalar(value, argument), other)
+        rows, otherwise = cases_of(node)
+        found = self.scalar(otherwise, argument)
+        for condition, value in reversed(rows):
+            side = self.scalar(condition.variable, argument) - number(condition.bound)
+            holds = self.compared(side, condition.relation)
+            found = self.where(holds, self.scalar(value, argument), found)
+        return found
 
     def applied(self, name: str, order: int, argument: Form) -> Form:
         definition = self.network.functions[name].value(Z, order)

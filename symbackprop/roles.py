@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from symbackprop import names
 from symbackprop.network import Network
-from symbackprop.terms import Applied, Term
+from symbackprop.terms import Applied, Expression, Term
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,18 @@ def layers_of(network: Network) -> tuple[LayerNames, ...]:
         found.append(LayerNames(number, source, weight, bias, total, output, function))
         source = output
     return tuple(found)
+
+
+def functions_of(network: Network, tensor: str) -> tuple[str, ...]:
+    """The scalar functions in a tensor's equation that keep a name: all but exp, log and such."""
+    applied = functions_in(network.equation_of[tensor].rhs)
+    return tuple(name for name in sorted(applied) if not network.functions[name].elementary)
+
+
+def functions_in(whole: Expression) -> set[str]:
+    """The scalar functions that stand in an expression, or a derivative of theirs."""
+    factors = (factor for term in whole.terms for factor in term.factors)
+    return {applied.function for factor in factors for applied in factor.atoms(Applied)}
 
 
 def _function(network: Network, output: str) -> str:

@@ -17,15 +17,13 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from symbackprop import names
 from symbackprop.errors import Fault, InputError, SpecError, SymbolError, did_you_mean
 from symbackprop.files import NO_FILE, read_text
 from symbackprop.layers.architecture import (
-    ACTIVATIONS,
     LABELS,
-    LOSSES,
     REDUCTIONS,
     Architecture,
     Layer,
@@ -42,6 +40,9 @@ from symbackprop.notation import (
     parse_symbol,
 )
 from symbackprop.toml_positions import Path, Position, Span, line_nested_beyond, positions
+
+if TYPE_CHECKING:
+    from symbackprop.layers.losses import Loss
 
 Nested: TypeAlias = "float | tuple[Nested, ...]"
 
@@ -147,6 +148,27 @@ def _examples() -> Traversable:
     return files("symbackprop").joinpath("examples")
 
 
+# The catalogue: it brings SymPy, and so comes in when a file is read
+
+
+def _losses() -> Mapping[str, Loss]:
+    from symbackprop.layers.losses import LOSSES
+
+    return LOSSES
+
+
+def _activations() -> tuple[str, ...]:
+    from symbackprop.layers.activations import ACTIVATIONS
+
+    return tuple(ACTIVATIONS)
+
+
+def _loss_after(activation: str) -> str:
+    """A loss that fits this last activation, one that needs it if there is one."""
+    fitting = [name for name, record in _losses().items() if record.needs == activation]
+    return (fitting + [name for name, record in _losses().items() if record.needs is None])[0]
+
+
 # Reading a file
 
 
@@ -206,7 +228,7 @@ class _Reader:
 
     def architecture(self, default_name: str) -> Architecture:
         self._unknown_keys((), self.data, (*_TOP_KEYS, *_TABLES))
-        loss = self._word(("loss",), LOSSES, required=True)
+        loss = self._word(("loss",), tuple(_losses()), required=True)
         layers = self._layers()
         self._loss_fits(loss, layers)
         return Architecture(
@@ -303,14 +325,17 @@ class _Reader:
 
     def _half(self, loss: str) -> bool:
         half = self._boolean(("half",), False)
-        if half and loss and loss != "squared_error":
+        record = _losses().get(loss)
+        if half and record and not record.halves:
             self._fault(("half",), "true", "no `half`", f"{loss} has no factor 1/2")
         return half
 
     def _labels(self, loss: str) -> str:
         labels = self._word(("labels",), LABELS, "one_hot")
-        if "labels" in self.data and loss and loss != "cross_entropy":
-            hint = f"`labels` belongs to cross_entropy, and the loss is {loss}"
+        record = _losses().get(loss)
+        if "labels" in self.data and record and not record.classes:
+            owners = " and ".join(name for name, record in _losses().items() if record.classes)
+            hint = f"`labels` belongs to {owners}, and the loss is {loss}"
             self._fault(("labels",), describe(self.data["labels"]), "no `labels`", hint)
         return labels
 
@@ -362,23 +387,23 @@ class _Reader:
         self._word((*path, "type"), _LAYER_TYPES, required=True)
         return Layer(
             self._size((*path, "units"), "units of the layer"),
-            self._word((*path, "activation"), ACTIVATIONS, "identity"),
+            self._word((*path, "activation"), _activations(), "identity"),
             self._boolean((*path, "bias"), True),
         )
 
     def _loss_fits(self, loss: str, layers: tuple[Layer, ...]) -> None:
-        needed = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
+        record = _losses().get(loss)
+        needed = record.needs if record else None
         if needed is None or not layers or layers[-1].activation == needed:
             return
         if len(self.data["layers"]) > len(layers):
             return  # the last layer was not read
         path: Path = ("layers", len(layers) - 1, "activation")
         stated = self._get(path)
-        if stated is not None and stated not in ACTIVATIONS:
+        if stated is not None and stated not in _activations():
             return  # reported already, with the nearest word
         found = describe(layers[-1].activation)
-        other = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
-        instead = other.get(layers[-1].activation, "squared_error")
+        instead = _loss_after(layers[-1].activation)
         hint = f"loss = {describe(loss)} needs it last; with {found} use {instead}"
         self._fault(path if stated is not None else path[:-1], found, describe(needed), hint, path)
 
@@ -412,7 +437,8 @@ class _Reader:
     def _symbols_differ(
         self, path: Path, symbols: Mapping[str, str], architecture: Architecture
     ) -> None:
-        unused = ("y", "L") if architecture.loss == "none" else ()
+        record = _losses().get(architecture.loss)
+        unused = ("y", "L") if record and not record.labelled else ()
         owners = {
             latex: letter
             for letter, latex in DEFAULT_SYMBOLS.items()
@@ -469,7 +495,8 @@ class _Reader:
         return 0.0
 
     def _labels_hold(self, name: str, array: Nested, architecture: Architecture) -> None:
-        if name != "y" or architecture.loss != "cross_entropy" or not isinstance(array, tuple):
+        record = _losses().get(architecture.loss)
+        if name != "y" or not (record and record.classes) or not isinstance(array, tuple):
             return
         for row, label in enumerate(array):
             expected = _label_fault(label, architecture)
@@ -586,8 +613,9 @@ def _shapes(architecture: Architecture) -> dict[str, tuple[Size, ...]]:
     """The axes of every tensor that `[values]` may give."""
     widths = architecture.widths
     shapes: dict[str, tuple[Size, ...]] = {"x": ("N", widths[0])}
-    if architecture.loss != "none":
-        whole = architecture.loss == "cross_entropy" and architecture.labels == "integer"
+    record = _losses().get(architecture.loss)
+    if record is None or record.labelled:
+        whole = record is not None and record.classes and architecture.labels == "integer"
         shapes["y"] = ("N",) if whole else ("N", widths[-1])
     for number, layer in enumerate(architecture.layers, 1):
         shapes[names.weight(number)] = (widths[number - 1], layer.units)

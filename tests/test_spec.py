@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.errors import Fault, SpecError
-from symbackprop.layers import activations, architecture, losses
 from symbackprop.layers.architecture import Layer
 from symbackprop.spec import (
     LARGEST_FILE,
@@ -143,12 +142,6 @@ def test_examples_have_the_sizes_of_their_names() -> None:
 
 def test_two_three_one_has_values_for_everything() -> None:
     assert set(load("two-three-one").values) == {"x", "y", "W1", "W2"}
-
-
-def test_words_of_a_file_are_those_of_the_catalogue() -> None:
-    assert set(architecture.ACTIVATIONS) == set(activations.ACTIVATIONS)
-    assert set(architecture.LOSSES) == set(losses.LOSSES)
-    assert set(architecture.LABELS) == set(losses.LABELS)
 
 
 # Faults, each at its line

@@ -16,12 +16,14 @@ import keyword
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any, Protocol
 
-from sympy import Expr, Piecewise, Symbol, exp, log, tanh
+from sympy import Expr, Symbol
 
 from symbackprop.codegen.backends import NUMPY, Backend
 from symbackprop.codegen.numpy_text import (
+    ATOM,
     Names,
     Text,
     call,
@@ -30,6 +32,7 @@ from symbackprop.codegen.numpy_text import (
     readable_form,
     scaled,
 )
+from symbackprop.codegen.scalar_text import scalar_text
 from symbackprop.codegen.stable_forward import Assignment, ForwardPass, forward_pass
 from symbackprop.errors import UnsupportedError, printable
 from symbackprop.matrixform import (
@@ -47,7 +50,7 @@ from symbackprop.matrixform import (
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.rules import through_output
 from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
-from symbackprop.terms import Delta, Element, Expression, Index, elements_in
+from symbackprop.terms import Applied, Delta, Element, Expression, Index, elements_in
 
 __all__ = [
     "Line",
@@ -594,14 +597,6 @@ def _refuse_names(network: Network, taken: Container[str]) -> None:
 # --------------------------------------------------------------------------------------------
 
 STABLE_HELPERS: Mapping[str, str] = {
-    "sigmoid": """\
-def sigmoid(z):
-    e = {np}exp(-{np}where(z.real >= 0, z, -z))
-    return {np}where(z.real >= 0, 1, e) / (1 + e)""",
-    "softplus": """\
-def softplus(z):
-    e = {np}exp(-{np}where(z.real >= 0, z, -z))
-    return {np}where(z.real >= 0, z, 0) + {np}log1p(e)""",
     "softmax": """\
 def softmax(z):
     e = {np}exp(z - z.real.max(axis=-1, keepdims=True))
@@ -634,51 +629,14 @@ def _helper(name: str, network: Network, names: Names) -> str:
         stem, order = stem.removesuffix("_prime"), order + 1
     if stem not in network.functions:
         return ""
-    function = network.functions[stem]
-    return f"def {name}(z):\n    return {_definition(function, order, names)}"
+    return f"def {name}(z):\n{indent(_body(network.functions[stem], order, names), ' ' * 4)}"
 
 
-def _definition(function: ScalarFunction, order: int, names: Names) -> str:
-    """f, f' or f'' at `z`; through the stable f where an identity is known."""
-    if order == 1 and function.through is not None and function.name in STABLE_HELPERS:
-        output = Symbol(f"{function.name}(z)")
-        return _scalar_text(function.through(output, Z), names)
-    return _scalar_text(function.value(Z, order), names)
-
-
-def _scalar_text(node: Expr, names: Names) -> str:
-    """A SymPy expression of one variable, with parentheses wherever they might matter."""
-    if node.is_Symbol:
-        return str(node.name)
-    if node.is_Rational:
-        return str(int(node)) if node.is_Integer else repr(float(node))
-    if isinstance(node, Piecewise):
-        (first, condition), (second, _) = node.args
-        return _branches(first, f"{condition.lhs.name}.real > {condition.rhs}", second, names)
-    for kind, name in ((exp, "exp"), (log, "log"), (tanh, "tanh")):
-        if isinstance(node, kind):
-            return f"{names.np}{name}({_scalar_text(node.args[0], names)})"
-    if getattr(node, "function", None) in FUNCTIONS:
-        return f"{node.function}({_scalar_text(node.argument, names)})"
-    if node.is_Pow:
-        return f"({_scalar_text(node.base, names)}) ** ({_scalar_text(node.exp, names)})"
-    if node.is_Add or node.is_Mul:
-        parts = (
-            [_scalar_text(part, names) for part in node.as_ordered_terms()]
-            if node.is_Add
-            else [
-                f"({_scalar_text(part, names)})" if part.is_Add else _scalar_text(part, names)
-                for part in node.args
-            ]
-        )
-        return (" + " if node.is_Add else " * ").join(parts)
-    raise UnsupportedError(f"no NumPy text for {type(node).__name__} in a scalar function")
-
-
-def _branches(first: Expr, condition: str, second: Expr, names: Names) -> str:
-    """Constants take the type of `z`, so that float32 stays float32."""
-    texts = [_scalar_text(first, names), _scalar_text(second, names)]
-    if not first.free_symbols and not second.free_symbols:
-        ones = f"{names.np}ones_like(z)"
-        texts[0] = ones if first == 1 else f"{texts[0]} * {ones}"
-    return f"{names.np}where({condition}, {texts[0]}, {texts[1]})"
+def _body(function: ScalarFunction, order: int, names: Names) -> str:
+    """f, f' or f'' at `z`: stable where that is declared, f' through f where that is known."""
+    if order == 0 and function.stable:
+        return function.stable.format(np=names.np)
+    through = function.slope(Z, Applied(function.name, 0, Z)) if order == 1 else None
+    definition = function.value(Z, order) if through is None else through
+    known = {Z: Text("z", ATOM, True, True)}
+    return f"return {scalar_text(definition, known, '.real', names.np).text}"

@@ -30,6 +30,7 @@ from symbackprop.document.scene import scene_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.layers.multilayer import SAMPLES, Built, build
 from symbackprop.notation import Notation
 
@@ -111,7 +112,7 @@ def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:
     """The loss of one sample is L where the mean over samples has another letter; without a loss,
     what is differentiated is the output itself, if it is one number."""
     symbols = dict(notation.symbols)
-    if architecture.loss == "none" and architecture.layers[-1].units == 1:
+    if not LOSSES[architecture.loss].labelled and architecture.layers[-1].units == 1:
         symbols["L"] = notation.symbol("yhat")
     elif architecture.reduction != "sum" and "L" in symbols and "L" not in symbols.values():
         symbols["L"] = "L"

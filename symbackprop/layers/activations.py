@@ -1,6 +1,7 @@
 """Activations: h = f(z) entry by entry, and the softmax over the features.
 
-The scalar functions stand in `scalars`; this is the catalogue that network files choose from.
+What the scalar functions are stands in `scalars`; this is the catalogue that network files choose
+from, in the order in which their faults list it.
 """
 
 from __future__ import annotations

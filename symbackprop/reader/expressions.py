@@ -16,7 +16,7 @@ from typing import Literal
 
 from symbackprop.errors import did_you_mean
 from symbackprop.notation import LAYER_MARKS
-from symbackprop.reader.lexer import FUNCTIONS, LETTERS, PROSE, WORDS, Token
+from symbackprop.reader.lexer import LETTERS, NAMES, PROSE, WORDS, Token, function_names
 from symbackprop.reader.syntax import (
     Apply,
     Big,
@@ -40,6 +40,7 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
 )
+from symbackprop.scalars import function_lettered, function_spelt, spellings
 
 DEEPEST = 60
 LONGEST_NUMBER = 40
@@ -92,13 +93,11 @@ _ACCENTS = {
     r"\check": r"\check", r"\breve": r"\breve", r"\acute": r"\acute", r"\grave": r"\grave",
     r"\mathring": r"\mathring", r"\overrightarrow": r"\vec",
 }  # fmt: skip
-_FUNCTION_COMMANDS = frozenset(f"\\{name}" for name in FUNCTIONS if name not in ("det", "vec")) | {
+_FUNCTION_COMMANDS = frozenset(f"\\{name}" for name in NAMES if name not in ("det", "vec")) | {
     r"\arg", r"\det", r"\sup", r"\inf",
 }  # fmt: skip
 _NEEDS_GROUP = frozenset("max min argmax argmin sign sgn tr Tr vec det diag Diag trace".split())
-_APPLIED_LETTERS = frozenset(
-    r"\sigma \phi \varphi \psi \Phi \Psi f g p q P softmax sigmoid relu".split()
-)
+_APPLIED_LETTERS = frozenset(r"\sigma \phi \varphi \psi \Phi \Psi f g p q P softmax".split())
 _TRANSPOSED = frozenset(("T", "Tr", "tr", r"\operatorname{tr}", r"\operatorname{Tr}"))
 _OTHERWISE = PROSE | frozenset("other cases elsewhere case sonst".split())
 _UNWRAPPED = frozenset(
@@ -367,6 +366,8 @@ class Expressions:
             return self.bare_word(word) if len(word) > 1 else self.letter()
         if first in _VALUES_OF:
             return self.number()
+        if first == "\\" and word[1:] in spellings():
+            return self.function()
         if word.startswith(r"\text{"):
             return self.text(word)
         if word.startswith(r"\operatorname{"):
@@ -386,7 +387,7 @@ class Expressions:
     def unknown(self, word: str) -> NotRead:
         if word in _REFUSED or not re.fullmatch(r"\\[A-Za-z]+", word) or word in _STOPS:
             return self.unexpected("a letter, a number or a bracket")
-        hint = did_you_mean(word[1:], sorted(KNOWN)).replace("`", "`\\", 1)
+        hint = did_you_mean(word[1:], sorted(KNOWN | spellings())).replace("`", "`\\", 1)
         return self.refuse(f"unknown command `{word}`" + (f"; {hint}" if hint else ""))
 
     def placeholder(self) -> Node:
@@ -443,7 +444,7 @@ class Expressions:
             raise self.refuse("words where a letter, a number or a bracket is expected")
         self.at += 1
         symbol = Symbol(inner, self.span(start), self.bold)
-        return self.applied(symbol, start) if inner in FUNCTIONS else symbol
+        return self.applied(symbol, start) if inner in function_names() else symbol
 
     def bold_font(self) -> Node:
         before, self.bold = self.bold, True
@@ -467,13 +468,13 @@ class Expressions:
 
     def name(self, name: str, font: str, close: int, start: int) -> Node:
         """The letters inside a font command: one letter, a word, or letters side by side."""
-        words = font in _UPRIGHT or self.words[self.at + 1] in WORDS | FUNCTIONS
+        words = font in _UPRIGHT or self.words[self.at + 1] in WORDS | function_names()
         lower = font in BOLD and len(name) > 2 and name.islower()
         if len(name) > 1 and not (words or lower or name.isdigit()):
             return self.argument()
         self.at = close + 1
         symbol = Symbol(name, self.span(start), self.bold)
-        return self.applied(symbol, start) if name in FUNCTIONS else symbol
+        return self.applied(symbol, start) if name in function_names() else symbol
 
     def digits_as_symbol(self, node: Node, start: int) -> Node:
         return Symbol(node.text, self.span(start), self.bold) if isinstance(node, Number) else node
@@ -1368,7 +1369,8 @@ def is_applied_letter(node: Node) -> bool:
     if isinstance(node, Scripted):
         primed = any(script.kind == "prime" for script in node.scripts)
         return primed or is_applied_letter(node.base)
-    return isinstance(node, Symbol) and node.head in _APPLIED_LETTERS
+    head = node.head if isinstance(node, Symbol) else ""
+    return head in _APPLIED_LETTERS or bool(function_spelt(head) or function_lettered(head))
 
 
 def letters_of(node: Node) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -156,7 +157,9 @@ class _Proof:
     def _namable(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Values that later code is read in terms of, by shape and content."""
         for name in sorted(self.cut):
-            found = self.expected(name)
+            found = None
+            with suppress(NoNormalForm):
+                found = self.expected(name)
             if found is not None and found[0] and _is_worth_a_name(found[1]):
                 shape, form = found
                 yield (shown(shape), form.key), name

@@ -35,9 +35,10 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.scalars import function_lettered
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
 from symbackprop.verify.settings import Alias, Settings
-from symbackprop.verify.symbols import FUNCTIONS, split
+from symbackprop.verify.symbols import function_called, is_function, split
 from symbackprop.verify.world import activation
 
 T = TypeVar("T")
@@ -48,7 +49,6 @@ LEAST_TRUE = 0.25  # of the lines with a letter, for what it was taken for to st
 TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
 ADJOINTS = ("d_", "delta")
-FREE = frozenset({"f", *FUNCTIONS.values()})  # may have several letters
 PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
@@ -384,8 +384,8 @@ def candidates(
 ) -> tuple[str, ...]:
     """The families a head may stand for, likeliest first; `functions` are the activations of the
     network, layer by layer."""
-    if head in FUNCTIONS:
-        return (FUNCTIONS[head],)
+    if function_called(head):
+        return (function_called(head),)
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
@@ -406,10 +406,12 @@ def candidates(
         found.append("N")
     if applied and head == SIGMA:
         found.extend(_sigma(functions, marked))
-    elif applied and head in ACTIVATIONS:
+    elif applied and (head in ACTIVATIONS or function_lettered(head)):
         found.append("f")
         if head in ("S", "s", "f"):
             found.append("softmax")
+        if function_lettered(head):
+            found.append(function_lettered(head))  # where the network has another function
     if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
@@ -618,7 +620,8 @@ class Finder:
         for head in sorted(letters, key=lambda h: len(choices[h])):
             for family in choices[head]:
                 key = f"{family}|{lower(head) if len(head) == 1 else head}"
-                clash = taken.get(family) if family not in FREE else None
+                several = family == "f" or is_function(family)  # may have more letters than one
+                clash = None if several else taken.get(family)
                 if clash is None or lower(clash) == lower(head) or key in taken:
                     letters[head] = family
                     taken.setdefault(family, head)

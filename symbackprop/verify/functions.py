@@ -29,7 +29,14 @@ from symbackprop.scalars import FUNCTIONS
 from symbackprop.verify import values as v
 from symbackprop.verify.entries import entries_of, picked
 from symbackprop.verify.meaning import Meaning
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, Reference, split
+from symbackprop.verify.symbols import (
+    IllFormed,
+    NotUnderstood,
+    OneSample,
+    Reference,
+    is_function,
+    split,
+)
 from symbackprop.verify.values import SAMPLE, Array, Clash, Value
 from symbackprop.verify.world import activation
 
@@ -251,7 +258,7 @@ def function_of(meaning: Meaning, node: Node) -> Reference | None:
     if parts is None or parts[0].head in meaning.ranges:
         return None
     family = meaning.settings.letters.get(parts[0].head, "")
-    if family != "f" and family not in ("softmax", *FUNCTIONS):
+    if family != "f" and not is_function(family):
         return None
     return meaning.scope.resolve(node)
 

@@ -33,7 +33,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict
-from symbackprop.verify.conventions import FREE, INDEX_LETTERS, SIGMA, Finder, mark_of
+from symbackprop.verify.conventions import INDEX_LETTERS, SIGMA, Finder, mark_of
 from symbackprop.verify.derived import right_side
 from symbackprop.verify.examples import (
     Examples,
@@ -56,7 +56,7 @@ from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.scopes import NOT_OF_NETWORK, scopes_of
 from symbackprop.verify.sectional import Definitions
 from symbackprop.verify.settings import Alias, Settings
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.symbols import IllFormed, NotUnderstood, is_function, split
 from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.verify.witness import counterexample
@@ -829,7 +829,7 @@ def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Ve
     r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: true
     if it were that of whatever layer it meets. Only as the sigmoid it is sure not to be."""
     family = settings.letters.get(SIGMA, "f")
-    if family in ("f", "sigmoid") or family not in FREE:
+    if family == "sigmoid" or not is_function(family):
         return None
     letters = {**settings.letters, SIGMA: "f"}
     if judge_in(statement, replace(settings, letters=letters), world).outcome != "true":

@@ -25,21 +25,22 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
 )
+from symbackprop.scalars import FUNCTIONS as SCALARS
+from symbackprop.scalars import function_spelt
 from symbackprop.verify.settings import Settings
 
 LAYERED = frozenset({"z", "h", "W", "b", "delta", "s", "input"})
-FUNCTIONS = {
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "ReLU": "relu",
-    "softplus": "softplus",
-    "lrelu": "leaky_relu",
-    "softmax": "softmax",
-    "exp": "exp",
-    "log": "log",
-    "ln": "log",
-}
+SOFTMAX = ("softmax", "Softmax")
+
+
+def function_called(head: str) -> str:
+    """The function that a word in a note names: `ln` is log; "" where it names none."""
+    return "softmax" if head in SOFTMAX else function_spelt(head)
+
+
+def is_function(family: str) -> bool:
+    """Whether a meaning is a function with a name of its own, so not f."""
+    return family == "softmax" or family in SCALARS
 
 
 _PARAMETERS = frozenset({"W", "w", "b", r"\theta", r"\Theta", "V", "U"})
@@ -234,7 +235,7 @@ class Scope:
             case "f":
                 number = None if marked is None else self.whole(marked) - settings.nodes
                 return replace(state, kind="function", name="f", layer=number)
-            case _ if letter in FUNCTIONS.values():
+            case _ if is_function(letter):
                 return replace(state, kind="function", name=letter)
             case "alias" | "numbered":
                 number = None if marked is None else self.whole(marked)
