@@ -37,6 +37,7 @@ class Tree(NamedTuple):
 Permutation = tuple[int, ...]
 Picture = tuple[Any, ...]
 Colours = Sequence[int]
+_Read = tuple[Tree, frozenset[int]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Arrangement:
 
 def arranged(count: int, trees: Iterable[Tree]) -> Arrangement:
     """The canonical order of the members 0, …, count - 1 of these trees."""
-    searches = [_Search(count, members, held) for members, held in _components(count, tuple(trees))]
+    read = [(tree, members) for tree in trees if (members := frozenset(_members(tree)))]
+    searches = [_Search(count, members, held) for members, held in _components(count, read)]
     for search in searches:
         search.run()
     searches.sort(key=lambda search: search.picture)
@@ -72,20 +74,19 @@ def arranged(count: int, trees: Iterable[Tree]) -> Arrangement:
     )
 
 
-def _components(
-    count: int, trees: Sequence[Tree]
-) -> Iterator[tuple[tuple[int, ...], tuple[Tree, ...]]]:
-    """Members that trees tie together, with these trees; what reads no member is left out."""
+def _components(count: int, read: Sequence[_Read]) -> Iterator[tuple[list[int], list[_Read]]]:
+    """Members that trees tie together, with these trees."""
     roots = list(range(count))
-    read = [(tree, members) for tree in trees if (members := sorted(set(_members(tree))))]
     for _, members in read:
         joined = {roots[member] for member in members}
-        roots = [min(joined) if root in joined else root for root in roots]
-    for root in sorted(set(roots)):
-        yield (
-            tuple(member for member in range(count) if roots[member] == root),
-            tuple(tree for tree, members in read if roots[members[0]] == root),
-        )
+        if len(joined) > 1:
+            roots = [min(joined) if root in joined else root for root in roots]
+    groups: dict[int, tuple[list[int], list[_Read]]] = {root: ([], []) for root in roots}
+    for member, root in enumerate(roots):
+        groups[root][0].append(member)
+    for tree, members in read:
+        groups[roots[min(members)]][1].append((tree, members))
+    yield from groups.values()
 
 
 def _members(part: Tree | int) -> Iterator[int]:
@@ -140,10 +141,11 @@ class _Search:
     under a permutation, which maps the whole branch onto one that was searched before.
     """
 
-    def __init__(self, count: int, members: Sequence[int], trees: Sequence[Tree]) -> None:
+    def __init__(self, count: int, members: Sequence[int], read: Sequence[_Read]) -> None:
         self.members = members
-        self.trees = trees
-        self.beside = {m: tuple(t for t in trees if m in _members(t)) for m in members}
+        self.read = read
+        self.trees = [tree for tree, _ in read]
+        self.beside = {m: [tree for tree, members in read if m in members] for m in members}
         self.symmetries: list[Permutation] = []
         self.settled = True
         self.visits = 0
@@ -224,7 +226,7 @@ class _Search:
     def are_twins(self, one: int, other: int) -> bool:
         """Whether exchanging two members maps the trees onto themselves."""
         names = range(self.count)
-        trees = [t for t in self.trees if t in self.beside[one] or t in self.beside[other]]
+        trees = [tree for tree, members in self.read if one in members or other in members]
         exchanged = _exchange(self.count, [(one, other)])
         return _pictures(trees, names) == _pictures(trees, exchanged)
 
@@ -235,14 +237,15 @@ class _Search:
         the order of colours is kept."""
         current = list(colours)
         known = 0
-        while True:
+        while known < len(self.members):
             views = {m: (current[m], _pictures(self.beside[m], current, m)) for m in self.members}
             ranks = {view: rank for rank, view in enumerate(sorted(set(views.values())))}
             for member in self.members:
                 current[member] = ranks[views[member]]
-            if len(ranks) in (known, len(self.members)):
-                return current
+            if len(ranks) == known:
+                break
             known = len(ranks)
+        return current
 
     def marked(self, colours: Colours, member: int) -> Colours:
         return [2 * colour + (place != member) for place, colour in enumerate(colours)]

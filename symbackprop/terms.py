@@ -565,18 +565,20 @@ def contracted(whole: Expression) -> Expression:
 
 def canonical(whole: Expression) -> Expression:
     """The form that two expressions share when renaming, reordering, expanding and contracting
-    make them equal: products expanded, deltas contracted, bound indices named by their place.
-
-    Ties among indices are broken by refinement and individualisation inside each connected
-    component of a product, so no cap on permutations is needed.
+    make them equal: products expanded, deltas contracted, bound indices named by their place
+    (`order`). Where the search for that place was given up, forms may differ that need not: a
+    difference decides nothing. So it is with what is its own negative, the sum of 1/(a_i - a_j),
+    which has no value.
     """
     collected: dict[tuple[Expr, ...], list[Expr]] = {}
     bounds: dict[tuple[Expr, ...], tuple[Index, ...]] = {}
     for monomial in _expanded(whole):
-        term = contract(_named_by_place(monomial))
+        deltas = any(isinstance(factor, Delta) for factor in monomial.factors)
+        # either index of a delta may go: which one, structure decides
+        term = contract(named_by_place(monomial) if deltas else monomial)
         if term is None:
             continue
-        named = _named_by_place(_free_deltas_oriented(term))
+        named = named_by_place(_free_deltas_oriented(term))
         collected.setdefault(named.factors, []).append(named.coefficient)
         bounds[named.factors] = named.bound
     terms = []
@@ -631,9 +633,10 @@ def _is_sum(factor: Expr) -> bool:
 
 def _with_expanded_atoms(term: Term) -> Term:
     """Denominators and function arguments in expanded form, with their content pulled out."""
-    if not any(f.is_Pow or isinstance(f, Applied) for f in term.factors):
+    factors = tuple(map(_normal_atom, term.factors))
+    if factors == term.factors:
         return term
-    changed = product(term.coefficient, term.bound, (_normal_atom(f) for f in term.factors))
+    changed = product(term.coefficient, term.bound, factors)
     assert changed is not None
     return changed
 
@@ -655,13 +658,16 @@ def _leading_coefficient(whole: Expr) -> Expr:
     return min(parts, key=lambda part: text(part[1]))[0]
 
 
-def _named_by_place(term: Term) -> Term:
+def named_by_place(term: Term) -> Term:
     """Rename bound indices to `_0`, `_1`, … in an order that depends on structure alone."""
     if not term.bound:
         return _with_expanded_atoms(term)
     order = arranged(len(term.bound), _trees(term)).order
+    stem = "_"
+    while any(index.name.startswith(stem) for index in free_indices(term)):
+        stem += "_"
     names: dict[Expr, Expr] = {
-        term.bound[member]: Index(f"_{place}", _blank(term.bound[member].axis))
+        term.bound[member]: Index(f"{stem}{place}", _blank(term.bound[member].axis))
         for place, member in enumerate(order)
     }
     renamed = _with_expanded_atoms(_replace(term, names))
