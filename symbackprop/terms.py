@@ -20,6 +20,8 @@ from functools import lru_cache
 from sympy import Add, Expr, Mul, Pow, S, Symbol, expand, sympify
 from sympy.core.symbol import Str
 
+from symbackprop.order import Tree, arranged
+
 # --------------------------------------------------------------------------------------------
 # Names and atoms
 # --------------------------------------------------------------------------------------------
@@ -213,20 +215,18 @@ class Partial(Expr):
 @lru_cache(maxsize=262144)
 def text(expression: Expr) -> str:
     """A string that depends on content alone; the order of everything here rests on it."""
-    return _text(expression, None)
-
-
-def _text(expression: Expr, colours: Mapping[Expr, str] | None) -> str:
-    if isinstance(expression, Index):
-        return colours[expression] if colours and expression in colours else expression.name
-    if isinstance(expression, Str):
+    if isinstance(expression, (Index, Str)):
         return str(expression.name)
     if not expression.args:
         return str(expression)
-    parts = [_text(argument, colours) for argument in expression.args]
-    if expression.is_Add or expression.is_Mul or isinstance(expression, Delta):
+    parts = [text(argument) for argument in expression.args]
+    if _commutes(expression):
         parts.sort()
     return f"{type(expression).__name__}({','.join(parts)})"
+
+
+def _commutes(expression: Expr) -> bool:
+    return bool(expression.is_Add or expression.is_Mul or isinstance(expression, Delta))
 
 
 # --------------------------------------------------------------------------------------------
@@ -565,18 +565,20 @@ def contracted(whole: Expression) -> Expression:
 
 def canonical(whole: Expression) -> Expression:
     """The form that two expressions share when renaming, reordering, expanding and contracting
-    make them equal: products expanded, deltas contracted, bound indices named by their place.
-
-    Ties among indices are broken by refinement and individualisation inside each connected
-    component of a product, so no cap on permutations is needed.
+    make them equal: products expanded, deltas contracted, bound indices named by their place
+    (`order`). Where the search for that place was given up, forms may differ that need not: a
+    difference decides nothing. So it is with what is its own negative, the sum of 1/(a_i - a_j),
+    which has no value.
     """
     collected: dict[tuple[Expr, ...], list[Expr]] = {}
     bounds: dict[tuple[Expr, ...], tuple[Index, ...]] = {}
     for monomial in _expanded(whole):
-        term = contract(monomial)
+        deltas = any(isinstance(factor, Delta) for factor in monomial.factors)
+        # either index of a delta may go: which one, structure decides
+        term = contract(named_by_place(monomial) if deltas else monomial)
         if term is None:
             continue
-        named = _named_by_place(_free_deltas_oriented(term))
+        named = named_by_place(_free_deltas_oriented(term))
         collected.setdefault(named.factors, []).append(named.coefficient)
         bounds[named.factors] = named.bound
     terms = []
@@ -631,9 +633,10 @@ def _is_sum(factor: Expr) -> bool:
 
 def _with_expanded_atoms(term: Term) -> Term:
     """Denominators and function arguments in expanded form, with their content pulled out."""
-    if not any(f.is_Pow or isinstance(f, Applied) for f in term.factors):
+    factors = tuple(map(_normal_atom, term.factors))
+    if factors == term.factors:
         return term
-    changed = product(term.coefficient, term.bound, (_normal_atom(f) for f in term.factors))
+    changed = product(term.coefficient, term.bound, factors)
     assert changed is not None
     return changed
 
@@ -644,24 +647,30 @@ def _normal_atom(factor: Expr) -> Expr:
         return Applied(factor.function, factor.order, expand(factor.argument))
     if factor.is_Pow and factor.base.is_Add:
         content, primitive = expand(factor.base).as_content_primitive()
-        leading = min(Add.make_args(primitive), key=text)
-        if leading.as_coeff_Mul()[0].is_negative:
+        if factor.exp.is_Integer and _leading_coefficient(primitive).is_negative:
             content, primitive = -content, expand(-primitive)
         return Pow(content, factor.exp) * Pow(primitive, factor.exp)
     return factor
 
 
-def _named_by_place(term: Term) -> Term:
+def _leading_coefficient(whole: Expr) -> Expr:
+    parts = (part.as_coeff_Mul() for part in Add.make_args(whole))
+    return min(parts, key=lambda part: text(part[1]))[0]
+
+
+def named_by_place(term: Term) -> Term:
     """Rename bound indices to `_0`, `_1`, … in an order that depends on structure alone."""
     if not term.bound:
-        return term
-    order: list[Index] = []
-    for component in sorted(_components(term), key=lambda part: part[0]):
-        order.extend(component[1])
+        return _with_expanded_atoms(term)
+    order = arranged(len(term.bound), _trees(term)).order
+    stem = "_"
+    while any(index.name.startswith(stem) for index in free_indices(term)):
+        stem += "_"
     names: dict[Expr, Expr] = {
-        index: Index(f"_{place}", _blank(index.axis)) for place, index in enumerate(order)
+        term.bound[member]: Index(f"{stem}{place}", _blank(term.bound[member].axis))
+        for place, member in enumerate(order)
     }
-    renamed = _replace(term, names)
+    renamed = _with_expanded_atoms(_replace(term, names))
     return Term(
         renamed.coefficient, tuple(sorted(renamed.bound, key=lambda i: i.name)), renamed.factors
     )
@@ -671,94 +680,32 @@ def _blank(axis: Axis) -> Axis:
     return Axis("", axis.extent, "", axis.start)
 
 
-def _components(term: Term) -> list[tuple[str, list[Index]]]:
-    """Connected groups of bound indices with their canonical text and order."""
-    parent = {index: index for index in term.bound}
-
-    def root(index: Index) -> Index:
-        while parent[index] != index:
-            index = parent[index]
-        return index
-
-    holders = [*term.factors, *(index.axis.extent for index in term.bound)]
-    for position, holder in enumerate(holders):
-        members = [index for index in term.bound if holder.has(index)]
-        if position >= len(term.factors):
-            members.append(term.bound[position - len(term.factors)])
-        for member in members[1:]:
-            parent[root(member)] = root(members[0])
-    groups: dict[Index, list[Index]] = {}
-    for index in term.bound:
-        groups.setdefault(root(index), []).append(index)
-    result = []
-    for members in groups.values():
-        factors = [f for f in term.factors if any(f.has(index) for index in members)]
-        result.append(_best_order(factors, members, {}))
-    return result
+def _trees(term: Term) -> Iterator[Tree]:
+    """What the factors, and the ranges, look like to the bound indices."""
+    places = {index: place for place, index in enumerate(term.bound)}
+    for factor in term.factors:
+        yield _factor_tree(factor, places)
+    for index, place in places.items():
+        extent = _tree(index.axis.extent, places)
+        yield Tree("range", (place, extent, Tree(str(index.axis.start))))
 
 
-def _best_order(
-    factors: Sequence[Expr], members: Sequence[Index], fixed: Mapping[Index, int]
-) -> tuple[str, list[Index]]:
-    """Canonical text of a component and the order of indices that gives it."""
-    colours = _refine(factors, members, fixed)
-    classes: dict[str, list[Index]] = {}
-    for index in members:
-        classes.setdefault(colours[index], []).append(index)
-    tied = min((c for c, group in classes.items() if len(group) > 1), default=None)
-    if tied is None:
-        order = sorted(members, key=lambda index: colours[index])
-        places: dict[Expr, str] = {index: f"#{place}" for place, index in enumerate(order)}
-        body = "*".join(sorted(_text(factor, places) for factor in factors))
-        extents = ",".join(_text(index.axis.extent, places) for index in order)
-        return f"{body}|{extents}", order
-    candidates = _up_to_swaps(factors, classes[tied])
-    return min(
-        (_best_order(factors, members, {**fixed, index: len(fixed)}) for index in candidates),
-        key=lambda found: found[0],
-    )
+def _factor_tree(factor: Expr, places: Mapping[Index, int]) -> Tree:
+    """A power of a sum looks the same with the opposite sign: which it has depends on names."""
+    base, exponent = _as_power(factor)
+    if not base.is_Add:
+        return Tree("factor", (_tree(factor, places),))
+    either = (_tree(base, places), _tree(expand(-base), places))
+    return Tree("sum to a power", (Tree("±", either, commutes=True), Tree(text(exponent))))
 
 
-def _up_to_swaps(factors: Sequence[Expr], group: Sequence[Index]) -> list[Index]:
-    """Members of a tie that no exchange of two names maps onto an earlier one."""
-    reference = sorted(text(factor) for factor in factors)
-    kept: list[Index] = []
-    for index in group:
-        if not any(_swaps(factors, reference, index, other) for other in kept):
-            kept.append(index)
-    return kept
-
-
-def _swaps(factors: Sequence[Expr], reference: list[str], one: Index, other: Index) -> bool:
-    if not one.axis.same_range(other.axis):
-        return False
-    exchange = {one: other, other: one}
-    return sorted(text(factor.xreplace(exchange)) for factor in factors) == reference
-
-
-def _refine(
-    factors: Sequence[Expr], members: Sequence[Index], fixed: Mapping[Index, int]
-) -> dict[Index, str]:
-    """Stable colours of indices: what a factor looks like from an index, again and again."""
-    blank: dict[Expr, str] = dict.fromkeys(members, "?")
-    colours = {
-        index: f"{_text(index.axis.extent, blank)}@{index.axis.start}!{fixed.get(index, '')}"
-        for index in members
-    }
-    count = len(set(colours.values()))
-    while True:
-        seen = {index: _view(factors, index, colours) for index in members}
-        ranks = {view: f"{rank:04d}" for rank, view in enumerate(sorted(set(seen.values())))}
-        colours = {index: ranks[seen[index]] for index in members}
-        if len(ranks) == count:
-            return colours
-        count = len(ranks)
-
-
-def _view(factors: Sequence[Expr], index: Index, colours: Mapping[Index, str]) -> str:
-    marked: dict[Expr, str] = {**colours, index: "*" + colours[index]}
-    views = sorted(_text(factor, marked) for factor in factors if factor.has(index))
-    return colours[index] + "".join(views)
+def _tree(part: Expr, places: Mapping[Index, int]) -> Tree | int:
+    if indices_in(part).isdisjoint(places):
+        return Tree(text(part))
+    if isinstance(part, Index):
+        return places[part]
+    parts = tuple(_tree(argument, places) for argument in part.args)
+    return Tree(type(part).__name__, parts, _commutes(part))
 
 
 # --------------------------------------------------------------------------------------------

@@ -287,7 +287,7 @@ class _Whole:
         if not _unknowns(atom(what), self.names):
             return Form({((what, exponent),): Fraction(1)})
         if what.kind != "el":
-            inside = algebra._built(what, self._put)
+            inside = algebra.built(what, self._put)
         else:
             before = self.before[what.data[0]]
             inside = indexing.at(algebra, before.form, before.axis_variables, what.data[1])
