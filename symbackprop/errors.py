@@ -14,6 +14,17 @@ from difflib import get_close_matches
 
 SHOWN_FAULTS = 100
 SHOWN_COLUMNS = 160
+# What a bug of ours may raise: a judge tells it as a fault of its own and goes on.
+BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class SymbackpropError(Exception):

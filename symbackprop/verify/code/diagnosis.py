@@ -415,9 +415,9 @@ class Diagnoser:
             prefix = "self." if name in self.session.methods else ""
             for atom in atoms:
                 if atom.meaning and atom.meaning[0] in "zh":
-                    layer = atom.meaning[1:]
+                    layer = int(atom.meaning[1:])
                     value = self._parsed(f"{prefix}{name}({atom.text})", scope)
-                    right = self.session.filled_slope(f"f'{layer}", truth)
+                    right = self.session.slope(layer, truth)
                     if right is not None and factor_between(value, right, truth) == EXACTLY:
                         derivatives.add(name)
         return found, frozenset(derivatives)
@@ -435,7 +435,7 @@ class Diagnoser:
             if not atom.meaning or atom.meaning[0] not in "zh" or atom.factor != 1.0:
                 continue
             layer = int(atom.meaning[1:])
-            right = self.session.filled_slope(f"f'{layer}", truth)
+            right = self.session.slope(layer, truth)
             if right is None:
                 continue
             if np.ndim(atom.value) < right.ndim and not self.session.layout.is_one:

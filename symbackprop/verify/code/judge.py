@@ -8,12 +8,15 @@ Would be wrong if a claim were refuted without numbers that anyone can recompute
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
+from symbackprop import errors
+from symbackprop.errors import SymbackpropError
 from symbackprop.layers.multilayer import Built
 from symbackprop.tracer.interpreter import nested_too_deeply
 from symbackprop.verify.code.budget import GUARD_SECONDS, Budget, OutOfTime
@@ -32,6 +35,8 @@ DIAGNOSIS_STEPS = 400_000
 STRICT = 1e-9
 DEEPEST = 150
 MOST_CHARACTERS = 300_000
+MOST_SAID = 200
+Judged = TypeVar("Judged")
 
 
 def judge_code(
@@ -54,12 +59,26 @@ def judge_code(
     subjects = Subjects(Subject.of(batch), Subject.of(one))
     if execute:
         return executed(source, function, path, module, node, methods, subjects)
-    try:
-        return _judged(source, path, module, node, methods, subjects)
-    except OutOfTime:
-        reason = f"not judged: it took more than {GUARD_SECONDS:g} seconds"
+
+    def undecided(reason: str) -> FileReport:
         claim = Claim(path, node.lineno, 1, 1, "undecided", name=function, sentence=reason)
         return FileReport(path, (claim,), {}, source)
+
+    try:
+        return guarded(partial(_judged, source, path, module, node, methods, subjects), undecided)
+    except OutOfTime:
+        return undecided(f"not judged: it took more than {GUARD_SECONDS:g} seconds")
+
+
+def guarded(judged: Callable[[], Judged], instead: Callable[[str], Judged]) -> Judged:
+    """What is judged; where that ends in a bug of this program, what stands instead and says so."""
+    try:
+        return judged()
+    except SymbackpropError:
+        raise
+    except errors.BUGS as bug:
+        said = " ".join(f"{type(bug).__name__} {bug}".split())[:MOST_SAID]
+        return instead(f"a fault of symbackprop, not of the code: {said}; please report it")
 
 
 def _judged(
@@ -173,25 +192,11 @@ class _Judgement:
         chosen = _claimed(self.reading, blame)
         self.proved = proofs(self.session, self.source, self.reading.stored, self.reading.returned)
         healed = _by_site(blame.healed)
-        made = [self._claim(mark, blame, healed) for mark in chosen]
-        made = self._with_derived(made, chosen, blame)
+        deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in chosen))
+        made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
         made += self._loss()
         return made + list(self._missing())
-
-    def _with_derived(
-        self, made: Sequence[Claim], marks: Sequence[Mark], blame: Blame
-    ) -> list[Claim]:
-        """Each claim with the right expression in the author's names, where there is one."""
-        deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in marks))
-        roots = {r.site: r.meaning for r in blame.roots}
-        found = []
-        for claim, mark in zip(made, marks, strict=True):
-            own = mark.found if claim.status == "verified" else mark.meaning
-            meaning = roots.get(mark.site) or own or mark.meaning
-            text = deriver.text(meaning, mark.line) if meaning is not None else ""
-            found.append(replace(claim, derived=text))
-        return found
 
     def _loss(self) -> Iterator[Claim]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
@@ -252,8 +257,26 @@ class _Judgement:
                 )
         return None
 
-    def _claim(self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
+    def _guarded_claim(
+        self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark], deriver: Deriver
+    ) -> Claim:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
+
+        def judged() -> Claim:
+            claim = self._claim(base, mark, blame, healed)
+            return self._with_derived(claim, mark, blame, deriver)
+
+        return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
+
+    def _with_derived(self, claim: Claim, mark: Mark, blame: Blame, deriver: Deriver) -> Claim:
+        """The claim with the right expression in the author's names, where there is one."""
+        roots = {r.site: r.meaning for r in blame.roots}
+        own = mark.found if claim.status == "verified" else mark.meaning
+        meaning = roots.get(mark.site) or own or mark.meaning
+        text = deriver.text(meaning, mark.line) if meaning is not None else ""
+        return replace(claim, derived=text)
+
+    def _claim(self, base: Claim, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
         root = next((r for r in blame.roots if r.site == mark.site), None)
         if root is not None and not (mark.returned and mark.ok and mark.factor.is_one):
             return self._explained(self._refuted(base, mark, root), root, blame)
@@ -399,7 +422,7 @@ class _Judgement:
         plain_found = root.mark.found in (None, f"d:h{subject.depth}")
         if factor_between(root.mark.value, wanted, truth) in _COMMON and plain_found:
             return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
-        slope = self.session.filled_slope(f"f'{subject.depth}", truth)
+        slope = self.session.slope(subject.depth, truth)
         if slope is None or root.mark.found is not None:
             return ""
         output = self.session.layout.of(last.replace("z", "h"), truth)

@@ -219,29 +219,14 @@ class Session:
 
     def _whole(self, meaning: str, truth: Truth) -> Numbers | None:
         if meaning.startswith("f'"):
-            return self._slope(meaning, truth)
+            return self.slope(int(meaning[2:]), truth)
         return self.layout.of(meaning, truth)
 
-    def filled_slope(self, meaning: str, truth: Truth) -> Numbers | None:
-        """f'(z) of a layer, in this layout."""
-        return self._slope(meaning, truth)
-
-    def _slope(self, meaning: str, truth: Truth) -> Numbers | None:
-        layer = int(meaning[2:])
-        z, h = truth.values[f"z{layer}"], truth.values[f"h{layer}"]
-        match self.subject.activation(layer):
-            case "sigmoid" | "softmax":
-                value = h * (1 - h)
-            case "tanh":
-                value = 1 - h * h
-            case "relu":
-                value = (z > 0).astype(float)
-            case "leaky_relu":
-                value = np.where(z > 0, 1.0, 0.01)
-            case "softplus":
-                value = 1 / (1 + np.exp(-z))
-            case _:
-                return None
+    def slope(self, layer: int, truth: Truth) -> Numbers | None:
+        """f'(z) of a layer, in this layout; None where it has no activation."""
+        value = truth.slopes.get(layer)
+        if value is None:
+            return None
         return arranged(value, self.layout.kept(f"z{layer}", value.ndim))
 
     def one_sample(self, value: Numbers, number: int) -> Numbers:
