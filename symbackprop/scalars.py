@@ -18,20 +18,7 @@ from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Protocol, TypeVar
 
-from sympy import (
-    Expr,
-    Lambda,
-    Or,
-    Piecewise,
-    Rational,
-    S,
-    Symbol,
-    cosh,
-    exp,
-    log,
-    sinh,
-    tanh,
-)
+from sympy import Expr, Lambda, Or, Piecewise, Rational, S, Symbol, exp, log, tanh
 from sympy.core.relational import Relational
 
 from symbackprop.errors import UnsupportedError
@@ -107,9 +94,7 @@ def _derivative(definition: Lambda, order: int) -> Lambda:
 # --------------------------------------------------------------------------------------------
 
 E = TypeVar("E")
-ELEMENTARY = {kind.__name__: kind for kind in (exp, log, tanh, cosh, sinh)}
-
-
+ELEMENTARY = ("exp", "log", "tanh", "cosh", "sinh")  # SymPy's names, and NumPy's
 RELATIONS: Mapping[str, Callable[[Any, Any], Any]] = {">": gt, "<": lt, ">=": ge, "<=": le}
 
 

@@ -43,6 +43,7 @@ from symbackprop.toml_positions import Path, Position, Span, line_nested_beyond,
 
 if TYPE_CHECKING:
     from symbackprop.layers.losses import Loss
+    from symbackprop.scalars import ScalarFunction
 
 Nested: TypeAlias = "float | tuple[Nested, ...]"
 
@@ -161,6 +162,12 @@ def _activations() -> tuple[str, ...]:
     from symbackprop.layers.activations import ACTIVATIONS
 
     return tuple(ACTIVATIONS)
+
+
+def _functions() -> Mapping[str, ScalarFunction]:
+    from symbackprop.scalars import FUNCTIONS
+
+    return FUNCTIONS
 
 
 def _loss_after(activation: str) -> str:
@@ -448,8 +455,8 @@ class _Reader:
         meant = dict.fromkeys("ijkln", "an index")
         meant |= {"I": "the identity matrix", "D": "the number of layers", "G": "a derivative"}
         activations = {layer.activation for layer in architecture.layers}
-        if "sigmoid" in activations:
-            meant[r"\sigma"] = "the sigmoid"
+        records = (_functions()[name] for name in sorted(activations & set(_functions())))
+        meant |= {record.letter: f"the {record.in_words}" for record in records}
         if "softmax" in activations:
             meant["s"] = "the sum inside a softmax"
         sizes = {size for size in architecture.widths if isinstance(size, str)}

@@ -290,10 +290,9 @@ def _value_at(kink: Expr, slope: Expr) -> str:
         return "the value of the formula"
     rows, _ = cases_of(slope)
     held = (n for n, (c, _) in enumerate(rows) if c.compare(kink, Rational(c.bound)))
-    return f"the value of the {ORDINALS[next(held, len(rows))]} line"
-
-
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+    place = next(held, len(rows))
+    ordinal = dict(enumerate(("first", "second", "third"))).get(place, f"{place + 1}th")
+    return f"the value of the {ordinal} line"
 
 
 SIGN_WORDS: Mapping[Meaning, str] = {
