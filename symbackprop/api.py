@@ -14,19 +14,20 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from sympy import Symbol
 
 from symbackprop import crosscheck
 from symbackprop import spec as specification
+from symbackprop.arrays import Array
 from symbackprop.codegen.backends import NUMPY, backend_named
 from symbackprop.codegen.numpy_backend import emit
 from symbackprop.crosscheck import Check, Replayer, Report
 from symbackprop.derive import jacobian as derive_jacobian
 from symbackprop.derive import sweep
+from symbackprop.entrywise import ExplicitNet
 from symbackprop.errors import (
     InputError,
     SpecError,
@@ -54,11 +55,11 @@ if TYPE_CHECKING:
     from symbackprop.verify.report import Report as Findings
     from symbackprop.verify.variants import Variant
 
-Array: TypeAlias = npt.NDArray[Any]
 
 __all__ = [
     "Check",
     "Derivation",
+    "ExplicitNet",
     "Formula",
     "Function",
     "Gradient",
@@ -68,6 +69,7 @@ __all__ = [
     "check",
     "derive",
     "derive_depth",
+    "explicit",
     "load",
     "loads",
     "render",
@@ -244,18 +246,42 @@ def derive(net: Net | Network | str, samples: int | None = None) -> Derivation:
 
     `net` may also be the name or path of a network file, or a `Network` of hand-written equations.
     """
-    if isinstance(net, Network):
-        net = Net.of_equations(net)
-    if isinstance(net, str | os.PathLike):
-        net = load(net)
-    if not isinstance(net, Net):
-        raise UsageError(f"derive: found {type(net).__name__}, expected a network; see `load`")
+    net = _net(net, "derive")
     if samples not in (None, 1) or isinstance(samples, bool):
         raise UsageError(
             f"derive: found samples={samples!r}, expected 1 or nothing; a derivation for a batch "
             "holds for every number of samples"
         )
     return Derivation(net, samples)
+
+
+def _net(net: object, caller: str) -> Net:
+    """What `load` takes, equations written by hand, or a network that is one already."""
+    if isinstance(net, Network):
+        return Net.of_equations(net)
+    if isinstance(net, str | os.PathLike):
+        return load(net)
+    if not isinstance(net, Net):
+        raise UsageError(f"{caller}: found {type(net).__name__}, expected a network; see `load`")
+    return net
+
+
+def explicit(net: Net | Network | Derivation | str, /, **sizes: int) -> ExplicitNet:
+    """The network entry by entry, differentiated by SymPy alone: nothing is derived here.
+
+    `sizes` are numbers for the sizes that the file leaves open: N, the samples of a batch, and
+    names. A derivation for one sample is explicit for one sample.
+    Raises: UsageError for a size that is missing or unknown, UnsupportedError for sizes at which
+    SymPy would take more than a minute.
+
+    >>> e = explicit("four-layer", N=1)
+    >>> e.gradient("z3")
+    yhat - y = Matrix([[-y_1_1 + yhat_1_1, -y_1_2 + yhat_1_2, -y_1_3 + yhat_1_3]])
+    >>> e.jacobian("z3", "h2") == e["W3"].T
+    True
+    """
+    built = net.built if isinstance(net, Derivation) else _net(net, "explicit").batch
+    return ExplicitNet.of(built.network, built.sizes, sizes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,7 +183,7 @@ def function_call() -> None:
     params, (x, y) = net.parameters(), net.sample()
     assert y is not None
     f(params, x, y)
-    code, ((_, look),) = f._known[0].code, f._known[0].looks
+    code, ((_, look),) = f._known[0].code, f._known[0].looks.rest
     hand = partial(by_hand, activation=lambda z: 1 / (1 + np.exp(-z)), slope=lambda h: h * (1 - h))
     calls = 200
     times = interleaved(
