@@ -54,6 +54,14 @@ def layers_of(network: Network) -> tuple[LayerNames, ...]:
     return tuple(found)
 
 
+def activation(network: Network, layer: int) -> str | None:
+    """The scalar function of a layer, `softmax` or `identity`; None for a layer that is not there."""
+    total, output = network.resolve(names.total(layer)), network.resolve(names.output(layer))
+    if layer < 1 or output not in network.by_name:
+        return None
+    return "identity" if total == output else _function(network, output)
+
+
 def functions_of(network: Network, tensor: str) -> tuple[str, ...]:
     """The scalar functions in a tensor's equation that keep a name: all but exp, log and such."""
     applied = functions_in(network.equation_of[tensor].rhs)

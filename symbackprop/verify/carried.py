@@ -16,6 +16,7 @@ import numpy as np
 
 from symbackprop.reader.syntax import Derivative, Node, Scripted, Statement, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import Array, Axes
 from symbackprop.verify.derivatives import (
     Link,
     denominator,
@@ -30,7 +31,7 @@ from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference
 from symbackprop.verify.valuation import Valuation
-from symbackprop.verify.values import Array, Axes, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 Overrides = Mapping[tuple[str, str], Array]

@@ -38,8 +38,7 @@ from symbackprop.reader.syntax import (
 from symbackprop.scalars import function_lettered
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
 from symbackprop.verify.settings import Alias, Settings
-from symbackprop.verify.symbols import function_called, is_function, split
-from symbackprop.verify.world import activation
+from symbackprop.verify.symbols import activation, function_called, is_function, split
 
 T = TypeVar("T")
 
@@ -529,7 +528,7 @@ class Finder:
         mark = mark_of(self.statements, self.depth, names)
         heads = heads_of(self.statements, mark)
         world = next(iter(self.worlds[self.reduction].generic.values()))
-        functions = [activation(world, layer) for layer in range(1, self.depth + 1)]
+        functions = [activation(world.network, layer) for layer in range(1, self.depth + 1)]
         choices = {
             head: found
             for head in [*heads.seen, *heads.bounds]

@@ -14,6 +14,7 @@ import numpy as np
 
 from symbackprop.reader.syntax import Apply, Derivative, Group, Node, Product, Scripted, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array, Axes, Axis
 from symbackprop.verify.entries import (
     gathered,
     is_weight,
@@ -26,7 +27,7 @@ from symbackprop.verify.letters import head_or_none, plain
 from symbackprop.verify.literals import kronecker
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import SAMPLE, Array, Axes, Axis, Value
+from symbackprop.verify.values import Value
 from symbackprop.verify.world import STEP, loss_slopes
 
 

@@ -15,11 +15,12 @@ import numpy as np
 
 from symbackprop.reader.syntax import Group, Node, Number, Span, Sum, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array, Axes, Axis
 from symbackprop.verify.letters import is_whole
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, Reference
-from symbackprop.verify.values import SAMPLE, Array, Axes, Axis, Value
+from symbackprop.verify.values import Value
 
 _FIRST = Number(value=Fraction(1), text="1", span=Span(0, 0))
 

@@ -37,6 +37,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict, compare, fitting
 from symbackprop.verify.entries import entries_of
@@ -48,7 +49,7 @@ from symbackprop.verify.repair import Explanation, applied
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Scope, split
 from symbackprop.verify.valuation import Valuation
-from symbackprop.verify.values import SAMPLE, Array, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 GIVEN: Final = ("input", "label", "parameter")

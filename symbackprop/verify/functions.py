@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symbackprop import names
 from symbackprop.evaluate import apply
 from symbackprop.reader.syntax import (
     Group,
@@ -27,6 +28,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.scalars import FUNCTIONS
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array
 from symbackprop.verify.entries import entries_of, picked
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import (
@@ -34,11 +36,11 @@ from symbackprop.verify.symbols import (
     NotUnderstood,
     OneSample,
     Reference,
+    activation,
     is_function,
     split,
 )
-from symbackprop.verify.values import SAMPLE, Array, Clash, Value
-from symbackprop.verify.world import activation
+from symbackprop.verify.values import Clash, Value
 
 LARGEST_NUMBER = 10**300  # that is read
 
@@ -113,12 +115,13 @@ def function_name(meaning: Meaning, reference: Reference, argument: Value) -> st
     if reference.name != "f":
         return reference.name
     if reference.layer is not None:
-        return activation(meaning.world, reference.layer)
-    labels = {a.label for a in argument.axes if a.label.startswith("units")}
+        return activation(meaning.world.network, reference.layer)
+    labels = {a.label for a in argument.axes if names.layer_of_units(a.label) is not None}
     labels = labels or ({argument.feature} if argument.feature else set())
-    if len(labels) == 1:
-        return activation(meaning.world, int(labels.pop()[5:]))
-    known = {activation(meaning.world, n) for n in range(1, meaning.scope.layers + 1)} - {
+    layer = names.layer_of_units(labels.pop()) if len(labels) == 1 else None
+    if layer is not None:
+        return activation(meaning.world.network, layer)
+    known = {activation(meaning.world.network, n) for n in range(1, meaning.scope.layers + 1)} - {
         "softmax",
         "identity",
     }

@@ -28,6 +28,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE
 from symbackprop.verify.compare import Verdict, compare
 from symbackprop.verify.functions import function_of
 from symbackprop.verify.layers import for_all_layers, layer_letters
@@ -46,7 +47,7 @@ from symbackprop.verify.symbols import (
     split,
 )
 from symbackprop.verify.valuation import Valuation
-from symbackprop.verify.values import SAMPLE, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 NO_ALIASES: Mapping[str, Sequence[Alias]] = MappingProxyType({})

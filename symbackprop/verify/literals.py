@@ -15,11 +15,12 @@ import numpy as np
 
 from symbackprop.reader.syntax import Comparison, Node, Norm, Number, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import Array, Axis
 from symbackprop.verify.entries import places_of
 from symbackprop.verify.letters import looks_kronecker
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import NotUnderstood, split
-from symbackprop.verify.values import Array, Axis, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 

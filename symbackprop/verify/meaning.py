@@ -15,9 +15,10 @@ from functools import cached_property
 import numpy as np
 
 from symbackprop.reader.syntax import Node, Span, Symbol
+from symbackprop.verify.axes import Array, Axis
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import Scope
-from symbackprop.verify.values import Array, Axis, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 

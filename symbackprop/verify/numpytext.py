@@ -44,6 +44,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.scalars import FUNCTIONS, Z
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import ANY, SAMPLE, Array
 from symbackprop.verify.derivatives import Link, link_of, link_value
 from symbackprop.verify.entries import slopes_of
 from symbackprop.verify.functions import function_name, function_of, is_called
@@ -54,7 +55,7 @@ from symbackprop.verify.products import times
 from symbackprop.verify.ranges import open_letters, range_of
 from symbackprop.verify.sums import bounded, limit_of
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import ANY, SAMPLE, Array, Clash, Value
+from symbackprop.verify.values import Clash, Value
 
 Env = Mapping[str, int]
 ATOM, POWER, TERM, SUM = 3, 2, 1, 0  # how tightly a text binds

@@ -22,7 +22,7 @@ from typing import Any, assert_never, get_args
 
 from sympy import Add, Expr, Integer, Pow, Rational, S
 
-from symbackprop import equality
+from symbackprop import equality, names
 from symbackprop.derive import jacobian, leads_to, sweep
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
@@ -71,6 +71,8 @@ from symbackprop.terms import (
     substitute,
 )
 from symbackprop.verdict import Equal
+from symbackprop.verify.axes import SAMPLE
+from symbackprop.verify.axes import Axis as Labelled
 from symbackprop.verify.derivatives import denominator, key_of, plain_reference
 from symbackprop.verify.entries import index_order, index_places, is_weight
 from symbackprop.verify.functions import (
@@ -94,12 +96,12 @@ from symbackprop.verify.symbols import (
     NotUnderstood,
     OutOfRange,
     Reference,
+    activation,
     split,
 )
 from symbackprop.verify.valuation import Valuation
-from symbackprop.verify.values import SAMPLE, Clash
-from symbackprop.verify.values import Axis as Labelled
-from symbackprop.verify.world import World, activation, world_at
+from symbackprop.verify.values import Clash
+from symbackprop.verify.world import World, world_at
 
 TIME_LIMIT = 8.0  # seconds; a safety only: the outcome must not depend on the clock
 MOST_TERMS = 60
@@ -936,13 +938,14 @@ class Reading:
         if reference.name != "f":
             return reference.name
         if reference.layer is not None:
-            return activation(world, reference.layer)
+            return activation(world.network, reference.layer)
         labels = {i.axis.name for i in array.axes if i is not None and i.axis.name != SAMPLE}
         labels = labels or ({array.feature} if array.feature else set())
-        if len(labels) == 1:
-            return activation(world, int(labels.pop()[5:]))
+        layer = names.layer_of_units(labels.pop()) if len(labels) == 1 else None
+        if layer is not None:
+            return activation(world.network, layer)
         layers = range(1, self.grammar.scope.layers + 1)
-        known = {activation(world, n) for n in layers} - {"softmax", "identity"}
+        known = {activation(world.network, n) for n in layers} - {"softmax", "identity"}
         if len(known) != 1:
             raise Unproved
         return known.pop()

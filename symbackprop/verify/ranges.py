@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from symbackprop.reader.syntax import Big, Node, Product, Scripted, Symbol, children, walk
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Axis
 from symbackprop.verify.entries import index_order, index_places
 from symbackprop.verify.functions import function_of
 from symbackprop.verify.letters import (
@@ -24,7 +25,7 @@ from symbackprop.verify.letters import (
 )
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, OutOfRange, split
-from symbackprop.verify.values import SAMPLE, Axis, Clash
+from symbackprop.verify.values import Clash
 
 
 def open_letters(meaning: Meaning, body: Node) -> list[str]:

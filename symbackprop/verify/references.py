@@ -15,6 +15,7 @@ import numpy as np
 
 from symbackprop.reader.syntax import Node, Norm, Script, Scripted, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Axis
 from symbackprop.verify.derivatives import scale_of, total_derivative
 from symbackprop.verify.entries import entries_of, gathered, picked
 from symbackprop.verify.functions import powered
@@ -24,7 +25,7 @@ from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import range_of
 from symbackprop.verify.settings import Alias
 from symbackprop.verify.symbols import NotUnderstood, OneSample, Reference, split
-from symbackprop.verify.values import SAMPLE, Axis, Value
+from symbackprop.verify.values import Value
 from symbackprop.verify.world import loss_by_sample
 
 

@@ -36,6 +36,7 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.verify.axes import Array
 from symbackprop.verify.compare import Verdict, compare
 from symbackprop.verify.functions import function_of, is_called
 from symbackprop.verify.letters import free_letters, index_letters
@@ -47,12 +48,12 @@ from symbackprop.verify.symbols import (
     IllFormed,
     NotUnderstood,
     Reference,
+    activation,
     is_function,
     split,
 )
 from symbackprop.verify.through import slope_through
-from symbackprop.verify.values import Array, Clash, Value
-from symbackprop.verify.world import activation
+from symbackprop.verify.values import Clash, Value
 
 WORK = 160_000  # characters read again in trying edits, for one formula
 AFTER = 12_000  # of these, once an explanation is found
@@ -1246,7 +1247,7 @@ class Names:
     def _activation(self, layer: int | str, meaning: Meaning) -> str:
         try:
             number = layer if isinstance(layer, int) else _plus(meaning.scope.numbers, layer)
-            return activation(meaning.world, number - self.settings.nodes)
+            return activation(meaning.world.network, number - self.settings.nodes)
         except (NotUnderstood, IllFormed):
             return ""
 

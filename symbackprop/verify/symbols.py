@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from symbackprop import roles
 from symbackprop.network import Network
 from symbackprop.notation import delta_number
 from symbackprop.reader.syntax import (
@@ -104,6 +105,14 @@ def split(node: Node) -> tuple[Symbol, tuple[Script, ...]] | None:
         case Group(bracket="", items=(one,)):
             return split(one)
     return None
+
+
+def activation(network: Network, layer: int) -> str:
+    """The scalar function of a layer, `softmax` or `identity`. Raises: OutOfRange."""
+    found = roles.activation(network, layer)
+    if found is None:
+        raise OutOfRange(f"there is no layer {layer}", None, "layer")
+    return found
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from symbackprop.reader.syntax import (
     Sum,
     children,
 )
+from symbackprop.verify.axes import Array
 from symbackprop.verify.compare import Difference, Verdict, fitting
 from symbackprop.verify.judge import with_function_variable
 from symbackprop.verify.meaning import Meaning
@@ -40,7 +41,7 @@ from symbackprop.verify.settings import Settings
 from symbackprop.verify.sums import bounded
 from symbackprop.verify.symbols import IllFormed, NotUnderstood
 from symbackprop.verify.valuation import Valuation
-from symbackprop.verify.values import Array, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 Source = Callable[[Span], str]
