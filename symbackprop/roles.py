@@ -55,7 +55,7 @@ def layers_of(network: Network) -> tuple[LayerNames, ...]:
 
 
 def activation(network: Network, layer: int) -> str | None:
-    """The scalar function of a layer, `softmax` or `identity`; None for a layer that is not there."""
+    """The scalar function of a layer, `softmax` or `identity`; None where there is none."""
     total, output = network.resolve(names.total(layer)), network.resolve(names.output(layer))
     if layer < 1 or output not in network.by_name:
         return None
