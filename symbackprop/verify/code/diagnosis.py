@@ -29,7 +29,8 @@ from symbackprop.verify.code.edits import (
     span,
 )
 from symbackprop.verify.code.marks import Session
-from symbackprop.verify.code.reading import Closure, Fault, Module, Place, Reader
+from symbackprop.verify.code.modules import Module
+from symbackprop.verify.code.reading import Closure, Fault, Place, Reader
 from symbackprop.verify.code.roots import Root
 from symbackprop.verify.code.truth import EXACTLY, factor_between
 
@@ -337,7 +338,7 @@ class Diagnoser:
             root.meaning,
             session.subject.activation(session.subject.depth) == "softmax"
             and root.meaning == f"d:z{session.subject.depth}",
-            next((k for k, v in session.module.imports.items() if v == "numpy"), "np"),
+            session.module.numpy,
             root.fault is not None or (root.mark is not None and not self._has_its_shape(root)),
         )
 

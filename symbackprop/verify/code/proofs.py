@@ -25,11 +25,12 @@ from symbackprop.tracer.interpreter import (
     element_array,
     parsed,
 )
-from symbackprop.tracer.values import Object
+from symbackprop.tracer.values import Object, Unread
 from symbackprop.verify.code.arguments import Binder
 from symbackprop.verify.code.marks import Mark, Session, leaves_of_values
 from symbackprop.verify.code.reading import Bundle, Instance
 from symbackprop.verify.code.truth import Factor
+from symbackprop.verify.code.unknown import Unknown
 
 MOST_WORK = 30_000
 LONGEST = 16
@@ -304,6 +305,8 @@ def _is_worth_a_name(form: Form) -> bool:
 
 def _plain(value: Any, numeric: Any, depth: int) -> Any:
     """A dict with the entries that were looked up, in place of one that finds them by name."""
+    if isinstance(value, Unknown):
+        return Unread(value.reason, value.line)
     if isinstance(value, Instance):
         held = numeric.bundle if isinstance(numeric, Instance) else {}
         given = {key: value.bundle.find(key) for key in held if key not in numeric.written}
