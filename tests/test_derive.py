@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from sympy import Symbol
 
+from symbackprop.canonical import canonical
 from symbackprop.concrete import explicit
 from symbackprop.derive import Derivation, Sweep, adjoint_name, jacobian, leads_to, sweep
 from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
@@ -28,7 +29,6 @@ from symbackprop.terms import (
     Expression,
     Index,
     Partial,
-    canonical,
     expression,
     product,
     text,
