@@ -24,7 +24,7 @@ from sympy import (
 
 from symbackprop import scalars
 from symbackprop.codegen.numpy_backend import compile_source
-from symbackprop.codegen.numpy_text import ATOM, SUM, Text
+from symbackprop.codegen.numpy_words import ATOM, SUM, Text
 from symbackprop.codegen.scalar_text import scalar_text
 from symbackprop.errors import UnsupportedError
 from symbackprop.evaluate import Point, apply, explicit_value

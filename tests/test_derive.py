@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from sympy import Symbol
 
+from symbackprop.canonical import canonical
 from symbackprop.concrete import explicit
 from symbackprop.derive import jacobian, leads_to, sweep
 from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
@@ -29,7 +30,6 @@ from symbackprop.terms import (
     Expression,
     Index,
     Partial,
-    canonical,
     expression,
     product,
     text,

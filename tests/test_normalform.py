@@ -142,28 +142,50 @@ def entry(*places: Atom) -> Form:
     return atom(Atom("el", "A", tuple(map(atom, places))))
 
 
+def inner_sum(algebra: Algebra, one: Atom, other: Atom) -> Form:
+    """Its two indices look alike, but for what stands beside them."""
+    c, d = (variable(letter, one.data[2]) for letter in "cd")
+    product = entry(one, c) * entry(other, d) * entry(c, d) * entry(d, c)
+    return algebra.summed(product, [c, d])
+
+
+def letters(text: str) -> list[Atom]:
+    return [variable(letter, atom(Atom("dim", "K"))) for letter in text]
+
+
 def test_a_sum_inside_keeps_its_names_canonical_when_a_free_one_is_renamed() -> None:
-    """Which of the inner indices comes first rests on the name of the outer one beside it."""
     algebra = Algebra(PAIRS)
-    extent = atom(Atom("dim", "K"))
-    a, b, x, y, c, d = (variable(letter, extent) for letter in "abxycd")
-    for names in itertools.permutations((a, b, x, y), 2):
-        inner = entry(a, c) * entry(b, d) * entry(c, d)
-        moved = entry(names[0], c) * entry(names[1], d) * entry(c, d)
-        whole = renamed(algebra.summed(inner, [c, d]), dict(zip((a, b), names, strict=True)))
-        assert whole == algebra.summed(moved, [c, d])
+    a, b = letters("ab")
+    for names in itertools.permutations(letters("abxy"), 2):
+        whole = renamed(inner_sum(algebra, a, b), dict(zip((a, b), names, strict=True)))
+        assert whole == inner_sum(algebra, *names)
 
 
 def test_sums_of_reciprocals_of_sums_ignore_outer_names() -> None:
     algebra = Algebra(PAIRS)
-    extent = atom(Atom("dim", "K"))
-    a, b, c, d = (variable(letter, extent) for letter in "abcd")
-    inner = algebra.summed(entry(a, c) * entry(b, d) * entry(c, d), [c, d]) + number(1)
-    swapped = algebra.summed(entry(b, c) * entry(a, d) * entry(c, d), [c, d]) + number(1)
-    one, two = (algebra.power(form, Fraction(-1)) for form in (inner, swapped))
-    whole = algebra.summed(entry(a, b) * one, [a, b])
-    assert whole == algebra.summed(entry(b, a) * two, [a, b])
-    assert whole != algebra.summed(entry(b, a) * one, [a, b])
+    a, b = letters("ab")
+
+    def whole(row: Atom, column: Atom, one: Atom, other: Atom) -> Form:
+        below = algebra.power(inner_sum(algebra, one, other) + number(1), Fraction(-1))
+        return algebra.summed(entry(row, column) * below, [a, b])
+
+    assert whole(a, b, a, b) == whole(b, a, b, a)
+    assert whole(a, b, a, b) != whole(a, b, a, a)
+
+
+def test_which_index_a_delta_removes_does_not_depend_on_names() -> None:
+    """Of two ranges either index could go, and a guard tells which."""
+    algebra = Algebra(PAIRS)
+    found = set()
+    for names in itertools.permutations("abc"):
+        one, two, far = (
+            variable(name, atom(Atom("dim", extent)))
+            for name, extent in zip(names, "KNX", strict=True)
+        )
+        distance = atom(one) + atom(two) - atom(far)
+        for bound in itertools.permutations((one, two, far)):
+            found.add(algebra.summed(algebra.delta(distance), bound))
+    assert len(found) == 1
 
 
 def ragged(of: Expr, name: str = "q") -> Index:
@@ -204,6 +226,7 @@ def test_a_ragged_range_follows_when_sums_are_joined() -> None:
     read = Algebra(ZOO).read
     weighed = Element("R", layer, ragged(layer)) * Element("x", layer)
     both = (layer, ragged(layer))
+    assert not read(term(1, both, weighed)).variables
     assert read(term(1, both, weighed)) == read(term(1, both[::-1], weighed))
     again = (other, ragged(other, "p"))
     copy = Element("R", other, again[1]) * Element("x", other)

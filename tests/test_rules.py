@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sympy import Integer
 
 from symbackprop import rules
+from symbackprop.canonical import canonical
 from symbackprop.evaluate import evaluate, jacobian, random_point
 from symbackprop.network import Network, SumsToOne
 from symbackprop.rules import (
@@ -44,7 +45,6 @@ from symbackprop.terms import (
     Guard,
     Index,
     Partial,
-    canonical,
     expression,
     free_indices,
     product,

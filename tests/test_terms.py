@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Integer, Rational, S
 
+from symbackprop.canonical import canonical
 from symbackprop.evaluate import Point, evaluate
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.terms import (
@@ -26,7 +27,6 @@ from symbackprop.terms import (
     Partial,
     Term,
     all_fresh,
-    canonical,
     contract,
     contracted,
     elements_in,
@@ -388,6 +388,15 @@ def test_canonical_form_orders_denominators_of_bound_indices() -> None:
     assert canonical(one) != canonical(expression(term(1, (i, j), A[j, i], gap)))
     squared = expression(term(1, (i, j), A[i, j], gap**2))
     assert canonical(squared) == canonical(expression(term(1, (i, j), A[j, i], gap**2)))
+
+
+@pytest.mark.parametrize("powers", [(-1, -2, 0), (-1, -1, -2), (-1, -2, -3)])
+def test_denominators_alone_tell_bound_indices_apart(powers: tuple[int, ...]) -> None:
+    found = set()
+    for x, y, z in itertools.permutations((i, j, k)):
+        gaps = zip((a[x] - a[y], a[y] - a[z], a[z] - a[x]), powers, strict=True)
+        found.add(canonical(expression(term(1, (x, y, z), *(gap**e for gap, e in gaps)))))
+    assert len(found) == 1
 
 
 def test_canonical_denominators_are_their_own() -> None:

@@ -22,16 +22,8 @@ from typing import Any, Protocol
 from sympy import Expr, Symbol
 
 from symbackprop.codegen.backends import NUMPY, Backend
-from symbackprop.codegen.numpy_text import (
-    ATOM,
-    Names,
-    Text,
-    call,
-    expression_text,
-    numpy_expression,
-    readable_form,
-    scaled,
-)
+from symbackprop.codegen.numpy_text import expression_text, numpy_expression, readable_form
+from symbackprop.codegen.numpy_words import ATOM, Names, Text, call, scaled
 from symbackprop.codegen.scalar_text import scalar_text
 from symbackprop.codegen.stable_forward import Assignment, ForwardPass, forward_pass
 from symbackprop.errors import UnsupportedError, printable

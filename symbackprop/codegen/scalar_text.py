@@ -15,7 +15,7 @@ from fractions import Fraction
 from sympy import Expr, Symbol
 
 from symbackprop.codegen.backends import NUMPY
-from symbackprop.codegen.numpy_text import ATOM, MINUS, POWER, PRODUCT, SUM, Text
+from symbackprop.codegen.numpy_words import ATOM, MINUS, POWER, PRODUCT, SUM, Text
 from symbackprop.scalars import ELEMENTARY, Condition, fold
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Integer
 
+from symbackprop.canonical import canonical
 from symbackprop.document.blocks import (
     Aside,
     Block,
@@ -42,7 +43,6 @@ from symbackprop.terms import (
     Expression,
     Index,
     Partial,
-    canonical,
     contracted,
     elements_in,
     expression,

@@ -15,6 +15,7 @@ from fractions import Fraction
 from sympy import Expr, Piecewise, Symbol, cosh, exp, log, sinh, tanh
 from sympy.core.numbers import Exp1
 
+from symbackprop.canonical import named_by_place
 from symbackprop.network import CountsClasses, Network, SumsToOne
 from symbackprop.normalform.forms import (
     ONE,
@@ -32,7 +33,7 @@ from symbackprop.normalform.forms import (
 from symbackprop.normalform.naming import renamed
 from symbackprop.normalform.operations import Operations
 from symbackprop.scalars import Z, cases_of
-from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index, named_by_place
+from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index
 
 
 class Algebra(Operations):

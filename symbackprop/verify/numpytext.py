@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from sympy import Expr
 
-from symbackprop.codegen import numpy_text as levels
-from symbackprop.codegen.numpy_text import Text
+from symbackprop.codegen import numpy_words as levels
+from symbackprop.codegen.numpy_words import Text
 from symbackprop.codegen.scalar_text import scalar_text
 from symbackprop.evaluate import explicit_value
 from symbackprop.reader.syntax import (

@@ -23,6 +23,7 @@ from typing import Any, assert_never, get_args
 from sympy import Add, Expr, Integer, Pow, Rational, S
 
 from symbackprop import equality, names
+from symbackprop.canonical import canonical
 from symbackprop.derive import jacobian, leads_to, sweep
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
@@ -61,7 +62,6 @@ from symbackprop.terms import (
     Index,
     Term,
     as_scalar,
-    canonical,
     elements_in,
     expression,
     free_indices,
