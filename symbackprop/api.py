@@ -543,7 +543,7 @@ def _judged_notes(
     path: str, net: Net | None, progress: Callable[[int, int, str], None] | None
 ) -> Iterator[FileReport]:
     """The notes of a file or folder, each under the network given or the one it carries."""
-    from symbackprop.judging.guard import guarded
+    from symbackprop.guard import guarded
     from symbackprop.judging.report import FileReport, lost_file
     from symbackprop.reading.notes.files import Problem, read_notes
 
@@ -558,7 +558,7 @@ def _judged_notes(
 
 
 def _lost_note(note: Note, bug: Exception) -> FileReport:
-    from symbackprop.judging.guard import told
+    from symbackprop.guard import told
     from symbackprop.judging.report import lost_file
 
     return lost_file(note.path, note.text, told(bug, "file"))
@@ -597,7 +597,7 @@ def _letters(net: Net) -> dict[str, str]:
 def annotate(report: Findings) -> dict[str, str]:
     """For each file of notes in a report, by its path, a copy with a mark beside each formula; none
     for a file that the judge lost."""
-    from symbackprop.judging.guard import guarded
+    from symbackprop.guard import guarded
 
     found = {file.file: guarded(partial(_annotated, file), lambda _: None) for file in report.files}
     return {path: text for path, text in found.items() if text is not None}

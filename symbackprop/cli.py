@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from symbackprop.document.dialects import formats
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
-from symbackprop.judging.guard import guarded, told
+from symbackprop.guard import guarded, told
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
 from symbackprop.writing.code.backends import BACKENDS, NUMPY
 

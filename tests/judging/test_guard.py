@@ -13,7 +13,7 @@ import pytest
 import symbackprop as sbp
 from symbackprop import cli, errors
 from symbackprop.cli import main
-from symbackprop.judging.guard import guarded, told
+from symbackprop.guard import guarded, told
 from symbackprop.judging.notes import page as notes
 from symbackprop.judging.notes.conventions import search as conventions
 from symbackprop.judging.notes.formula import judge

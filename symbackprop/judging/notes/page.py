@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.judging.guard import FAULT, guarded, told
+from symbackprop.guard import FAULT, guarded, told
 from symbackprop.judging.notes.carried import FalseLine, overrides
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from symbackprop.errors import InputError
 from symbackprop.files import read_text, reason_of
-from symbackprop.judging.guard import guarded, told
+from symbackprop.guard import guarded, told
 from symbackprop.reading.notes.markdown import read_markdown
 from symbackprop.reading.notes.notebook import read_notebook
 from symbackprop.reading.notes.passages import Note

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from symbackprop.calculus.scalars import function_lettered
-from symbackprop.judging.guard import FAULT
+from symbackprop.guard import FAULT
 from symbackprop.judging.notes.formula.compare import Verdict
 from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, judge
 from symbackprop.judging.notes.formula.settings import Alias, Settings

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from symbackprop.judging.guard import FAULT, guarded, told
+from symbackprop.guard import FAULT, guarded, told
 from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare
 from symbackprop.judging.notes.formula.functions import function_of
