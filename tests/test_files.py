@@ -192,7 +192,7 @@ def test_every_file_of_a_user_is_opened_in_one_place() -> None:
     allowed = {
         "cli.py: os.fdopen(os.open(os.devnull, os.O_RDWR), mode)",
         "cli.py: os.open(os.devnull, os.O_RDWR)",
-        "spec.py: _examples().joinpath(f'{name}.toml').read_text(encoding='utf-8')",
+        "networks/file.py: _examples().joinpath(f'{name}.toml').read_text(encoding='utf-8')",
     }
     found = set()
     package = Path(files.__file__).parent
