@@ -59,7 +59,7 @@ from symbackprop.verify.settings import Alias, Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
 from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.verify.witness import counterexample
-from symbackprop.verify.world import World
+from symbackprop.verify.world import World, activations
 
 Progress = Callable[[int, int, str], None]
 RATES = frozenset({r"\eta", r"\alpha", r"\lambda", r"\gamma", r"\mu", r"\epsilon", r"\varepsilon"})
@@ -824,14 +824,19 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
 
 
 def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
-    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: true
-    if it were that of whatever layer it meets. Only as the sigmoid it is sure not to be."""
+    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: it may
+    be meant as that of whatever layer it meets, and is where the formula itself says what it is. As
+    the sigmoid it is not meant to be no function at all."""
     family = settings.letters.get(SIGMA, "f")
-    if family in ("f", "sigmoid") or family not in FREE:
+    may_be_none = "identity" in activations(world)
+    if family == "f" or family not in FREE or (family == "sigmoid" and may_be_none):
         return None
     letters = {**settings.letters, SIGMA: "f"}
-    if judge_in(statement, replace(settings, letters=letters), world).outcome != "true":
+    found = judge_in(statement, replace(settings, letters=letters), world)
+    if found.outcome != "true":
         return None
+    if not may_be_none and sum(SIGMA not in _heads(side) for side in statement.sides) > 1:
+        return found
     reason = rf"\sigma is {family} in this note, and another function here"
     return Verdict("unknown", reason=reason)
 

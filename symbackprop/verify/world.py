@@ -187,6 +187,14 @@ def activation(world: World, layer: int) -> str:
     return "softmax"
 
 
+def activations(world: World) -> tuple[str, ...]:
+    """Their names, layer by layer."""
+    network = world.network
+    layers = range(1, network.depth + 1)
+    known = (n for n in layers if network.resolve(f"h{n}") in network.by_name)
+    return tuple(activation(world, n) for n in known)
+
+
 def loss_share(world: World) -> float:
     """The loss over the sum of the losses of single samples, times the number of samples: 1 for
     a mean, N for a sum."""
