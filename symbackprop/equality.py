@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.canonical import canonical
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Array, Point, evaluate, random_point
 from symbackprop.network import CountsClasses, Network, SumsToOne
@@ -26,7 +27,6 @@ from symbackprop.terms import (
     Expression,
     Index,
     Partial,
-    canonical,
     elements_in,
     free_indices,
 )

@@ -21,11 +21,10 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sympy import Expr, Piecewise, Symbol, exp, log, tanh
-from sympy.core.relational import Relational
+from sympy import Expr, Piecewise, Symbol
 
 from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
-from symbackprop.scalars import H, ScalarFunction, Z
+from symbackprop.scalars import ELEMENTARY, FUNCTIONS, Condition, H, ScalarFunction, Z, fold
 from symbackprop.terms import (
     Applied,
     Delta,
@@ -222,15 +221,10 @@ def _written(function: ScalarFunction, order: int) -> Expr:
 
 def _exact_value(function: ScalarFunction, order: int, entry: Fraction, point: Point) -> Fraction:
     if function.definition.expr.has(Piecewise):
-        return Fraction(explicit_value(_written(function, order), entry, Fraction))
-    if order == 0:
-        return uninterpreted(function.name, entry)
+        return fold(_written(function, order), _Exact({Z: entry}))
     if order == 1 and function.through is not None:
         output = uninterpreted(function.name, entry)
-        rule = function.through.expr
-        inner = {applied: uninterpreted(applied.function, entry) for applied in rule.atoms(Applied)}
-        values = {**inner, H: output, Z: entry}
-        return Fraction(_substituted(rule, values))
+        return fold(function.through.expr, _Exact({Z: entry, H: output}))
     return uninterpreted(f"{function.name}{chr(39) * order}", entry)
 
 
@@ -240,54 +234,70 @@ def uninterpreted(name: str, argument: Fraction) -> Fraction:
     return Fraction(source.randint(101, 997), source.randint(1009, 1999))
 
 
-def _substituted(node: Expr, values: Mapping[Expr, Any]) -> Any:
-    if node in values:
-        return values[node]
-    if node.is_Rational:
-        return Fraction(int(node.p), int(node.q))
-    parts = [_substituted(argument, values) for argument in node.args]
-    if node.is_Add:
-        return sum(parts[1:], parts[0])
-    if node.is_Mul:
-        return math.prod(parts[1:], start=parts[0])
-    if node.is_Pow:
-        return parts[0] ** int(node.exp)
-    raise NotImplementedError(f"no exact value of {type(node).__name__}")
+def explicit_value(node: Expr, z: Any) -> Any:
+    """A definition in SymPy's own functions at a float or complex array."""
+    return fold(node, Numbers({Z: z}))
 
 
-def explicit_value(node: Expr, z: Any, number: Any = float) -> Any:
-    """A definition in SymPy's own functions at an array (float, complex) or one fraction."""
-    if node == Z:
-        return z
-    if node.is_Rational:
-        return number(Fraction(int(node.p), int(node.q)))
-    if isinstance(node, Piecewise):
-        (first, condition), (second, _) = node.args
-        chosen = _condition(condition, z)
-        one, other = explicit_value(first, z, number), explicit_value(second, z, number)
-        if isinstance(z, Fraction):
-            return one if chosen else other
-        return np.where(chosen, one, other)
-    parts = [explicit_value(argument, z, number) for argument in node.args]
-    if node.is_Add:
-        return sum(parts[1:], parts[0])
-    if node.is_Mul:
-        return math.prod(parts[1:], start=parts[0])
-    if node.is_Pow:
-        exponent = float(node.exp) if not node.exp.is_Integer else int(node.exp)
-        return _power(parts[0], exponent) if isinstance(exponent, int) else parts[0] ** exponent
-    for kind, function in ((exp, np.exp), (log, np.log), (tanh, np.tanh)):
-        if isinstance(node, kind):
-            return function(parts[0])
-    raise NotImplementedError(f"the interpreter does not know {type(node).__name__}")
+@dataclass(frozen=True)
+class Numbers:
+    """Definitions at arrays of NumPy, or of a `module` that has the same functions.
+
+    The real part decides between cases, so that a complex step does not change them.
+    """
+
+    known: Mapping[Symbol, Any]
+    module: Any = np
+
+    def variable(self, symbol: Symbol) -> Any:
+        return self.known[symbol]
+
+    def total(self, parts: Sequence[tuple[bool, Any]]) -> Any:
+        return sum(-part if negative else part for negative, part in parts)
+
+    def product(self, coefficient: Fraction, above: Sequence[Any], below: Sequence[Any]) -> Any:
+        over = math.prod(above, start=self.number(coefficient))
+        return over / math.prod(below) if below else over
+
+    def power(self, base: Any, exponent: Fraction) -> Any:
+        return base ** (int(exponent) if exponent.denominator == 1 else float(exponent))
+
+    def call(self, function: str, order: int, argument: Any) -> Any:
+        if function in ELEMENTARY and order == 0:
+            return getattr(self.module, function)(argument)
+        return fold(FUNCTIONS[function].value(Z, order), replace(self, known={Z: argument}))
+
+    def cases(self, rows: Sequence[tuple[Condition, Any]], otherwise: Any) -> Any:
+        found = otherwise
+        for condition, value in reversed(rows):
+            argument = self.module.real(self.known[condition.variable])
+            holds = condition.compare(argument, float(condition.bound))
+            found = self.module.where(holds, value, found)
+        return found
+
+    def number(self, value: Fraction) -> Any:
+        return float(value)
 
 
-def _condition(condition: Relational, z: Any) -> Any:
-    """Only `z > c`; the real part decides, so that a complex step does not change branch."""
-    assert condition.lhs == Z
-    assert condition.rel_op == ">"
-    bound = float(condition.rhs)
-    return z > bound if isinstance(z, Fraction) else np.real(z) > bound
+class _Exact(Numbers):
+    """Definitions at fractions, where exp, log and the like are uninterpreted."""
+
+    def power(self, base: Fraction, exponent: Fraction) -> Fraction:
+        if exponent.denominator != 1:
+            raise NotImplementedError("a root is no fraction")
+        return Fraction(base**exponent)
+
+    def call(self, function: str, order: int, argument: Fraction) -> Fraction:
+        return uninterpreted(f"{function}{chr(39) * order}", argument)
+
+    def cases(self, rows: Sequence[tuple[Condition, Fraction]], otherwise: Fraction) -> Fraction:
+        for condition, value in rows:
+            if condition.compare(self.known[condition.variable], condition.bound):
+                return value
+        return otherwise
+
+    def number(self, value: Fraction) -> Fraction:
+        return value
 
 
 # --------------------------------------------------------------------------------------------

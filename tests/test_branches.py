@@ -13,7 +13,7 @@ import pytest
 
 from symbackprop import api
 from symbackprop.layers.multilayer import build
-from symbackprop.verify.code import judge_code
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import FileReport
 from tests.test_conventions import claims, statuses
 

@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+from symbackprop.notation import DELTA_NUMBERINGS, LAYER_MARKS, SAMPLE_LAYOUTS, LayerMark
 from symbackprop.reader.syntax import (
     Apply,
     Big,
@@ -35,10 +36,12 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.scalars import function_lettered
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
-from symbackprop.verify.settings import Alias, Mark, Settings
-from symbackprop.verify.symbols import FUNCTIONS, split
-from symbackprop.verify.world import activations
+from symbackprop.verify.settings import Alias, Settings
+from symbackprop.verify.symbols import activations, function_called, is_function, split
+
+T = TypeVar("T")
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
 CUSTOMARY = frozenset({"W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}"})
@@ -46,7 +49,6 @@ LEAST_TRUE = 0.25  # of the lines with a letter, for what it was taken for to st
 TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
 ADJOINTS = ("d_", "delta")
-FREE = frozenset({"f", *FUNCTIONS.values()})  # may have several letters
 PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
@@ -69,7 +71,7 @@ class Heads:
     arguments: dict[str, set[str]] = field(default_factory=dict, kw_only=True)
 
 
-def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
+def heads_of(statements: Iterable[Statement], mark: LayerMark) -> Heads:
     """How often each head stands with a layer mark, as a function, alone, and so on. Where layers
     stand below, data that also stand bare have no layers: the y_1 beside y is an entry."""
     heads = Heads(*(Counter() for _ in range(10)))
@@ -77,10 +79,10 @@ def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
         for side in statement.sides:
             _look(side, mark, heads, False)
     bare = (h for h in heads.marked if heads.plain[h] and lower(h) in _DATA)
-    return replace(heads, entries=Counter(bare)) if mark == "_l" else heads
+    return replace(heads, entries=Counter(bare)) if mark.looks_like_index else heads
 
 
-def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
+def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> None:
     parts = split(node) if isinstance(node, (Symbol, Scripted)) else None
     if parts is not None:
         head = parts[0].head
@@ -151,20 +153,10 @@ def _compares_indices(node: Node) -> bool:
     return all(n.head in INDEX_LETTERS for n in symbols)
 
 
-_PLACES: Mapping[Mark, tuple[str, str]] = {
-    "^l": ("above", ""),
-    "_l": ("below", ""),
-    "^(l)": ("above", "("),
-    "^[l]": ("above", "["),
-}
-
-
-def _is_mark(script: Any, mark: Mark) -> bool:
-    if script.kind != "group" or not script.parts:
+def _is_mark(script: Script, mark: LayerMark) -> bool:
+    if script.kind != "group" or not script.parts or script.frame != mark.frame:
         return False
-    if (script.place, script.bracket) != _PLACES[mark]:
-        return False
-    return _looks_like_layer(script.parts[0], bare=mark == "^l")
+    return _looks_like_layer(script.parts[0], bare=mark.looks_like_power)
 
 
 def _looks_like_layer(part: Node, bare: bool) -> bool:
@@ -176,46 +168,47 @@ def _looks_like_layer(part: Node, bare: bool) -> bool:
 
 def mark_of(
     statements: Sequence[Statement], depth: int, names: Container[str] = frozenset()
-) -> Mark:
+) -> LayerMark:
     """Where the layer stands, from the scripts that are there, but for those of `names`. A note
     in which nothing but squares stands above, and nothing but indices below, marks no layers:
     there any number is a power."""
-    counts: Counter[str] = Counter()
+    marks = sorted(
+        LAYER_MARKS.values(),
+        key=lambda m: (m.looks_like_index, m.looks_like_power, m.looks_like_sample),
+    )
+    framed = {mark.frame: mark for mark in marks}
+    counts: Counter[LayerMark] = Counter()
     above: set[str] = set()
     below: set[float] = set()
     counted = False  # l + 1 below: a layer, however far the indices of other letters go
     for head, script in _scripts_in(statements):
-        if head in names:
+        mark = framed.get(script.frame)
+        if head in names or mark is None:
             continue
         part = script.parts[0]
         letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
         layered = letters <= {"l", "L", r"\ell"}
-        if script.place == "above" and script.bracket == "[":
-            counts["^[l]"] += 12
-        elif script.place == "above" and script.bracket == "(" and layered:
-            counts["^(l)"] += 4
-        elif script.place == "above" and not script.bracket and layered:
+        if mark.opening and (layered or not mark.looks_like_sample):
+            counts[mark] += 4 if mark.looks_like_sample else 12
+        elif mark.looks_like_power and layered:
             above.add("l" if letters else getattr(part, "text", "l"))
-            counts["^l"] += 4 if letters or head in _WEIGHTS else 1
-        elif script.place == "below" and layered and len(script.parts) == 1:
+            counts[mark] += 4 if letters or head in _WEIGHTS else 1
+        elif mark.looks_like_index and layered and len(script.parts) == 1:
             counted = counted or (bool(letters) and isinstance(part, Sum))
             if letters or depth > 1:
-                counts["_l"] += 4 if letters else 2 if head in _WEIGHTS else 0
+                counts[mark] += 4 if letters else 2 if head in _WEIGHTS else 0
             if isinstance(part, Number) and not letters:
                 below.add(float(part.value))
     if above <= {"2"}:
-        counts["^l"] = 0
+        marks = [m for m in marks if not m.looks_like_power]
     if not counted and any(number > depth + 1 for number in below):
-        counts["_l"] = 0
-    marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
-    best = max(marks, key=lambda m: counts[m])
-    return best if counts[best] else "^[l]"
+        marks = [m for m in marks if not m.looks_like_index]
+    return max(marks, key=lambda m: counts[m])
 
 
-def depth_letters(statements: Sequence[Statement], mark: Mark) -> tuple[str, ...]:
+def depth_letters(statements: Sequence[Statement], mark: LayerMark) -> tuple[str, ...]:
     """Capitals alone in the place where their symbols elsewhere have l: the number of layers."""
-    place = _PLACES[mark]
-    scripts = [(h, s) for h, s in _scripts_in(statements) if (s.place, s.bracket) == place]
+    scripts = [(h, s) for h, s in _scripts_in(statements) if s.frame == mark.frame]
     layered = {h for h, s in scripts if _letters_of(s) & {"l", r"\ell"}}
     found = {
         s.parts[0].head
@@ -391,8 +384,8 @@ def candidates(
 ) -> tuple[str, ...]:
     """The families a head may stand for, likeliest first; `functions` are the activations of the
     network, layer by layer."""
-    if head in FUNCTIONS:
-        return (FUNCTIONS[head],)
+    if function_called(head):
+        return (function_called(head),)
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
@@ -413,10 +406,12 @@ def candidates(
         found.append("N")
     if applied and head == SIGMA:
         found.extend(_sigma(functions, marked))
-    elif applied and head in ACTIVATIONS:
+    elif applied and (head in ACTIVATIONS or function_lettered(head)):
         found.append("f")
         if head in ("S", "s", "f"):
             found.append("softmax")
+        if function_lettered(head):
+            found.append(function_lettered(head))  # where the network has another function
     if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
@@ -534,7 +529,7 @@ class Finder:
         mark = mark_of(self.statements, self.depth, names)
         heads = heads_of(self.statements, mark)
         world = next(iter(self.worlds[self.reduction].generic.values()))
-        functions = activations(world)
+        functions = activations(world.network)
         choices = {
             head: found
             for head in [*heads.seen, *heads.bounds]
@@ -625,7 +620,8 @@ class Finder:
         for head in sorted(letters, key=lambda h: len(choices[h])):
             for family in choices[head]:
                 key = f"{family}|{lower(head) if len(head) == 1 else head}"
-                clash = taken.get(family) if family not in FREE else None
+                several = family == "f" or is_function(family)  # may have more letters than one
+                clash = None if several else taken.get(family)
                 if clash is None or lower(clash) == lower(head) or key in taken:
                     letters[head] = family
                     taken.setdefault(family, head)
@@ -720,28 +716,28 @@ class Finder:
         if not statements:
             return settings
         best, top = settings, float("-inf")
-        for trial in self._orientations(settings, ""):
+        for trial in self._orientations(settings):
             found = self.score(statements, trial, self.reduction)
             if found > top + 1e-9:
                 best, top = trial, found
             if top >= len(statements) - 1e-9:
                 return best
         if any("b" in _heads_in(s) for s in statements):
-            for stands in ("rows", "columns"):
+            for stands in SAMPLE_LAYOUTS:
                 trial = replace(best, biases=stands)
                 found = self.score(statements, trial, self.reduction)
                 if stands != best.samples and found > top + 1e-9:
                     best, top = trial, found
         return self._letters(best, statements, choices, self.reduction)
 
-    def _orientations(self, settings: Settings, biases: str) -> Iterator[Settings]:
+    def _orientations(self, settings: Settings) -> Iterator[Settings]:
         """Rows or columns, W either way round, layers counted from where."""
         for samples, weights, nodes, start in itertools.product(
-            ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
+            SAMPLE_LAYOUTS, ("in_out", "out_in"), (0, 1), (0, 1)
         ):
             yield replace(
                 settings,
-                biases=biases,
+                biases="",
                 samples=samples,
                 single=samples,
                 weights=weights,
@@ -788,7 +784,7 @@ class Finder:
     ) -> Settings | None:
         orientations = [(settings.samples, settings.weights)]
         if open_ and (anew or all(":" in f for h in open_ for f in choices[h][:1])):
-            orientations += [(s, w) for s in ("rows", "columns") for w in ("in_out", "out_in")]
+            orientations += [(s, w) for s in SAMPLE_LAYOUTS for w in ("in_out", "out_in")]
         tried = 0
         for samples, weights in orientations:
             for picks in itertools.product(*(choices[h] for h in open_)):
@@ -981,8 +977,7 @@ class Finder:
                 yield settings, other
         errors = [h for h, f in settings.letters.items() if f.startswith("delta")]
         if errors:
-            turned = "from_output" if settings.deltas == "by_layer" else "by_layer"
-            yield replace(settings, deltas=turned), reduction
+            yield replace(settings, deltas=_other(settings.deltas, *DELTA_NUMBERINGS)), reduction
             yield replace(settings, delta_of="h"), reduction
             yield replace(settings, kronecker=not settings.kronecker), reduction
         adjoints = [h for h, f in settings.letters.items() if f.startswith(("delta", "d_"))]
@@ -1006,13 +1001,13 @@ class Finder:
             yield replace(settings, vectors="variable", layout="denominator", chain="up"), reduction
         yield replace(settings, depth=1 - settings.depth), reduction
         if settings.samples == "rows":
-            yield replace(settings, single=_other(settings.single, "rows", "columns")), reduction
+            yield replace(settings, single=_other(settings.single, *SAMPLE_LAYOUTS)), reduction
         for head in self.settable:
             if settings.letters.get(head) != "alias":
                 letters = {**settings.letters, head: "alias"}
                 aliases = {**settings.aliases, head: self.settable[head]}
                 yield replace(settings, letters=letters, aliases=aliases), reduction
-        turned = _other(settings.samples, "rows", "columns")
+        turned = _other(settings.samples, *SAMPLE_LAYOUTS)
         yield replace(settings, samples=turned, single=turned), reduction
         if turned == "rows":
             yield replace(settings, samples=turned), reduction
@@ -1055,7 +1050,7 @@ def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
     return moved and not any(family[:1] == "z" for family in trial.letters.values())
 
 
-def _other(value: str, one: str, other: str) -> str:
+def _other(value: T, one: T, other: T) -> T:
     return other if value == one else one
 
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from symbackprop.reader.syntax import Comparison, Node, Norm, Number, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import Array, Axis
 from symbackprop.verify.entries import places_of
 from symbackprop.verify.letters import looks_kronecker
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import NotUnderstood, split
-from symbackprop.verify.values import Array, Axis, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 def kronecker(meaning: Meaning, node: Node) -> Value | None:

@@ -33,7 +33,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict
-from symbackprop.verify.conventions import FREE, INDEX_LETTERS, SIGMA, Finder, mark_of
+from symbackprop.verify.conventions import INDEX_LETTERS, SIGMA, Finder, mark_of
 from symbackprop.verify.derived import right_side
 from symbackprop.verify.examples import (
     Examples,
@@ -56,10 +56,11 @@ from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.scopes import NOT_OF_NETWORK, scopes_of
 from symbackprop.verify.sectional import Definitions
 from symbackprop.verify.settings import Alias, Settings
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.symbols import IllFormed, NotUnderstood, activations, is_function, split
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.verify.witness import counterexample
-from symbackprop.verify.world import World, activations
+from symbackprop.verify.world import World
 
 Progress = Callable[[int, int, str], None]
 RATES = frozenset({r"\eta", r"\alpha", r"\lambda", r"\gamma", r"\mu", r"\epsilon", r"\varepsilon"})
@@ -230,7 +231,7 @@ class _Judgement:
         """Letters that end sums, each with the axis that most of its sums run over."""
         counted: dict[str, Counter[str]] = {}
         for mode, world in self.current.generic.items():
-            meaning = Meaning(world, replace(self.settings, mode=mode))
+            meaning = Valuation(world, replace(self.settings, mode=mode))
             for statement in statements:
                 for side in statement.sides:
                     for head, label in ends_of_sums(meaning, side):
@@ -548,7 +549,8 @@ class _Judgement:
         world: World,
         macros: Macros,
     ) -> list[Explanation]:
-        meaning, ranged = Meaning(world, settings, verdict.numbers), False
+        meaning: Meaning = Valuation(world, settings, verdict.numbers)
+        ranged = False
         with contextlib.suppress(NotUnderstood, IllFormed):
             meaning, ranged = with_ranges(statement.sides, meaning), True
         return Repair(
@@ -563,7 +565,7 @@ class _Judgement:
         ).explanations()
 
     def _names(self, settings: Settings) -> Names:
-        depth = Meaning(self.current.generic["batch"], settings).scope.layers
+        depth = Valuation(self.current.generic["batch"], settings).scope.layers
         counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
         functions = [h for h, f in sorted(settings.letters.items()) if f == "f" or h == SIGMA]
         text = self.note.text
@@ -638,7 +640,7 @@ class _Judgement:
         verdict = item.verdict
         assert verdict is not None
         settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
-        meaning = Meaning(world, settings, verdict.numbers)
+        meaning = Valuation(world, settings, verdict.numbers)
         for number in (verdict.link, 0):
             if found := right_side(item.statement.sides[number], meaning):
                 return found
@@ -729,7 +731,7 @@ class _Judgement:
             "layout": settings.layout,
             "reduction": self.reduction,
             "mode": modes.pop() if len(modes) == 1 else "one sample, then a batch",
-            "layer": settings.mark,
+            "layer": settings.mark.word,
             "layers_from": {"units": settings.nodes, "weights": settings.weights_from},
             "L": self._depth(),
             "delta": settings.deltas,
@@ -746,7 +748,7 @@ class _Judgement:
 
     def _depth(self) -> int:
         world = next(iter(self.current.generic.values()))
-        return Meaning(world, self.settings).scope.numbers["L"]
+        return Valuation(world, self.settings).scope.numbers["L"]
 
 
 # --------------------------------------------------------------------------------------------
@@ -828,8 +830,8 @@ def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Ve
     be meant as that of whatever layer it meets, and is where the formula itself says what it is. As
     the sigmoid it is not meant to be no function at all."""
     family = settings.letters.get(SIGMA, "f")
-    may_be_none = "identity" in activations(world)
-    if family == "f" or family not in FREE or (family == "sigmoid" and may_be_none):
+    may_be_none = "identity" in activations(world.network)
+    if not is_function(family) or (family == "sigmoid" and may_be_none):
         return None
     letters = {**settings.letters, SIGMA: "f"}
     found = judge_in(statement, replace(settings, letters=letters), world)

@@ -19,8 +19,7 @@ from symbackprop.evaluate import Point, evaluate, forward, generic_sizes, jacobi
 from symbackprop.network import Network
 from symbackprop.points import generic_points
 from symbackprop.terms import Expression
-from symbackprop.verify.symbols import OutOfRange
-from symbackprop.verify.values import SAMPLE, Array, Axis
+from symbackprop.verify.axes import SAMPLE, Array, Axis
 
 STEP = 1e-30
 
@@ -164,35 +163,6 @@ def under_loss(world: World, network: Network) -> World:
         for p in world.points
     ]
     return world_at(network, points, world.flat, world.unmet)
-
-
-def activation(world: World, layer: int) -> str:
-    """The name of the scalar function of a layer, `softmax` or `identity`."""
-    network = world.network
-    pre, post = network.resolve(f"z{layer}"), network.resolve(f"h{layer}")
-    if post not in network.by_name:
-        raise OutOfRange(f"there is no layer {layer}", None, "layer")
-    if pre == post or pre not in network.by_name:
-        return "identity"
-    equation = network.equation_of[post]
-    functions = {
-        a.function
-        for t in equation.rhs.terms
-        for f in t.factors
-        for a in f.atoms() | {f}
-        if hasattr(a, "function")
-    }
-    if len(functions) == 1 and len(equation.reads) == 1:
-        return str(functions.pop())
-    return "softmax"
-
-
-def activations(world: World) -> tuple[str, ...]:
-    """Their names, layer by layer."""
-    network = world.network
-    layers = range(1, network.depth + 1)
-    known = (n for n in layers if network.resolve(f"h{n}") in network.by_name)
-    return tuple(activation(world, n) for n in known)
 
 
 def loss_share(world: World) -> float:

@@ -21,8 +21,10 @@ import numpy as np
 
 from symbackprop.verify.code.layout import layouts
 from symbackprop.verify.code.marks import Mark, Reading, Session
-from symbackprop.verify.code.reading import Bundle, Fault, Instance, Module, Trail
+from symbackprop.verify.code.modules import Module
+from symbackprop.verify.code.reading import Bundle, Fault, Instance, Trail
 from symbackprop.verify.code.search import Subjects, mentions_batch
+from symbackprop.verify.code.unknown import Unknown
 from symbackprop.verify.report import Claim, FileReport
 
 SECONDS = 30.0
@@ -134,6 +136,8 @@ def _plain(value: Any, used: Any, depth: int) -> Any:
         return [_plain(part, None, depth) for part in value]
     if isinstance(value, Instance):
         raise Fault("an object cannot be handed to another process")
+    if isinstance(value, Unknown):
+        raise Fault.of(value)
     return value
 
 

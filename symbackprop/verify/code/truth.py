@@ -20,12 +20,14 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Rational, Symbol
 
-from symbackprop.derive import Sweep, sweep
+from symbackprop.derive import sweep
 from symbackprop.equality import with_definitions
-from symbackprop.evaluate import Point, forward, generic_sizes
+from symbackprop.evaluate import Point, explicit_value, forward, generic_sizes
 from symbackprop.layers.multilayer import SAMPLES, Built
 from symbackprop.network import CountsClasses, Network, SumsToOne
 from symbackprop.points import Chosen, generic_point, generic_points
+from symbackprop.scalars import Z
+from symbackprop.steps import Sweep
 
 Numbers = npt.NDArray[Any]
 Sizes = Literal["generic", "ones", "file"]
@@ -37,12 +39,16 @@ FIRST_POINTS = 4
 
 @dataclass(frozen=True)
 class Truth:
-    """The right values at one point, in the network's own layout (samples as rows)."""
+    """The right values at one point, in the network's own layout (samples as rows).
+
+    `slopes`: f'(z) by layer, entry by entry; of a softmax the diagonal of its Jacobian.
+    """
 
     values: Mapping[str, Numbers]
     sizes: Mapping[str, int]
     samples: int
     classes: int
+    slopes: Mapping[int, Numbers] = field(default_factory=dict)
 
     def __contains__(self, meaning: str) -> bool:
         return meaning in self.values
@@ -175,7 +181,18 @@ class Subject:
         values["N"] = np.array(1 if self.is_one else values["x"].shape[0])
         sizes = {str(symbol): int(size) for symbol, size in point.sizes.items()}
         samples = 1 if self.is_one else int(values["x"].shape[0])
-        return Truth(values, sizes, samples, int(values[f"h{self.depth}"].shape[-1]))
+        classes = int(values[f"h{self.depth}"].shape[-1])
+        return Truth(values, sizes, samples, classes, dict(self._slopes(values)))
+
+    def _slopes(self, values: Mapping[str, Numbers]) -> Iterator[tuple[int, Numbers]]:
+        for layer in range(1, self.depth + 1):
+            name, z, h = self.activation(layer), values[f"z{layer}"], values[f"h{layer}"]
+            if name == "softmax":
+                yield layer, h * (1 - h)
+            elif name in self.network.functions:
+                with np.errstate(all="ignore"):
+                    slope = explicit_value(self.network.functions[name].value(Z, 1), z)
+                yield layer, np.broadcast_to(slope, z.shape)
 
     def _sizes(self, number: int, sizes: Sizes) -> dict[Symbol, int]:
         chosen = generic_sizes(self.network)
