@@ -18,7 +18,7 @@ import shutil
 import signal
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from symbackprop.errors import InputError, OutputError, did_you_mean
@@ -99,7 +99,7 @@ def _decoded(name: str, data: bytes) -> str:
 
 
 def write_all(
-    contents: Mapping[Path, Content], create: Path | None = None, read: Iterable[str] = ()
+    contents: Mapping[Path, Content], create: Path | None = None, read: Collection[str] = ()
 ) -> None:
     """Write every file or none: temporary files first, moved into place when all are on the disk.
 
@@ -124,7 +124,7 @@ def write_all(
                 target.clean()
 
 
-def foresee(paths: Iterable[Path], create: Path | None = None, read: Iterable[str] = ()) -> None:
+def foresee(paths: Iterable[Path], create: Path | None = None, read: Collection[str] = ()) -> None:
     """Raise now what `write_all` would raise for certain, before the work is done in vain."""
     for path in paths:
         if create is None or create.exists():
@@ -132,7 +132,7 @@ def foresee(paths: Iterable[Path], create: Path | None = None, read: Iterable[st
         _keep_inputs(path, read)
 
 
-def _keep_inputs(path: Path, read: Iterable[str]) -> None:
+def _keep_inputs(path: Path, read: Collection[str]) -> None:
     for name in read:
         with contextlib.suppress(OSError, ValueError):
             if os.path.samefile(path, name):
@@ -160,7 +160,8 @@ def _look_at(path: Path) -> None:
         if kind:  # moving a file over a device would remove it
             raise OutputError(str(path), f"{kind}, not an ordinary file")
         if not real.parent.is_dir():
-            raise OutputError(str(path), _no_parent(path.parent))
+            parent = real.parent if path.is_symlink() else path.parent
+            raise OutputError(str(path), _no_parent(parent))
         if real.exists() and not os.access(real, os.W_OK):
             raise OutputError(str(path), "permission denied")
     except (OSError, ValueError) as error:

@@ -74,6 +74,10 @@ def _loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+def _nowhere(path: Path) -> None:
+    path.symlink_to("missing/x")
+
+
 def _huge(path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(10**12)
@@ -301,6 +305,7 @@ def test_a_link_to_another_folder_is_written_where_it_leads(tmp_path: Path) -> N
         (_pipe, "a pipe, not an ordinary file"),
         (_endless, "a device, not an ordinary file"),
         (_loop, "too many levels of symbolic links"),
+        (_nowhere, "there is no directory .*/missing"),
         (_directory, "a directory of this name stands in the way"),
     ],
 )
