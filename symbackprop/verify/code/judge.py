@@ -23,7 +23,13 @@ from symbackprop.verify.code.budget import GUARD_SECONDS, Budget, OutOfTime
 from symbackprop.verify.code.derived import Deriver
 from symbackprop.verify.code.diagnosis import Diagnoser, Finding
 from symbackprop.verify.code.execute import executed
-from symbackprop.verify.code.marks import Mark, Reading, Session, arrangement
+from symbackprop.verify.code.marks import (
+    Mark,
+    Reading,
+    Session,
+    arrangement,
+    same_finding,
+)
 from symbackprop.verify.code.modules import Module
 from symbackprop.verify.code.proofs import Proved, proofs
 from symbackprop.verify.code.reading import Fault
@@ -31,6 +37,7 @@ from symbackprop.verify.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.verify.code.search import Subjects, settled
 from symbackprop.verify.code.truth import Factor, Subject, distance, factor_between
 from symbackprop.verify.code.unknown import Unknown, first_unknown
+from symbackprop.verify.code.validity import Defaults, Untried, open_arguments
 from symbackprop.verify.report import Claim, FileReport, Method
 
 DIAGNOSIS_STEPS = 400_000
@@ -92,7 +99,13 @@ def _judged(
     methods: Mapping[str, ast.FunctionDef],
     subjects: Subjects,
 ) -> FileReport:
-    session, reading, blame = settled(module, node, methods, subjects, Budget())
+    budget = Budget()
+    session, reading, blame = settled(module, node, methods, subjects, budget)
+    off = {n: 0 for n, v in open_arguments(session).items() if not isinstance(v, bool)}
+    if off and not reading.all_right:
+        without = settled(module, node, methods, subjects, budget, off)
+        if without[1].trail.fault is None and len(without[1].wrong) < len(reading.wrong):
+            session, reading, blame = without
     for number in range(1, POINTS) if reading.all_right else ():
         other = session.read(number)
         if not other.all_right:
@@ -152,6 +165,9 @@ class _Judgement:
     explained: dict[Any, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.defaults = Defaults.of(self.session, self.reading)
+        self.untried = Untried(self.session, self.reading, POINTS)
+        self.session = replace(self.session, free=self.defaults.free)
         share = self.session.budget.share(DIAGNOSIS_STEPS)
         self.diagnoser = Diagnoser(self.source, self.path, self.session, share)
 
@@ -207,10 +223,10 @@ class _Judgement:
         deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in chosen))
         made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
-        made += self._loss()
+        made += [self.defaults.judged(claim, mark) for claim, mark in self._loss()]
         return made + list(self._missing())
 
-    def _loss(self) -> Iterator[Claim]:
+    def _loss(self) -> Iterator[tuple[Claim, Mark]]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
         it is no cause of anything; but the gradients must be those of this loss."""
         mark = self.reading.loss
@@ -218,15 +234,15 @@ class _Judgement:
             return
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
         if mark.unknown is not None:
-            yield self._unknown(base, mark.unknown)
+            yield self._unknown(base, mark.unknown), mark
         elif mark.state == "right":
-            yield self._verified(base, mark)
+            yield self._verified(base, mark), mark
         elif mark.state == "scaled":
             counted = mark.factor.samples or mark.factor.classes
             slip = "sample-count" if counted else "sign" if abs(mark.factor.fraction) == 1 else ""
             wanted = self.session.layout.of("L", self.reading.truth)
             said = f"{mark.name} is {mark.factor.text} times the loss of the network"
-            yield replace(
+            refuted = replace(
                 base,
                 status="refuted",
                 method="numeric",
@@ -234,9 +250,10 @@ class _Judgement:
                 sentence=f"{said}; the gradients of it would be as many times those of the network",
                 counterexample=self.witness(mark.value, wanted),
             )
+            yield refuted, mark
         else:
             reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
-            yield replace(base, status="undecided", sentence=reason)
+            yield replace(base, status="undecided", sentence=reason), mark
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
@@ -279,7 +296,7 @@ class _Judgement:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
 
         def judged() -> Claim:
-            claim = self._claim(base, mark, blame, healed)
+            claim = self.defaults.judged(self._claim(base, mark, blame, healed), mark)
             return self._with_derived(claim, mark, blame, deriver)
 
         return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
@@ -301,7 +318,7 @@ class _Judgement:
         after = healed.get((mark.site, mark.name))
         if mark.returned:
             after = next((m for m in blame.healed.returned if m.meaning == mark.meaning), None)
-        unchanged = after is not None and _same_mark(mark, after)
+        unchanged = after is not None and same_finding(mark, after)
         if mark.ok and (mark.returned or unchanged or not blame.roots):
             said = "" if mark.factor.is_one else _convention(mark)
             return self._verified(base, mark, said)
@@ -342,6 +359,9 @@ class _Judgement:
                 reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
                 reason += "to tell a slip from rounding or from a small constant such as 1e-8"
                 return replace(base, status="undecided", sentence=reason)
+            untried = self.untried.behind(mark)
+            if untried:
+                return replace(base, status="undecided", sentence=untried)
             return replace(base, method="numeric", facts=trusted, sentence=sentence)
         return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
 
@@ -490,7 +510,7 @@ class _Judgement:
             value = layout.of(name, truth)
             if value is not None:
                 found[name] = value.tolist()
-        return found
+        return {**found, **self.session.given}
 
     def _not_reached(self, blame: Blame, present: set[str]) -> list[Claim]:
         """Claims for a fault, and for what stands behind it."""
@@ -629,10 +649,6 @@ def _by_site(reading: Reading) -> dict[Any, Mark]:
     for mark in (*reading.stored, *reading.returned):
         found[(mark.site, mark.name)] = mark
     return found
-
-
-def _same_mark(mark: Mark, after: Mark) -> bool:
-    return (mark.state, mark.found, mark.factor) == (after.state, after.found, after.factor)
 
 
 def _convention(mark: Mark) -> str:
