@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from symbackprop.api import (
         Derivation,
+        ExplicitNet,
         Gradient,
         Net,
         check,
         derive,
         derive_depth,
+        explicit,
         load,
         loads,
         render,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayError",
     "Derivation",
+    "ExplicitNet",
     "Gradient",
     "Net",
     "OutputError",
@@ -54,6 +57,7 @@ __all__ = [
     "check",
     "derive",
     "derive_depth",
+    "explicit",
     "load",
     "loads",
     "render",

@@ -13,8 +13,8 @@ entries had one symbol (names are kept apart in `_table`).
 Two ways lead to a Jacobian, and a test compares them. *Direct*: everything between the two
 tensors is put in, and `Matrix.jacobian` differentiates the whole; the most independent witness,
 taken while nodes of the composed entries times columns do not exceed `DIRECT`. *Chained*: every
-equation is differentiated by the symbols it reads, and these explicit row vectors are multiplied
-and added along all paths; taken beyond that, since composed expressions grow exponentially with
+equation is differentiated by the symbols it reads, and these single derivatives are multiplied and
+added along all paths; taken beyond that, since composed expressions grow exponentially with
 depth. Its entries keep the symbols of named tensors on the way (`h1_2_1`); `numeric` knows them.
 """
 
@@ -26,14 +26,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from math import prod
 from typing import Any, TypeAlias
 
-import mpmath
 import numpy as np
 import numpy.typing as npt
 from sympy import (
-    ITE,
     Add,
     And,
     Expr,
@@ -43,28 +40,23 @@ from sympy import (
     KroneckerDelta,
     Matrix,
     Mul,
-    Not,
-    Or,
     Piecewise,
-    Pow,
     Rational,
     S,
     Symbol,
 )
-from sympy.core.relational import Relational
-from sympy.logic.boolalg import BooleanAtom
 
+from symbackprop.digits import Evaluator, Values, fraction, normalised
+from symbackprop.entry import Entry, Position
 from symbackprop.errors import ShapeError, UnsupportedError, UsageError
 from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
 from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index, Partial, Term
 
-Position: TypeAlias = tuple[int, ...]
 Assignment: TypeAlias = Mapping[Index, int]
-Values: TypeAlias = Mapping[Symbol, Rational]
+Steps: TypeAlias = Sequence[tuple[Symbol, Expr]]
 
 DIRECT = 10_000
 NESTED = 3
-GUARD_DIGITS = 12
 
 
 def explicit(network: Network, sizes: Mapping[Symbol, int]) -> Explicit:
@@ -110,14 +102,14 @@ class Explicit:
         symbol = self._symbol(tensor, position)
         if symbol not in self._computed:
             raise UsageError(f"{tensor}: found a tensor that is given, expected a computed one")
-        return self._right(symbol)
+        return self.right(symbol)
 
     def composed(self, tensor: str, position: Position, upto: frozenset[str] = frozenset()) -> Expr:
         """The entry in symbols of inputs, labels, parameters and the tensors of `upto`.
 
         Auxiliary tensors (the softmax sum) never remain.
         """
-        return self._compose([self._symbol(tensor, position)], self._kept(upto))[0]
+        return self.compose([self._symbol(tensor, position)], self._kept(upto))[0]
 
     # --- derivatives ---------------------------------------------------------------------------
 
@@ -137,13 +129,10 @@ class Explicit:
         For a recurrent `wrt` each column takes its own entry as free and computes the others.
         Raises: UsageError if a kept tensor depends on `wrt`: a path would be cut.
         """
-        source = self._differentiable(wrt)
+        source = self.differentiable(wrt)
         kept = self._kept(keep - {wrt, source})
         self._check_kept(kept, source)
-        rows, columns = self._flat(self._known(of)), self._flat(source)
-        if source not in self._rests_on(source):
-            return self._block(rows, columns, kept, direct)
-        return Matrix.hstack(*(self._block(rows, [one], kept, direct) for one in columns))
+        return self.block(self._flat(self._known(of)), self._flat(source), kept, direct)
 
     def gradient(self, wrt: str) -> ImmutableDenseNDimArray:
         """d loss / d wrt in the shape of `wrt`; entries as in `jacobian`."""
@@ -168,7 +157,7 @@ class Explicit:
         Symbols of computed tensors get the values that the network gives them.
         """
         evaluator = self._evaluator(values, digits)
-        self._fill(evaluator, _symbols_of(_leaves(entries.tolist())))
+        self._fill(evaluator, symbols_of(_leaves(entries.tolist())))
         nested: list[Any] = _nested(entries.tolist(), evaluator.rounded)
         return nested
 
@@ -198,11 +187,11 @@ class Explicit:
             positions = list(np.ndindex(self._shapes[tensor.name]))
             # tensors `W` and `W_1` could both have an entry `W_1_2`
             stem = tensor.name
-            while taken & {_entry_name(stem, position) for position in positions}:
+            while taken & {Entry.of(stem, position).name for position in positions}:
                 stem += "_"
-            whole = {"integer": True} if _class_axis(tensor) is not None else {"real": True}
+            whole = {"integer": True} if class_index(tensor) is not None else {"real": True}
             table[tensor.name] = {
-                position: Symbol(_entry_name(stem, position), **whole) for position in positions
+                position: Entry.of(stem, position, **whole) for position in positions
             }
             taken |= {symbol.name for symbol in table[tensor.name].values()}
         return table
@@ -227,7 +216,7 @@ class Explicit:
         """Right-hand sides found so far."""
         return {}
 
-    def _right(self, symbol: Symbol) -> Expr:
+    def right(self, symbol: Symbol) -> Expr:
         if symbol not in self._rights:
             equation, position = self._computed[symbol]
             assigned = {
@@ -362,9 +351,11 @@ class Explicit:
     # --- composition and differentiation -------------------------------------------------------
 
     def _reads(self, symbol: Symbol) -> list[Symbol]:
-        return _symbols_of([self._right(symbol)])
+        return symbols_of([self.right(symbol)])
 
-    def _order(self, targets: Iterable[Symbol], kept: frozenset[Symbol]) -> list[Symbol]:
+    def order(
+        self, targets: Iterable[Symbol], kept: frozenset[Symbol] = frozenset()
+    ) -> list[Symbol]:
         """The computed entries that the targets rest on, short of `kept`, in order."""
         graph: dict[Symbol, list[Symbol]] = {}
         waiting = list(targets)
@@ -380,13 +371,33 @@ class Explicit:
             raise ShapeError(f"entries depend on each other in a circle: {names}") from None
         return [symbol for symbol in order if symbol in graph]
 
-    def _compose(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> list[Expr]:
+    def compose(
+        self, targets: Sequence[Symbol], kept: frozenset[Symbol] = frozenset()
+    ) -> list[Expr]:
+        """The entries written out, down to leaves and `kept`."""
         built: dict[Symbol, Expr] = {}
-        for symbol in self._order(targets, kept):
-            built[symbol] = self._right(symbol).xreplace(
+        for symbol in self.order(targets, kept):
+            built[symbol] = self.right(symbol).xreplace(
                 {read: built[read] for read in self._reads(symbol) if read in built}
             )
         return [built.get(target, target) for target in targets]
+
+    def block(
+        self,
+        rows: Sequence[Symbol],
+        columns: Sequence[Symbol],
+        kept: frozenset[Symbol] = frozenset(),
+        direct: bool | None = None,
+    ) -> Matrix:
+        """d rows / d columns, the columns being entries of one tensor; see `jacobian`."""
+        if self.is_recurrent(columns):
+            return Matrix.hstack(*(self._block(rows, [one], kept, direct) for one in columns))
+        return self._block(rows, columns, kept, direct)
+
+    def is_recurrent(self, columns: Sequence[Symbol]) -> bool:
+        """Whether some of these entries may rest on others of them."""
+        name = self._owner[columns[0]]
+        return name in self.rests_on(name)
 
     def _block(
         self,
@@ -397,32 +408,51 @@ class Explicit:
     ) -> Matrix:
         kept = kept | frozenset(columns)
         if direct is None:
-            direct = self._composed_size(rows, kept) * len(columns) <= DIRECT
+            direct = self.composed_size(rows, kept) * len(columns) <= DIRECT
         if direct:
-            return Matrix(self._compose(rows, kept)).jacobian(Matrix(list(columns)))
-        return self._chained(rows, columns, kept)
+            return Matrix(self.compose(rows, kept)).jacobian(Matrix(list(columns)))
+        pulled = [self.pullback(row, kept) for row in rows]
+        return Matrix([[slopes.get(column, S.Zero) for column in columns] for slopes in pulled])
 
-    def _composed_size(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> int:
+    def composed_size(self, targets: Sequence[Symbol], kept: frozenset[Symbol]) -> int:
         """Nodes of the composed entries written out, found without composing them."""
         sizes: dict[Expr, int] = {}
-        for symbol in self._order(targets, kept):
-            sizes[symbol] = _tree_size(self._right(symbol), sizes)
+        for symbol in self.order(targets, kept):
+            sizes[symbol] = _tree_size(self.right(symbol), sizes)
         return sum(sizes.get(target, 1) for target in targets)
 
-    def _chained(
-        self, rows: Sequence[Symbol], columns: Sequence[Symbol], kept: frozenset[Symbol]
-    ) -> Matrix:
-        """Sum over all paths of the products of single derivatives, one row vector an entry."""
-        count = len(columns)
-        slopes = {column: _unit_row(at, count) for at, column in enumerate(columns)}
-        for symbol in self._order(rows, kept):
-            reads = [read for read in self._reads(symbol) if read in slopes]
-            if reads:
-                right, hidden = self._right(symbol), self._auxiliary
-                steps = (right.diff(read).xreplace(hidden) * slopes[read] for read in reads)
-                slopes[symbol] = sum(steps, Matrix.zeros(1, count))
-        nothing = Matrix.zeros(1, count)
-        return Matrix.vstack(*(slopes.get(row, nothing) for row in rows))
+    def pullback(self, of: Symbol, kept: frozenset[Symbol] = frozenset()) -> dict[Symbol, Expr]:
+        """d of / d symbol for every symbol that `of` rests on, no path going through `kept`: each
+        equation is differentiated once, by SymPy."""
+        found: dict[Symbol, Expr] = {of: S.One}
+        steps: dict[Symbol, list[tuple[Symbol, Expr]]] = {}
+        for symbol in reversed(self.order([of], kept)):
+            if symbol != of:
+                found[symbol] = self._total(symbol, steps.pop(symbol), found)
+            for read, slope in self._slopes(symbol).items():
+                steps.setdefault(read, []).append((symbol, slope))
+        return found | {end: self._total(end, parts, found) for end, parts in steps.items()}
+
+    def _total(self, symbol: Symbol, steps: Steps, found: Mapping[Symbol, Expr]) -> Expr:
+        """The sum over the entries that read the symbol."""
+        return Add(*(found[reader] * slope for reader, slope in steps))
+
+    def _slopes(self, symbol: Symbol) -> dict[Symbol, Expr]:
+        """The derivative of the entry's right-hand side by each symbol that it reads."""
+        if symbol not in self._known_slopes:
+            slopes: dict[Symbol, list[Expr]] = {}
+            for addend in Add.make_args(self.right(symbol)):
+                for read in symbols_of([addend]):
+                    slopes.setdefault(read, []).append(self._slope(addend, read))
+            self._known_slopes[symbol] = {read: Add(*parts) for read, parts in slopes.items()}
+        return self._known_slopes[symbol]
+
+    def _slope(self, addend: Expr, read: Symbol) -> Expr:
+        return addend.diff(read).xreplace(self._auxiliary)
+
+    @cached_property
+    def _known_slopes(self) -> dict[Symbol, dict[Symbol, Expr]]:
+        return {}
 
     @cached_property
     def _auxiliary(self) -> dict[Symbol, Expr]:
@@ -430,22 +460,22 @@ class Explicit:
         names = [tensor.name for tensor in self.network.of_kind("auxiliary")]
         hidden = [symbol for name in names for symbol in self._table[name].values()]
         kept = frozenset(self._owner) - frozenset(hidden)
-        return dict(zip(hidden, self._compose(hidden, kept), strict=True))
+        return dict(zip(hidden, self.compose(hidden, kept), strict=True))
 
-    def _differentiable(self, name: str) -> str:
+    def differentiable(self, name: str) -> str:
         resolved = self._known(name)
-        if _class_axis(self.network.by_name[resolved]) is not None:
+        if class_index(self.network.by_name[resolved]) is not None:
             raise UsageError(f"{name}: found whole-number labels, expected a real tensor")
         return resolved
 
     def _check_kept(self, kept: frozenset[Symbol], source: str) -> None:
         for name in sorted({self._owner[symbol] for symbol in kept}):
-            if source in self._rests_on(name):
+            if source in self.rests_on(name):
                 raise UsageError(
                     f"keep: found {name}, which depends on {source}; kept, it would cut a path"
                 )
 
-    def _rests_on(self, name: str) -> frozenset[str]:
+    def rests_on(self, name: str) -> frozenset[str]:
         """Names of the tensors that this one reads, directly or not; itself in a recurrence."""
         found: set[str] = set()
         waiting = [name]
@@ -471,28 +501,28 @@ class Explicit:
 
     def _drawn(self, tensor: Tensor, source: random.Random) -> dict[Symbol, Rational]:
         symbols = self._table[tensor.name]
-        classes = _class_axis(tensor)
+        classes = class_index(tensor)
         if classes is not None:
             count = self._extent(classes, {})
             start = classes.axis.start
             return {s: Integer(start + source.randrange(count)) for s in symbols.values()}
         sums = [fact.axis for fact in tensor.facts if isinstance(fact, SumsToOne)]
         positive = bool(sums) or tensor.kind == "label"
-        drawn = {position: _fraction(source, positive) for position in symbols}
+        drawn = {position: fraction(source, positive) for position in symbols}
         for axis in sums:
-            drawn = _normalised(drawn, axis)
+            drawn = normalised(drawn, axis)
         return {symbols[position]: value for position, value in drawn.items()}
 
-    def _evaluator(self, values: Values, digits: int) -> _Evaluator:
+    def _evaluator(self, values: Values, digits: int) -> Evaluator:
         leaves = [symbol for symbol in self._owner if symbol not in self._computed]
         missing = [symbol.name for symbol in leaves if symbol not in values]
         if missing:
             raise UsageError(f"values: found none for {missing[0]}, expected one for every leaf")
-        return _Evaluator({symbol: values[symbol] for symbol in leaves}, digits)
+        return Evaluator({symbol: values[symbol] for symbol in leaves}, digits)
 
-    def _fill(self, evaluator: _Evaluator, symbols: Iterable[Symbol]) -> None:
-        for symbol in self._order(symbols, frozenset()):
-            evaluator.known[symbol] = evaluator.value(self._right(symbol))
+    def _fill(self, evaluator: Evaluator, symbols: Iterable[Symbol]) -> None:
+        for symbol in self.order(symbols, frozenset()):
+            evaluator.known[symbol] = evaluator.value(self.right(symbol))
 
     def _array(self, name: str, number: Callable[[Expr], Float]) -> npt.NDArray[Any]:
         array = np.empty(self._shapes[name], dtype=object)
@@ -506,11 +536,7 @@ class Explicit:
 # --------------------------------------------------------------------------------------------
 
 
-def _entry_name(stem: str, position: Position) -> str:
-    return "_".join((stem, *(str(place + 1) for place in position)))
-
-
-def _class_axis(tensor: Tensor) -> Index | None:
+def class_index(tensor: Tensor) -> Index | None:
     """An index over the classes that whole-number labels pick from; None for other tensors."""
     axes = [fact.axis for fact in tensor.facts if isinstance(fact, CountsClasses)]
     return Index("class", axes[0]) if axes else None
@@ -531,7 +557,8 @@ def _between(argument: Expr, start: Expr, extent: Expr) -> Expr:
     return Piecewise((S.One, inside), (S.Zero, True))
 
 
-def _symbols_of(expressions: Iterable[Expr]) -> list[Symbol]:
+def symbols_of(expressions: Iterable[Expr]) -> list[Symbol]:
+    """All symbols of these, by name."""
     found: set[Symbol] = set().union(*(part.free_symbols for part in expressions))
     return sorted(found, key=lambda symbol: symbol.name)
 
@@ -550,121 +577,6 @@ def _tree_size(whole: Expr, known: Mapping[Expr, int]) -> int:
         return sizes[node]
 
     return size(whole)
-
-
-def _unit_row(at: int, count: int) -> Matrix:
-    return Matrix(1, count, lambda _, j: _one_if(j == at))
-
-
-# --------------------------------------------------------------------------------------------
-# Points
-# --------------------------------------------------------------------------------------------
-
-
-def _fraction(source: random.Random, positive: bool) -> Rational:
-    size = Rational(source.randint(10, 99), 67)
-    return size if positive or source.random() < 0.5 else -size
-
-
-def _normalised(drawn: Mapping[Position, Rational], axis: int) -> dict[Position, Rational]:
-    """The same entries divided by their sums along the axis."""
-    rank = len(next(iter(drawn), ()))
-    place = axis % rank if rank else 0
-    totals: dict[Position, Rational] = {}
-    for position, value in drawn.items():
-        row = position[:place] + position[place + 1 :]
-        totals[row] = totals.get(row, S.Zero) + value
-    return {
-        position: value / totals[position[:place] + position[place + 1 :]]
-        for position, value in drawn.items()
-    }
-
-
-# --------------------------------------------------------------------------------------------
-# Many digits
-# --------------------------------------------------------------------------------------------
-
-
-class _Evaluator:
-    """Values of expressions in mpmath numbers; every shared part is computed once.
-
-    SymPy's `evalf` and `subs` walk a composed expression as a tree, which takes minutes.
-    """
-
-    def __init__(self, leaves: Values, digits: int) -> None:
-        self.digits = digits
-        self.context = mpmath.MPContext()
-        self.context.dps = digits + GUARD_DIGITS
-        self.known: dict[Expr, Any] = {}
-        for symbol, value in leaves.items():
-            self.known[symbol] = self.value(value)
-
-    def rounded(self, node: Expr) -> Float:
-        return Float(self.context.nstr(self.value(node), self.digits + 3), self.digits)
-
-    def value(self, node: Expr) -> Any:
-        if node not in self.known:
-            self.known[node] = self._computed(node)
-        return self.known[node]
-
-    def _computed(self, node: Expr) -> Any:
-        if node.is_Rational:
-            return self.context.mpf(int(node.p)) / int(node.q)
-        match node:
-            case Piecewise():
-                chosen = next(branch for branch in node.args if self._holds(branch.args[1]))
-                return self.value(chosen.args[0])
-            case KroneckerDelta():
-                left, right = map(self.value, node.args[:2])
-                return self.context.mpf(int(left == right))
-            case Symbol():
-                raise UsageError(f"values: found none for {node.name}")
-        parts = [self.value(argument) for argument in node.args]
-        match node:
-            case Add():
-                return self.context.fsum(parts)
-            case Mul():
-                return prod(parts, start=self.context.mpf(1))
-            case Pow():
-                exponent = node.exp
-                return parts[0] ** (int(exponent) if exponent.is_Integer else parts[1])
-        function = getattr(self.context, type(node).__name__, None)
-        if function is None:
-            raise UnsupportedError(f"no numeric value of {type(node).__name__}")
-        return function(*parts)
-
-    def _holds(self, condition: Any) -> bool:
-        match condition:
-            case BooleanAtom():
-                return bool(condition)
-            case And():
-                return all(map(self._holds, condition.args))
-            case Or():
-                return any(map(self._holds, condition.args))
-            case Not():
-                return not self._holds(condition.args[0])
-            case ITE():
-                asked, then, otherwise = condition.args
-                return self._holds(then if self._holds(asked) else otherwise)
-        if not isinstance(condition, Relational):
-            raise UnsupportedError(f"no numeric truth of {type(condition).__name__}")
-        return _compared(condition, self.value(condition.lhs), self.value(condition.rhs))
-
-
-def _compared(condition: Relational, left: Any, right: Any) -> bool:
-    match condition.rel_op:
-        case "==":
-            return bool(left == right)
-        case "!=":
-            return bool(left != right)
-        case ">":
-            return bool(left > right)
-        case ">=":
-            return bool(left >= right)
-        case "<":
-            return bool(left < right)
-        case _:
-            return bool(left <= right)
 
 
 def _leaves(nested: Any) -> Iterator[Expr]:

@@ -10,7 +10,7 @@ import pytest
 
 from symbackprop import spec
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.verify.code import judge_code
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import Claim, FileReport
 
 NETWORK = """

@@ -14,7 +14,8 @@ from symbackprop.layers import activations
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import Built, build
 from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
-from symbackprop.verify.code import budget, judge, judge_code
+from symbackprop.verify.code import budget, judge
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import Claim, FileReport
 from tests import backward_slips as mechanical
 from tests.bench_verify_code import (

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symbackprop.codegen.backends import BACKENDS
 from symbackprop.tracer.arrays import TraceError
 from symbackprop.tracer.values import Unread
 
@@ -106,7 +107,7 @@ def _import(
     """What an import binds; `import *` may put something else under every name bound before,
     but for NumPy's, whose names nobody uses for something else."""
     library = getattr(statement, "module", None) or "."
-    is_known = library in _LIBRARIES and not getattr(statement, "level", 0)
+    is_known = _is_read(library) and not getattr(statement, "level", 0)
     for imported in statement.names:
         if imported.name == "*":
             for name in () if is_known else (*functions, *modules, *others):
@@ -119,7 +120,7 @@ def _import(
         if isinstance(statement, ast.Import):
             top = imported.name.partition(".")[0]
             bound, library = imported.asname or top, imported.name
-            is_known, found = library in _LIBRARIES, library if imported.asname else top
+            is_known, found = _is_read(library), library if imported.asname else top
         else:
             bound, found = imported.asname or imported.name, f"{library}.{imported.name}"
         if is_known:
@@ -130,9 +131,17 @@ def _import(
 
 
 def _canonical(name: str) -> str:
-    """SciPy's special functions and `math` are rows of the same table."""
+    """SciPy's special functions and `math` are rows of the same table; so are those of libraries
+    that code is written for."""
+    for module in (backend.module for backend in BACKENDS.values()):
+        if name == module or name.startswith(f"{module}."):
+            return f"numpy{name.removeprefix(module)}"
     top, dot, rest = name.partition(".")
     return f"numpy{dot}{rest}" if top == "scipy" else name
+
+
+def _is_read(library: str) -> bool:
+    return library in _LIBRARIES or any(library == b.module for b in BACKENDS.values())
 
 
 def _top_nodes(block: ast.Module | ast.FunctionDef) -> Iterator[ast.AST]:

@@ -36,7 +36,6 @@ from symbackprop.verify.code.truth import EXACTLY, factor_between
 
 MOST_TRIED = 1500
 MOST_FOUND = 6
-OTHER_POINT = 1
 
 
 @dataclass(frozen=True)
@@ -268,10 +267,8 @@ class Diagnoser:
         if session is None:
             return False
         moved = {place: fill for place, fill in others.items() if place[0] != root.line}
-        for number in (self.session.point, OTHER_POINT + self.session.point):
-            if not session.returns_right(number, moved, self.ignored):
-                return False
-        return True
+        numbers = dict.fromkeys((self.session.point, 0, *self.session.numbers))
+        return all(session.returns_right(n, moved, self.ignored) for n in numbers)
 
     def _edited(self, text: str) -> Session | None:
         try:

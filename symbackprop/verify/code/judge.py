@@ -41,7 +41,6 @@ from symbackprop.verify.code.validity import Defaults, Untried, open_arguments
 from symbackprop.verify.report import Claim, FileReport, Method
 
 DIAGNOSIS_STEPS = 400_000
-POINTS = 4
 STRICT = 1e-9
 DEEPEST = 150
 MOST_CHARACTERS = 300_000
@@ -106,12 +105,12 @@ def _judged(
         without = settled(module, node, methods, subjects, budget, off)
         if without[1].trail.fault is None and len(without[1].wrong) < len(reading.wrong):
             session, reading, blame = without
-    for number in range(1, POINTS) if reading.all_right else ():
-        other = session.read(number)
-        if not other.all_right:
-            session, reading = replace(session, point=number), other
-            break
-    return _Judgement(source, path, session, reading, blame).report()
+    numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
+    readings = [reading, *(session.read(number) for number in numbers[1:])]
+    worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
+    if worst:
+        session, reading, blame = replace(session, point=numbers[worst]), readings[worst], None
+    return _Judgement(source, path, session, reading, blame, tuple(readings)).report()
 
 
 def _function(
@@ -161,12 +160,13 @@ class _Judgement:
     session: Session
     reading: Reading
     blame: Blame | None
+    everywhere: tuple[Reading, ...]  # at all points
     proved: Proved = field(default_factory=lambda: Proved({}))
     explained: dict[Any, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.defaults = Defaults.of(self.session, self.reading)
-        self.untried = Untried(self.session, self.reading, POINTS)
+        self.untried = Untried(self.session, self.reading)
         self.session = replace(self.session, free=self.defaults.free)
         share = self.session.budget.share(DIAGNOSIS_STEPS)
         self.diagnoser = Diagnoser(self.source, self.path, self.session, share)
@@ -359,9 +359,8 @@ class _Judgement:
                 reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
                 reason += "to tell a slip from rounding or from a small constant such as 1e-8"
                 return replace(base, status="undecided", sentence=reason)
-            untried = self.untried.behind(mark)
-            if untried:
-                return replace(base, status="undecided", sentence=untried)
+            if reason := self.untried.behind(mark) or self._untried(mark):
+                return replace(base, status="undecided", sentence=reason)
             return replace(base, method="numeric", facts=trusted, sentence=sentence)
         return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
 
@@ -373,6 +372,16 @@ class _Judgement:
             for name, line in calls
             if mark.returned or line < mark.line
         )
+
+    def _untried(self, mark: Mark) -> str:
+        """Where a value that is right at one point may be wrong; empty where it is right at all,
+        and these meet every branch of the network."""
+        own = _twins(self.reading, mark)
+        for other in self.everywhere:
+            pairs = zip(own, _twins(other, mark), strict=False)
+            if any((m.state, m.found) != (o.state, o.found) for m, o in pairs):
+                return f"{mark.name} is {_said(mark.found)} at some points and at others it is not"
+        return self.session.unmet
 
     def _gap(self, mark: Mark) -> float:
         """The relative distance of a value from what it was found to be."""
@@ -649,6 +658,13 @@ def _by_site(reading: Reading) -> dict[Any, Mark]:
     for mark in (*reading.stored, *reading.returned):
         found[(mark.site, mark.name)] = mark
     return found
+
+
+def _twins(reading: Reading, mark: Mark) -> list[Mark]:
+    """What that gradient is in a reading; of a stored value each time that it is stored there."""
+    if mark.returned:
+        return [m for m in reading.returned if m.meaning == mark.meaning]
+    return [m for m in reading.stored if (m.site, m.name) == (mark.site, mark.name)]
 
 
 def _convention(mark: Mark) -> str:

@@ -151,6 +151,16 @@ class Session:
     def truth(self, number: int) -> Truth:
         return self.subject.truth(number, self.layout.sizes, self.layout.labels)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The points beside the first at which what is right there must be right."""
+        return self.subject.numbers(self.layout.sizes)
+
+    @property
+    def unmet(self) -> str:
+        """The branch of an activation that none of the points meets; empty where they meet all."""
+        return self.subject.met(self.layout.sizes).unmet
+
     def arguments(self, number: int) -> dict[str, Any]:
         truth = self.truth(number)
 

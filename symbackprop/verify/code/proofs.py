@@ -9,6 +9,7 @@ Would be wrong if a value were replaced by a tensor's name before it was proved 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -88,7 +89,8 @@ class _Proof:
         self._recognised: dict[tuple[str, str], SymbolicArray] = {}
         for meaning, name in subject.meanings.items():
             if name in self.cut:
-                self._recognise(meaning, name)
+                with suppress(NoNormalForm):
+                    self._recognise(meaning, name)
 
     def _recognise(self, meaning: str, name: str) -> None:
         whole = self.wanted(meaning, written_out=True)

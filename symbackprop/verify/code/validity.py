@@ -148,14 +148,13 @@ class Untried:
 
     session: Session
     base: Reading
-    points: int
 
     @cached_property
     def _turned(self) -> list[tuple[Choice, Reading]]:
         found = dict(self.base.trail.choices)
         if all(len(choice.outcomes) > 1 for choice in found.values()):
             return []
-        for number in range(self.points):
+        for number in (0, *self.session.numbers):
             for site, choice in self.session.read(number, brief=True).trail.choices.items():
                 known = found.get(site, choice)
                 found[site] = replace(known, outcomes=known.outcomes | choice.outcomes)
