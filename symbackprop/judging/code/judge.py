@@ -20,11 +20,12 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.judging.code.derived import Deriver
 from symbackprop.judging.code.diagnosis import Diagnoser, Finding
 from symbackprop.judging.code.execute import executed
-from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement
+from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement, same_finding
 from symbackprop.judging.code.proofs import Proved, proofs
 from symbackprop.judging.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.judging.code.search import Subjects, settled
 from symbackprop.judging.code.truth import Factor, Subject, distance, factor_between
+from symbackprop.judging.code.validity import Defaults, Untried, open_arguments
 from symbackprop.judging.report import Claim, FileReport, Method
 from symbackprop.networks.layers.multilayer import Built
 from symbackprop.tracing.interpreter import nested_too_deeply
@@ -91,7 +92,13 @@ def _judged(
     methods: Mapping[str, ast.FunctionDef],
     subjects: Subjects,
 ) -> FileReport:
-    session, reading, blame = settled(module, node, methods, subjects, Budget())
+    budget = Budget()
+    session, reading, blame = settled(module, node, methods, subjects, budget)
+    off = {n: 0 for n, v in open_arguments(session).items() if not isinstance(v, bool)}
+    if off and not reading.all_right:
+        without = settled(module, node, methods, subjects, budget, off)
+        if without[1].trail.fault is None and len(without[1].wrong) < len(reading.wrong):
+            session, reading, blame = without
     numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
     readings = [reading, *(session.read(number) for number in numbers[1:])]
     worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
@@ -152,6 +159,9 @@ class _Judgement:
     explained: dict[Any, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.defaults = Defaults.of(self.session, self.reading)
+        self.untried = Untried(self.session, self.reading)
+        self.session = replace(self.session, free=self.defaults.free)
         share = self.session.budget.share(DIAGNOSIS_STEPS)
         self.diagnoser = Diagnoser(self.source, self.path, self.session, share)
 
@@ -207,10 +217,10 @@ class _Judgement:
         deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in chosen))
         made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
-        made += self._loss()
+        made += [self.defaults.judged(claim, mark) for claim, mark in self._loss()]
         return made + list(self._missing())
 
-    def _loss(self) -> Iterator[Claim]:
+    def _loss(self) -> Iterator[tuple[Claim, Mark]]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
         it is no cause of anything; but the gradients must be those of this loss."""
         mark = self.reading.loss
@@ -218,15 +228,15 @@ class _Judgement:
             return
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
         if mark.unknown is not None:
-            yield self._unknown(base, mark.unknown)
+            yield self._unknown(base, mark.unknown), mark
         elif mark.state == "right":
-            yield self._verified(base, mark)
+            yield self._verified(base, mark), mark
         elif mark.state == "scaled":
             counted = mark.factor.samples or mark.factor.classes
             slip = "sample-count" if counted else "sign" if abs(mark.factor.fraction) == 1 else ""
             wanted = self.session.layout.of("L", self.reading.truth)
             said = f"{mark.name} is {mark.factor.text} times the loss of the network"
-            yield replace(
+            refuted = replace(
                 base,
                 status="refuted",
                 method="numeric",
@@ -234,9 +244,10 @@ class _Judgement:
                 sentence=f"{said}; the gradients of it would be as many times those of the network",
                 counterexample=self.witness(mark.value, wanted),
             )
+            yield refuted, mark
         else:
             reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
-            yield replace(base, status="undecided", sentence=reason)
+            yield replace(base, status="undecided", sentence=reason), mark
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
@@ -279,7 +290,7 @@ class _Judgement:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
 
         def judged() -> Claim:
-            claim = self._claim(base, mark, blame, healed)
+            claim = self.defaults.judged(self._claim(base, mark, blame, healed), mark)
             return self._with_derived(claim, mark, blame, deriver)
 
         return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
@@ -301,7 +312,7 @@ class _Judgement:
         after = healed.get((mark.site, mark.name))
         if mark.returned:
             after = next((m for m in blame.healed.returned if m.meaning == mark.meaning), None)
-        unchanged = after is not None and _same_mark(mark, after)
+        unchanged = after is not None and same_finding(mark, after)
         if mark.ok and (mark.returned or unchanged or not blame.roots):
             said = "" if mark.factor.is_one else _convention(mark)
             return self._verified(base, mark, said)
@@ -342,7 +353,7 @@ class _Judgement:
                 reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
                 reason += "to tell a slip from rounding or from a small constant such as 1e-8"
                 return replace(base, status="undecided", sentence=reason)
-            if reason := self._untried(mark):
+            if reason := self.untried.behind(mark) or self._untried(mark):
                 return replace(base, status="undecided", sentence=reason)
             return replace(base, method="numeric", facts=trusted, sentence=sentence)
         return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
@@ -502,7 +513,7 @@ class _Judgement:
             value = layout.of(name, truth)
             if value is not None:
                 found[name] = value.tolist()
-        return found
+        return {**found, **self.session.given}
 
     def _not_reached(self, blame: Blame, present: set[str]) -> list[Claim]:
         """Claims for a fault, and for what stands behind it."""
@@ -648,10 +659,6 @@ def _twins(reading: Reading, mark: Mark) -> list[Mark]:
     if mark.returned:
         return [m for m in reading.returned if m.meaning == mark.meaning]
     return [m for m in reading.stored if (m.site, m.name) == (mark.site, mark.name)]
-
-
-def _same_mark(mark: Mark, after: Mark) -> bool:
-    return (mark.state, mark.found, mark.factor) == (after.state, after.found, after.factor)
 
 
 def _convention(mark: Mark) -> str:

@@ -169,7 +169,9 @@ class _Proof:
             return self.wanted(meaning, written_out=False)
 
         binder = Binder(subject, session.layout, session.names, make, count, lambda n: n)
-        symbolic = binder.bound(session.function, session.methods)
+        symbolic = {**binder.bound(session.function, session.methods), **session.given}
+        for name in sorted(session.free):
+            symbolic[name] = element_array(self.algebra, f"?{name}", (), False)
         return {
             name: _plain(value, numeric.get(name), subject.depth)
             for name, value in symbolic.items()

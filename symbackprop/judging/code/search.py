@@ -45,6 +45,7 @@ def settled(
     methods: Mapping[str, ast.FunctionDef],
     subjects: Subjects,
     budget: Budget,
+    given: Mapping[str, Any] | None = None,
 ) -> tuple[Session, Reading, Blame | None]:
     """The session in the best layout, and its reading at the first point: one in which all is
     right, else the one that has the fewest slips among those in which most is right; with its
@@ -53,7 +54,9 @@ def settled(
     tried: list[tuple[Session, Reading]] = []
     for layout in _tried(function, module, subjects):
         subject = subjects.one if layout.is_one else subjects.batch
-        session = Session(module, function, subject, layout, methods, budget=budget)
+        session = Session(
+            module, function, subject, layout, methods, given=given or {}, budget=budget
+        )
         reading = session.read(0)
         tried.append((session, reading))
         if reading.all_right or _is_endless(reading):

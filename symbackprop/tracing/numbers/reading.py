@@ -30,6 +30,14 @@ import numpy as np
 
 from symbackprop.tracing.numbers import numpy_subset as subset
 from symbackprop.tracing.numbers.budget import READING, Budget
+from symbackprop.tracing.numbers.choices import (
+    BOUNDING,
+    Choice,
+    bounds_of,
+    is_data,
+    outcome_of,
+    turned_over,
+)
 from symbackprop.tracing.numbers.modules import Function, Module
 from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, give_up, parts_of
 
@@ -39,6 +47,7 @@ ENTRIES_A_STEP = 500  # entries that NumPy goes through in the time of a step
 MOST_BITS = 4096
 MOST_TEXT = 10_000
 MOST_EVENTS = 4_000
+MOST_CHOICES = 64
 
 Kind = Literal["shape", "unread", "wrong", "endless"]
 Place = tuple[int, int, int]  # line, column, how often it was reached before
@@ -95,6 +104,7 @@ class Trail:
     `unknowns`: what was not read, in order. `doubt`: why what is called may be another function.
     `stops`: what ends the call before anything is returned. `trusted`: functions that are not read,
     by the line that calls them, and that are taken to change nothing of what they are given.
+    `choices`: the ways that conditions on computed numbers came out, by their place.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -107,6 +117,7 @@ class Trail:
     doubt: Unknown | None = None
     stops: Unknown | None = None
     trusted: dict[str, int] = field(default_factory=dict)
+    choices: dict[tuple[int, int], Choice] = field(default_factory=dict)
 
 
 class Bundle(dict[Any, Any]):
@@ -197,12 +208,14 @@ class _Continue(Exception):
 @dataclass
 class Reader:
     """One reading. `overrides` puts values in place of what is stored at a place; `probe` keeps
-    the scope at the statements that begin on these lines."""
+    the scope at the statements that begin on these lines; `turned` conditions come out the other
+    way."""
 
     module: Module
     overrides: Mapping[Place, Any] = field(default_factory=dict)
     probe: frozenset[int] = frozenset()
     exact: frozenset[Place] = frozenset()
+    turned: frozenset[tuple[int, int]] = frozenset()
     budget: Budget = field(default_factory=Budget)
     trail: Trail = field(default_factory=Trail)
     steps: int = 0
@@ -233,6 +246,13 @@ class Reader:
             self.trail.fault = Fault("nested too deeply", "unread", function.lineno)
         self.budget.spend(self.steps + READING)
         return self.trail
+
+    def closure_of(self, function: ast.FunctionDef) -> Closure:
+        """A function with the values of its defaults; none where one of them is an error."""
+        try:
+            return self._closure(function, {})
+        except Fault:
+            return Closure(function, self.module)
 
     def _run(self, function: ast.FunctionDef, scope: dict[str, Any]) -> None:
         closure = self._closure(function, {})
@@ -379,8 +399,10 @@ class Reader:
         self._block(statement.orelse, scope)
 
     def _while(self, test: ast.expr, body: Sequence[ast.stmt], scope: dict[str, Any]) -> None:
+        own = {(n.lineno, n.col_offset) for n in ast.walk(test) if isinstance(n, ast.expr)}
         while self._truth(test, scope):
             self._tick(test)
+            self.turned -= own  # once: else it would not end
             try:
                 self._block(body, scope)
             except _Break:
@@ -1032,10 +1054,21 @@ class Reader:
         for op, comparator in zip(node.ops, node.comparators, strict=True):
             right = self.value(comparator, scope)
             result = self._related(op, left, right)
+            if is_data(left, right) and not isinstance(result, Unknown):
+                result = np.logical_not(result) if self._chosen(node, result) else result
             if len(node.ops) > 1 and not self._as_truth(result):
                 return result
             left = right
         return result
+
+    def _chosen(self, node: ast.expr, outcome: Any, name: str = "") -> bool:
+        """Told to the trail; whether it is to be turned over."""
+        place = (node.lineno, node.col_offset)
+        choices = self.trail.choices
+        if place in choices or len(choices) < MOST_CHOICES:
+            known = choices.get(place) or Choice(ast.unparse(node)[:60], name)
+            choices[place] = known.also(outcome)
+        return place in self.turned
 
     def _related(self, op: ast.cmpop, left: Any, right: Any) -> Any:
         unknown = first_unknown([left, right])
@@ -1158,11 +1191,13 @@ class Reader:
                 case Closure():
                     return self._call(function, args, named)
                 case Numpy(name=name):
-                    return self._numpy(name, args, named)
+                    found = self._numpy(name, args, named)
+                    return self._bounded(name.removeprefix("numpy."), args, named, found, node)
                 case Builtin(name=name):
                     return self._builtin(name, args, named)
-                case Method(owner=np.ndarray() | np.generic()):
-                    return self._array_method(function, args, named)
+                case Method(owner=np.ndarray() | np.generic() as owner, name=name):
+                    found = self._array_method(function, args, named)
+                    return self._bounded(name, [owner, *args], named, found, node)
                 case Method():
                     return self._container_method(function, args, named)
             if function is np.float64 or function is np.int64:
@@ -1288,6 +1323,19 @@ class Reader:
         for value in found[1:]:
             total = self._called(function, [total, value], {})
         return total
+
+    def _bounded(
+        self, name: str, args: list[Any], named: dict[str, Any], found: Any, node: ast.Call | None
+    ) -> Any:
+        """A value that may have been cut off, or the larger of two."""
+        if node is None or name not in BOUNDING or isinstance(found, Unknown):
+            return found
+        bounds = bounds_of(name, args, named)
+        if bounds is None or not is_data(found):
+            return found
+        if self._chosen(node, outcome_of(name, bounds, args[0], found), name):
+            return self._numpy_step(lambda: turned_over(name, bounds, args[0]), found)
+        return found
 
     def _math(self, name: str, values: list[Any]) -> Any:
         """A function of `math`, which takes numbers alone."""
