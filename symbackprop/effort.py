@@ -19,7 +19,7 @@ from symbackprop.network import Network
 from symbackprop.terms import Index, Term, elements_in
 
 PRODUCTS = 10_000
-PATHS = 300_000
+PATHS = 1_000_000
 WRITTEN = 150_000
 
 Sizes = Mapping[Symbol, int]

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from symbackprop.api import Derivation, Gradient
     from symbackprop.crosscheck import Check
     from symbackprop.document.blocks import Check as Proof
+    from symbackprop.document.sympy_says import Said
 
 
-def record(derivation: Derivation, proofs: Mapping[str, Proof]) -> dict[str, Any]:
-    """Network, gradients with their steps, Jacobians of one sample, and checks."""
+def record(derivation: Derivation, proofs: Mapping[str, Proof], said: Said) -> dict[str, Any]:
+    """Network, gradients with their steps, Jacobians of one sample, checks, and what SymPy says:
+    lines of Python and what each prints, or why there are none."""
     return {
         "network": _network(derivation),
         "gradients": [_gradient(g) for g in derivation.gradients.values()],
@@ -34,6 +36,10 @@ def record(derivation: Derivation, proofs: Mapping[str, Proof]) -> dict[str, Any
             }
             for name, proof in proofs.items()
         ],
+        "sympy": {
+            "lines": [{"code": code, "output": output} for code, output in said.lines],
+            "left_out": said.reason or None,
+        },
     }
 
 
