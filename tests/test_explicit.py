@@ -475,6 +475,9 @@ OTHERS = {
         ("d", "h", "k"), "tanh", "softmax", loss="cross_entropy", name="symbolic"
     ),
     "binary": perceptron((2, 3, 1), "relu", "sigmoid", loss="binary_cross_entropy", name="binary"),
+    "classes": perceptron(
+        (2, 5), "softmax", loss="cross_entropy", labels="integer", name="classes"
+    ),
     "one-layer": perceptron((3, 2), "softplus", name="one-layer", half=True),
 }
 
@@ -505,6 +508,7 @@ def test_lines_of_the_document_print_what_stands_below_them(
     assert code == listing(tex, "\\begin{verbatim}\n", "\n\\end{verbatim}")
     comments = [line[2:] for line in code.splitlines() if line.startswith("# ")]
     assert printed(code).splitlines() == comments
+    assert max(map(len, code.splitlines())) <= 92
     assert "True" in comments
     assert "False" not in comments
     if name in EXAMPLES:

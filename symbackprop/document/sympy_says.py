@@ -59,7 +59,7 @@ def said(built: Built, address: str) -> Said:
     words = {symbol.name: size for symbol, size in asked.items()}
     net = ExplicitNet.of(built.network, built.sizes, words)
     call = ", ".join((json.dumps(address), *(f"{name}={size}" for name, size in words.items())))
-    printed = tuple(_prints(net, layers[-1]))
+    printed = tuple(line for line in _prints(net, layers[-1]) if _fits(*line))
     used = [name for name in FUNCTIONS if any(f"{name}(" in code for code, _ in printed)]
     imports = ["import symbackprop as sbp", *(f"from sympy import {name}" for name in used)]
     start = ((line, "") for line in (*imports, "", f"e = sbp.explicit({call})", ""))
@@ -96,12 +96,15 @@ def _prints(net: ExplicitNet, layer: LayerNames) -> Iterator[Printed]:
 
 
 def _asked(call: str, found: LetterMatrix) -> Iterator[Printed]:
-    """What a call prints, where it fits the page, and whether it is its form in letters."""
-    output = str(found)
-    if max(map(len, output.splitlines())) <= WIDEST:
-        yield f"print({call})", output
+    """What a call prints, or its first entry where that is too wide, and whether it is its form."""
+    whole = (f"print({call})", str(found))
+    yield whole if _fits(*whole) else (f"print({call}[0, 0])", str(found[0, 0]))
     if found.form:
         yield f"print({call} == {_spelled(found.form)})", "True"
+
+
+def _fits(code: str, output: str) -> bool:
+    return all(len(row) <= WIDEST for row in (code, *output.splitlines()))
 
 
 def _spelled(form: str) -> str:
