@@ -1,8 +1,8 @@
 """The objects that a Python user holds: networks, derivations, gradients, functions, reports.
 
-Owns: thin records over the rooms below, each part made when it is first asked for; the reading of
-arrays that a user passes in. Refuses: mathematics; every formula comes from `derive`, every text
-from a printer. Wrong if an array that breaks an assumption of a formula reached the formula.
+Owns: thin records over the rooms below, each part made when it is first asked for.
+Refuses: mathematics; every formula comes from `derive`, every text from a printer. Wrong if two
+names of one thing gave two answers.
 """
 
 from __future__ import annotations
@@ -11,49 +11,48 @@ import inspect
 import math
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
-from sympy import Expr, Symbol
+from sympy import Symbol
 
 from symbackprop import crosscheck
 from symbackprop import spec as specification
-from symbackprop.arrays import Array, ArrayReader, Arrays
-from symbackprop.codegen.numpy_backend import compile_source, emit, expression_of
+from symbackprop.arrays import Array
+from symbackprop.codegen.backends import NUMPY, backend_named
+from symbackprop.codegen.numpy_backend import emit
 from symbackprop.crosscheck import Check, Replayer, Report
-from symbackprop.derive import Derivation as Trace
-from symbackprop.derive import Step as Move
-from symbackprop.derive import Sweep, adjoint_name, sweep
 from symbackprop.derive import jacobian as derive_jacobian
+from symbackprop.derive import sweep
 from symbackprop.entrywise import ExplicitNet
 from symbackprop.errors import (
+    InputError,
     SpecError,
-    SymbackpropError,
     UnsupportedError,
     UsageError,
-    did_you_mean,
 )
+from symbackprop.errors import unknown_name as _unknown
+from symbackprop.files import read_text
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.matrixform import Node, matrix_form
-from symbackprop.matrixform import to_sympy as matrix_to_sympy
 from symbackprop.network import Network, Tensor
 from symbackprop.notation import Notation
-from symbackprop.rules import USE_LABEL_SUMS
+from symbackprop.results import Formula, Gradient, Step
+from symbackprop.running import Function
 from symbackprop.spec import Specification
-from symbackprop.sympyform import to_sympy as index_to_sympy
-from symbackprop.terms import Expression
+from symbackprop.steps import Sweep
 
 if TYPE_CHECKING:
-    from symbackprop.depth import DepthDerivation
+    from symbackprop.depth_text import DepthDerivation
     from symbackprop.document.blocks import Document
+    from symbackprop.verify.printing.shown import Judgement
     from symbackprop.verify.report import FileReport
-    from symbackprop.verify.report import Report as Judgement
+    from symbackprop.verify.report import Report as Findings
     from symbackprop.verify.variants import Variant
 
 
@@ -76,19 +75,6 @@ __all__ = [
     "render",
     "verify",
 ]
-
-
-class UnknownName(UsageError, KeyError):
-    """A name that a mapping does not hold; a KeyError too, so that `in` and `get` work."""
-
-    __str__ = Exception.__str__
-
-
-def _unknown(what: str, name: object, known: Iterable[str]) -> UnknownName:
-    names = tuple(known)
-    hint = did_you_mean(str(name), names)
-    expected = f"expected one of {', '.join(names)}" + (f"; {hint}" if hint else "")
-    return UnknownName(f"{what}: found {name!r}, {expected}")
 
 
 # --------------------------------------------------------------------------------------------
@@ -185,7 +171,7 @@ class Net:
         from symbackprop.verify.variants import Variant
 
         own = {self.reduction: Variant(self.batch, self.single)}
-        if self.architecture is None or self.architecture.loss == "none":
+        if self.architecture is None or not LOSSES[self.architecture.loss].labelled:
             return own
         for other in ("sum", "mean"):
             changed = replace(self.architecture, reduction=other)
@@ -224,9 +210,10 @@ class Net:
 def _labels(
     architecture: Architecture, rng: np.random.Generator, samples: int, outputs: int
 ) -> Array:
-    if architecture.loss == "squared_error":
+    targets = LOSSES[architecture.loss].targets
+    if targets == "numbers":
         return rng.standard_normal((samples, outputs))
-    if architecture.loss == "binary_cross_entropy":
+    if targets == "answers":
         return rng.integers(0, 2, (samples, outputs)).astype(np.float64)
     classes = rng.integers(0, outputs, samples)
     positive = rng.uniform(0.2, 1.0, (samples, outputs))
@@ -349,8 +336,8 @@ class Derivation:
 
     @cached_property
     def _jacobians(self) -> Callable[[str, str], Gradient]:
-        network, swept = self.net.single.network, self._single.sweep
-        replayer = Replayer(swept)
+        network, setting = self.net.single.network, self._single.typesetting
+        replayer = Replayer(self._single.sweep)
         known: dict[tuple[str, str], Gradient] = {}
 
         def found(of: str, wrt: str) -> Gradient:
@@ -360,7 +347,7 @@ class Derivation:
                     raise _unknown("jacobian", name, [*names, *network.aliases])
             if (of, wrt) not in known:
                 trace = derive_jacobian(network, of, wrt)
-                known[of, wrt] = Gradient(f"d{of}/d{wrt}", trace, self._single, replayer)
+                known[of, wrt] = Gradient(f"d{of}/d{wrt}", trace, setting, replayer)
             return known[of, wrt]
 
         return found
@@ -375,12 +362,19 @@ class Derivation:
 
     def function(self) -> Function:
         """f(params, x, y) -> (loss, gradients), in NumPy."""
-        return Function(self)
+        return self._function
 
-    def source(self, wrt: str | Sequence[str] | None = None) -> str:
-        """The text of a module with that function; it imports only numpy."""
+    @cached_property
+    def _function(self) -> Function:
+        return Function(self.net.name, self.sweep, self.built.sizes)
+
+    def source(self, wrt: str | Sequence[str] | None = None, backend: str = NUMPY.name) -> str:
+        """The text of a module with that function; it imports only its backend.
+
+        Raises: UsageError for a backend that is not there.
+        """
         wrt = (wrt,) if isinstance(wrt, str) else wrt
-        return emit(self.sweep, wrt, sizes=self.built.sizes)
+        return emit(self.sweep, wrt, sizes=self.built.sizes, backend=backend_named(backend))
 
     def document(self, detail: str = "full") -> Document:
         """The derivation as blocks, for `render`."""
@@ -402,8 +396,15 @@ class Derivation:
         from symbackprop.document.sympy_says import said
         from symbackprop.record import record
 
-        proofs = proven(self.sweep, self.built.sizes).checks
-        return record(self, proofs, said(self.net.batch, self.net.address))
+        return record(
+            self.typesetting,
+            self.net.architecture,
+            gradients=self.gradients.values(),
+            adjoints=(g for name, g in self.adjoints.items() if g.name == name),
+            jacobian=self.jacobian,
+            proofs=proven(self.sweep, self.built.sizes).checks,
+            said=said(self.net.batch, self.net.address),
+        )
 
     @cached_property
     def typesetting(self) -> Typesetting:
@@ -433,7 +434,7 @@ class _Gradients(Mapping[str, "Gradient"]):
         owner, tensor = self._owner, self._tensors[key]
         if tensor not in owner.sweep.derivations:
             raise UnsupportedError(f"the loss of {owner.net.name} does not depend on {key}")
-        return Gradient(key, owner.sweep.derivations[tensor], owner, owner._replayer)
+        return Gradient(key, owner.sweep.derivations[tensor], owner.typesetting, owner._replayer)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
@@ -446,212 +447,6 @@ class _Gradients(Mapping[str, "Gradient"]):
 
 
 # --------------------------------------------------------------------------------------------
-# One gradient
-# --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Gradient:
-    """One derivative: its formula in four languages, and the steps that lead to it."""
-
-    name: str
-    trace: Trace = field(repr=False)
-    owner: Derivation = field(repr=False)
-    replayer: Replayer = field(repr=False)
-
-    @cached_property
-    def shape(self) -> tuple[Any, ...]:
-        """The extents in array layout: whole numbers where the file gives them, else symbols."""
-        sizes = self.owner.built.sizes
-        extents = (index.axis.extent.subs(sizes) for index in self.trace.indices)
-        return tuple(int(extent) if extent.is_Integer else extent for extent in extents)
-
-    @cached_property
-    def matrix(self) -> Expr | None:
-        """A SymPy matrix expression, samples as rows; None where there is no matrix form."""
-        node = self._node
-        return None if node is None else matrix_to_sympy(node, self.owner.built.sizes)
-
-    @cached_property
-    def index(self) -> Expr:
-        """One entry as a SymPy expression of `Sum`, `Indexed` and `KroneckerDelta`, from 0."""
-        functions = self.owner.network.functions
-        return index_to_sympy(self.trace.result, functions, self.owner.built.sizes)
-
-    @cached_property
-    def latex(self) -> str:
-        """The matrix form under the notation of the network, or else the index form."""
-        setting = self.owner.typesetting
-        if self._node is None:
-            return setting.expression(self.trace.result)
-        return setting.matrix(self._node, jacobian=self._is_jacobian)
-
-    @cached_property
-    def equation(self) -> str:
-        """LaTeX of the whole statement, the derivative on its left side."""
-        setting = self.owner.typesetting
-        left = self.replayer.swept.network.resolve(self.trace.wrt)
-        name = adjoint_name(self.owner.network, left)
-        partial = setting.partial(self.trace.of, left)
-        is_delta = not self._is_jacobian and name == f"delta{setting.network.tensor(left).layer}"
-        sides = [setting.name(name), partial] if is_delta else [partial]
-        return " = ".join([*sides, self.latex])
-
-    @cached_property
-    def index_latex(self) -> str:
-        """LaTeX of one entry, every index written out."""
-        return self.owner.typesetting.expression(self.trace.result)
-
-    @cached_property
-    def numpy(self) -> str | None:
-        """One NumPy expression; None where there is none."""
-        return expression_of(self.trace, self.owner.sweep.extended, self.owner.built.sizes)
-
-    @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        return tuple(Step(move, self) for move in self.trace.steps)
-
-    @property
-    def _is_jacobian(self) -> bool:
-        return self.trace.of != self.owner.network.loss
-
-    @cached_property
-    def _node(self) -> Node | None:
-        return matrix_form(self.trace.result, self.trace.indices, self.owner.sweep.extended)
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.equation}$"
-
-    def __str__(self) -> str:
-        return self.latex
-
-
-@dataclass(frozen=True, eq=False)
-class Formula:
-    """One side of a step, as LaTeX (`str` too) and as a SymPy index expression."""
-
-    whole: Expression = field(repr=False)
-    owner: Derivation = field(repr=False)
-
-    @cached_property
-    def latex(self) -> str:
-        return self.owner.typesetting.expression(self.whole)
-
-    @cached_property
-    def index(self) -> Expr:
-        return index_to_sympy(self.whole, self.owner.network.functions, self.owner.built.sizes)
-
-    def __str__(self) -> str:
-        return self.latex
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and self.whole == other.whole
-
-    def __hash__(self) -> int:
-        return hash(self.whole)
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex}$"
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """before = after, by `rule`, because of `reason`; `check` is done when it is first read."""
-
-    move: Move = field(repr=False)
-    gradient: Gradient = field(repr=False)
-
-    @property
-    def rule(self) -> str:
-        return self.move.rule
-
-    @cached_property
-    def before(self) -> Formula:
-        return Formula(self.move.before, self.gradient.owner)
-
-    @cached_property
-    def after(self) -> Formula:
-        return Formula(self.move.after, self.gradient.owner)
-
-    @property
-    def reason(self) -> str:
-        return self.move.reason
-
-    @cached_property
-    def check(self) -> Check:
-        return self.gradient.replayer.check(self.move, self.gradient.trace.indices)
-
-    def __repr__(self) -> str:
-        return f"Step({self.rule!r}: {self.move.before} -> {self.move.after})"
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.rule, self.before, self.after, self.reason, self.check))
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.before.latex} = {self.after.latex}$"
-
-
-# --------------------------------------------------------------------------------------------
-# Running
-# --------------------------------------------------------------------------------------------
-
-
-class Function:
-    """f(params, x, y=None, wrt=None) -> (loss, {name: gradient}), arrays looked at first.
-
-    `wrt`: names to differentiate by (the parameters by default), `x` and named tensors too. The
-    code for each choice is written once. Several inputs or labels are passed as a mapping.
-    Raises: ArrayError naming the array, what it is, and what was expected.
-    """
-
-    def __init__(self, derivation: Derivation) -> None:
-        self.derivation = derivation
-        self._compiled: dict[tuple[str, ...], Callable[..., Any]] = {}
-
-    def __repr__(self) -> str:
-        return f"Function({self.derivation.net.name!r})"
-
-    def __call__(
-        self,
-        params: Arrays,
-        x: npt.ArrayLike | Arrays,
-        y: npt.ArrayLike | Arrays | None = None,
-        wrt: str | Iterable[str] | None = None,
-    ) -> tuple[Any, dict[str, Array]]:
-        wanted = self._wanted(wrt)
-        network = self.derivation.network
-        reader = ArrayReader(network, self.derivation.built.sizes, self._assumes_sums)
-        arrays = reader.read(params, x, y)
-        given = {t.name: arrays[t.name] for t in network.of_kind("parameter")}
-        rest = [arrays[t.name] for t in (*network.of_kind("input"), *network.of_kind("label"))]
-        loss, gradients = self._code(wanted)(given, *rest)
-        return loss, gradients
-
-    def _wanted(self, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
-        network = self.derivation.network
-        if wrt is None:
-            return tuple(t.name for t in network.of_kind("parameter"))
-        names = (wrt,) if isinstance(wrt, str) else tuple(dict.fromkeys(wrt))
-        known = [t.name for t in network.of_kind("parameter", "input", "intermediate")] + list(
-            network.aliases
-        )
-        for name in names:
-            if name not in known:
-                raise _unknown("wrt", name, known)
-        return names
-
-    @cached_property
-    def _assumes_sums(self) -> bool:
-        return any(
-            step.rule == USE_LABEL_SUMS.name
-            for trace in self.derivation.sweep.derivations.values()
-            for step in trace.steps
-        )
-
-    def _code(self, wanted: tuple[str, ...]) -> Callable[..., Any]:
-        if wanted not in self._compiled:
-            self._compiled[wanted] = compile_source(self.derivation.source(wanted))
-        return self._compiled[wanted]
 
 
 # --------------------------------------------------------------------------------------------
@@ -661,20 +456,21 @@ class Function:
 
 def derive_depth(activation: str) -> DepthDerivation:
     """The backward recursion for a symbolic layer index l, with its steps."""
-    from symbackprop import depth
+    from symbackprop import depth_text
 
-    return depth.derive_depth(activation)
+    return depth_text.derive_depth(activation)
 
 
 def check(
     derivation: Derivation | Net | str,
     optional: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    backend: str = NUMPY.name,
 ) -> Report:
     """Every gradient and every adjoint against every oracle.
 
     `optional`: also torch and JAX, where they are installed. `notify` hears of each oracle before
-    it is asked.
+    it is asked. `backend`: the library whose code is run and proved.
     """
     if not isinstance(derivation, Derivation):
         derivation = derive(derivation)
@@ -685,6 +481,7 @@ def check(
         derivation.built.sizes,
         optional=optional,
         notify=notify,
+        backend=backend_named(backend),
     )
 
 
@@ -707,11 +504,11 @@ def verify(
     `net` may be left out where the notes carry their network. `execute` runs code that cannot be
     read. `progress` hears how many of how many claims are judged, and what is next.
     """
-    from symbackprop.verify.report import Report
+    from symbackprop.verify.printing.shown import Judgement
 
     whole = load(net) if isinstance(net, str) else net
     if callable(what):
-        return Report((_judged_function(what, _required(whole, "a function"), execute),))
+        return Judgement((_judged_function(what, _required(whole, "a function"), execute),))
     paths = [what] if isinstance(what, str | os.PathLike) else list(what)
     found: list[FileReport] = []
     for path in [os.fspath(each) for each in paths]:
@@ -720,7 +517,7 @@ def verify(
             found.append(_judged_code(name, function, whole, execute))
         else:
             found.extend(_judged_notes(path, whole, progress))
-    return Report(tuple(found))
+    return Judgement(tuple(found))
 
 
 def _required(net: Net | None, what: str) -> Net:
@@ -731,7 +528,7 @@ def _required(net: Net | None, what: str) -> Net:
 
 def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> FileReport:
     """A Python function, by its source text."""
-    from symbackprop.verify.code import judge_code
+    from symbackprop.verify.code.judge import judge_code
 
     try:
         source = textwrap.dedent(inspect.getsource(function))
@@ -745,15 +542,13 @@ def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> F
 
 
 def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> FileReport:
-    from symbackprop.verify.code import judge_code
+    from symbackprop.verify.code.judge import judge_code
     from symbackprop.verify.report import FileReport
 
     try:
-        with open(path, encoding="utf-8") as file:
-            source = file.read()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is no UTF-8 text"
-        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {reason}")
+        source = read_text(path)
+    except InputError as problem:
+        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {problem.reason}")
     whole = _required(net, f"{path}::{function}")
     return judge_code(
         source, function, f"{path}::{function}", whole.batch, whole.single, execute=execute
@@ -798,7 +593,7 @@ def _letters(net: Net) -> dict[str, str]:
     return {latex: letter for letter, latex in net.notation.symbols if letter != "delta"}
 
 
-def annotate(report: Judgement) -> dict[str, str]:
+def annotate(report: Findings) -> dict[str, str]:
     """For each file of notes in a report, by its path, a copy with a mark beside each formula."""
     from symbackprop.reader.files import READERS
     from symbackprop.verify.printing.annotate import annotate as marked
@@ -809,6 +604,3 @@ def annotate(report: Judgement) -> dict[str, str]:
         if reader is not None and not file.problem:
             notes[file.file] = marked(reader(file.file, file.text), file.claims)
     return notes
-
-
-assert issubclass(UnknownName, SymbackpropError)

@@ -1,7 +1,8 @@
 """The command `symbackprop`.
 
 Owns: arguments, exit codes (0 fine, 1 something disagrees, 2 bad usage or bad input, or nothing to
-judge), and where text goes: reports to stdout alone, progress and errors to stderr.
+judge), and where text goes: reports to stdout alone, progress and errors to stderr. Whether
+anybody reads them changes neither what is done nor the exit code.
 Refuses: mathematics, and a traceback for anything a user can cause. Imports what a command needs
 when it runs, so that `--help` and `init` do without SymPy.
 """
@@ -14,11 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from symbackprop.codegen.backends import BACKENDS, NUMPY
+from symbackprop.dialects import formats
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
 
@@ -30,24 +33,20 @@ FINE, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 DEFAULT_FORMATS = ("md", "tex", "json")
 DETAILS = ("summary", "full")
-BACKENDS = ("numpy",)
 REPORTS = ("text", "json", "github")
 PATIENCE = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    _open_streams()
     try:
         asked = _parser().parse_args(arguments)
         code: int = asked.run(asked)
-        sys.stdout.flush()
         return code
     except SymbackpropError as error:
         _complain(str(error))
         return BAD_INPUT
-    except BrokenPipeError:  # `symbackprop check … | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
     except OSError as error:
         path = f"{error.filename}: " if error.filename else ""
         _complain(printable(f"{path}{(error.strerror or str(error)).lower()}"))
@@ -57,8 +56,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+# --------------------------------------------------------------------------------------------
+# What is said
+# --------------------------------------------------------------------------------------------
+
+
+def _open_streams() -> None:
+    """A stream that was closed (`>&-`) is one that nobody reads. Left closed, its number would go
+    to the next file that is opened."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _say(text: str, end: str = "\n") -> None:
+    """On stdout, also where its encoding lacks a character, or where `| head` has read enough.
+
+    Raises: OutputError if what was asked for cannot be written, as on a full disk.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write((text + end).encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except OSError as error:
+        _silence(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError("standard output", (error.strerror or str(error)).lower()) from None
+
+
+def _tell(text: str, end: str = "\n") -> None:
+    """On stderr, if it can be written."""
+    try:
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let nothing more fail in a stream: what is left in its buffer is written when Python ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream.fileno())
+
+
 def _complain(message: str) -> None:
-    print(f"symbackprop: {message}", file=sys.stderr)
+    _tell(f"symbackprop: {message}")
 
 
 # --------------------------------------------------------------------------------------------
@@ -70,6 +112,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(BAD_INPUT, f"{self.prog}: {printable(message)}\n")
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        (_say if file is sys.stdout else _tell)(message, end="")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,7 +142,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         import symbackprop
 
-        print(f"symbackprop {symbackprop.__version__}")
+        _say(f"symbackprop {symbackprop.__version__}")
         parser.exit(FINE)
 
 
@@ -127,10 +172,12 @@ def _add_derive(commands: Commands) -> None:
         "default output/",
     )
     parser.add_argument(
-        "--format", metavar="LIST", help=f"of {','.join(DEFAULT_FORMATS)} (default: all)"
+        "--format",
+        metavar="LIST",
+        help=f"of {','.join(formats())} (default: {','.join(DEFAULT_FORMATS)})",
     )
     parser.add_argument("--samples-as", choices=SAMPLE_LAYOUTS, help="what one sample is")
-    parser.add_argument("--layer", choices=LAYER_MARKS, help="how layers are marked")
+    parser.add_argument("--layer", choices=list(LAYER_MARKS), help="how layers are marked")
     parser.add_argument("--detail", choices=DETAILS, default="full")
 
 
@@ -138,7 +185,12 @@ def _add_export(commands: Commands) -> None:
     parser = _command(commands, "export", _export, "write the gradients as code that stands alone")
     parser.add_argument("spec", metavar="SPEC")
     parser.add_argument("-o", dest="output", metavar="FILE.py", required=True)
-    parser.add_argument("--backend", choices=BACKENDS, default="numpy")
+    parser.add_argument(
+        "--backend",
+        choices=tuple(BACKENDS),
+        default=NUMPY.name,
+        help=f"the library that the code uses (default: {NUMPY.name})",
+    )
 
 
 def _add_check(commands: Commands) -> None:
@@ -193,20 +245,27 @@ def _add_init(commands: Commands) -> None:
 
 def _derive(asked: argparse.Namespace) -> int:
     from symbackprop import api, files
-    from symbackprop.render import formats
 
     net = _with_notation(api.load(asked.spec), asked)
     targets, create = _targets(asked.output, asked.format, net.name, formats())
-    files.foresee(targets.values(), create)
+    read = _read_for(asked.spec)
+    files.foresee(targets.values(), create, read)
     with _progress(f"deriving {net.name}") as notify:
         document = api.derive(net).document(asked.detail)
         contents = {}
         for format, path in targets.items():
             notify(f"writing {net.name} as {format}")
             contents[path] = api.render(document, format)
-    files.write_all(contents, create)
+    files.write_all(contents, create, read)
     _tell_written(targets.values())
     return FINE
+
+
+def _read_for(spec: str | None) -> list[str]:
+    """The file behind a SPEC; none behind the name of an example."""
+    from symbackprop.spec import example_names
+
+    return [] if spec is None or spec in example_names() else [spec]
 
 
 def _with_notation(net: Net, asked: argparse.Namespace) -> Net:
@@ -222,11 +281,12 @@ def _export(asked: argparse.Namespace) -> int:
     from symbackprop import api, files
 
     net = api.load(asked.spec)
-    path = _file(asked.output)
-    files.foresee([path])
+    path = _code_file(asked.output, BACKENDS[asked.backend].suffix)
+    read = _read_for(asked.spec)
+    files.foresee([path], read=read)
     with _progress(f"deriving {net.name}"):
-        source = api.derive(net).source()
-    files.write_all({path: source})
+        source = api.derive(net).source(backend=asked.backend)
+    files.write_all({path: source}, read=read)
     _tell_written([path])
     return FINE
 
@@ -239,15 +299,16 @@ def _check(asked: argparse.Namespace) -> int:
         report = api.check(
             net, asked.optional, notify=lambda oracle: notify(f"checking {net.name}: {oracle}")
         )
-    print(report)
+    _say(str(report))
     return FINE if report.ok else DISAGREES
 
 
 def _verify(asked: argparse.Namespace) -> int:
     from symbackprop import api, files
 
+    read = [*_read_for(asked.spec), *(path.rpartition("::")[0] or path for path in asked.paths)]
     if asked.annotate is not None and not _is_directory(asked.annotate):
-        files.foresee([_file(asked.annotate)])
+        files.foresee([_file(asked.annotate)], read=read)
     net = None if asked.spec is None else api.load(asked.spec)
     with _progress("reading") as notify:
         report = api.verify(
@@ -255,7 +316,7 @@ def _verify(asked: argparse.Namespace) -> int:
         )
     _say(_printed(report, asked))
     if asked.annotate is not None:
-        _write_annotated(api.annotate(report), asked.annotate)
+        _write_annotated(api.annotate(report), asked.annotate, read)
     return _verdict(report, asked.strict)
 
 
@@ -311,23 +372,17 @@ def _explain(asked: argparse.Namespace) -> int:
     return FINE
 
 
-def _say(text: str) -> None:
-    """On stdout, also where its encoding lacks a character."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
-
-
 def _init(asked: argparse.Namespace) -> int:
     from symbackprop.spec import example_names, example_text
 
     if asked.example is not None:
-        sys.stdout.write(example_text(asked.example))
+        _say(example_text(asked.example), end="")
         return FINE
     names = example_names()
     width = max(map(len, names))
-    print("Examples (`symbackprop init NAME` prints one):\n")
+    _say("Examples (`symbackprop init NAME` prints one):\n")
     for name in names:
-        print(f"  {name:<{width}}  {_first_comment(example_text(name))}")
+        _say(f"  {name:<{width}}  {_first_comment(example_text(name))}")
     return FINE
 
 
@@ -355,9 +410,8 @@ def _targets(
     place = "output/" if output is None else output
     if _is_directory(place):
         directory = _file(place)
-        formats = chosen or [f for f in DEFAULT_FORMATS if f in available]
         create = directory if place.endswith(("/", os.sep)) else None
-        return {format: directory / f"{name}.{format}" for format in formats}, create
+        return {f: directory / f"{name}.{f}" for f in chosen or DEFAULT_FORMATS}, create
     path = _file(place)
     return {_format_of(path, chosen, available): path}, None
 
@@ -372,19 +426,28 @@ def _file(place: str) -> Path:
     return Path(place)
 
 
+def _code_file(place: str, suffix: str) -> Path:
+    path = _file(place)
+    if path.suffix != suffix and not path.is_dir():
+        found = f"suffix {printable(path.suffix)}" if path.suffix else "no suffix"
+        instead = printable(str(path.with_suffix(suffix)))
+        raise UsageError(f"-o: found {found}, expected {suffix}; write {instead}")
+    return path
+
+
 def _formats(wanted: str | None, available: Sequence[str]) -> list[str]:
     """The formats of `--format`, in order and once each."""
     if wanted is None:
         return []
-    formats = list(dict.fromkeys(word.strip() for word in wanted.split(",")))
-    for format in formats:
+    found = list(dict.fromkeys(word.strip() for word in wanted.split(",")))
+    for format in found:
         if format not in available:
             hint = did_you_mean(format, available)
             raise UsageError(
                 f"--format: found {format!r}, expected some of {', '.join(available)}"
                 + (f"; {hint}" if hint else "")
             )
-    return formats
+    return found
 
 
 def _format_of(path: Path, chosen: Sequence[str], available: Sequence[str]) -> str:
@@ -408,19 +471,14 @@ def _format_of(path: Path, chosen: Sequence[str], available: Sequence[str]) -> s
     return suffix
 
 
-def _write_annotated(notes: dict[str, str], place: str) -> None:
+def _write_annotated(notes: dict[str, str], place: str, read: Sequence[str]) -> None:
     """The copies into a directory, placed as the notes are; or the only one into a file."""
     from symbackprop import files
 
     targets = _copies(list(notes), place)
-    for name, path in targets.items():
-        if path.exists() and any(os.path.samefile(path, note) for note in notes):
-            raise OutputError(str(path), f"it holds the notes; write {_beside(name)}")
-    by_directory: dict[Path, dict[Path, str | bytes]] = {}
-    for name, path in targets.items():
-        by_directory.setdefault(path.parent, {})[path] = notes[name]
-    for directory, contents in by_directory.items():
-        files.write_all(contents, directory if _is_directory(place) else None)
+    contents = {path: notes[name] for name, path in targets.items()}
+    create = _file(place) if _is_directory(place) else None
+    files.write_all(contents, create, (*read, *notes))
     _tell_written(targets.values())
 
 
@@ -438,14 +496,9 @@ def _copies(names: Sequence[str], place: str) -> dict[str, Path]:
     return {names[0]: _file(place)}
 
 
-def _beside(name: str) -> str:
-    path = Path(name)
-    return str(path.with_name(f"{path.stem}.annotated{path.suffix}"))
-
-
 def _tell_written(paths: Iterable[Path]) -> None:
     for path in paths:
-        print(f"wrote {printable(str(path))}", file=sys.stderr)
+        _tell(f"wrote {printable(str(path))}")
 
 
 # --------------------------------------------------------------------------------------------
@@ -498,8 +551,7 @@ class _Progress:
         self.timer.cancel()
         with self.lock:
             if self.visible and self.terminal:
-                sys.stderr.write("\r\x1b[K")
-                sys.stderr.flush()
+                _tell("\r\x1b[K", end="")
 
     def _show(self) -> None:
         with self.lock:
@@ -508,8 +560,7 @@ class _Progress:
 
     def _write(self) -> None:
         line = f"symbackprop: {self.stage} ..."
-        sys.stderr.write(f"\r\x1b[K{line}" if self.terminal else f"{line}\n")
-        sys.stderr.flush()
+        _tell(f"\r\x1b[K{line}" if self.terminal else f"{line}\n", end="")
 
 
 if __name__ == "__main__":

@@ -26,17 +26,30 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Matrix, Rational, Symbol
 
-from symbackprop import reference
+from symbackprop import names, reference
+from symbackprop.codegen.backends import NUMPY, Backend
 from symbackprop.codegen.numpy_backend import FUNCTION, compile_source, emit
 from symbackprop.concrete import Explicit, explicit
-from symbackprop.derive import Derivation, Step, Sweep, adjoint_name, sweep
+from symbackprop.derive import sweep
 from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
-from symbackprop.evaluate import Point, evaluate, generic_sizes, jacobian, random_point
+from symbackprop.evaluate import Numbers, Point, evaluate, generic_sizes, jacobian, random_point
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.network import CountsClasses, Equation, NamesItsDefinition, Network, SumsToOne
 from symbackprop.rules import NAME_DEFINITIONS, THROUGH_OUTPUT, USE_LABEL_SUMS
-from symbackprop.terms import Applied, Element, Expression, Index, Partial, free_indices, single
-from symbackprop.tracer import prove_source
+from symbackprop.scalars import FUNCTIONS, Z, fold
+from symbackprop.steps import Derivation, Step, Sweep
+from symbackprop.terms import (
+    Applied,
+    Element,
+    Expression,
+    Index,
+    Partial,
+    as_scalar,
+    free_indices,
+    single,
+)
+from symbackprop.tracer.prove import prove_source
 from symbackprop.verdict import Equal, Undecided, Unequal
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -141,7 +154,7 @@ class Replayer:
         """The float point with the adjoints that the expression names, by complex step."""
         point, network, named = self._float_point, self.swept.network, tensors_of(whole)
         for name in self.swept.derivations:
-            adjoint = adjoint_name(network, name)
+            adjoint = network.adjoint_name(name)
             if adjoint in named:
                 goal = Partial(network.tensor(network.loss).entry, network.tensor(name).entry, True)
                 indices = network.tensor(name).indices
@@ -164,7 +177,7 @@ def backward_network(swept: Sweep) -> Network:
     """
     network = swept.network
     equations = tuple(
-        Equation(adjoint_name(network, name), derivation.indices, derivation.result)
+        Equation(network.adjoint_name(name), derivation.indices, derivation.result)
         for name, derivation in swept.derivations.items()
     )
     kept = {network.loss, *(equation.target for equation in equations)}
@@ -419,12 +432,14 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged. `numbers`: the sizes that the network file gives."""
+    """What is judged. `numbers`: the sizes that the network file gives; `backend`: the library of
+    the code."""
 
     swept: Sweep
     architecture: Architecture | None = None
     numbers: Mapping[Symbol, int] = field(default_factory=dict)
     seed: int = 0
+    backend: Backend = NUMPY
 
     @property
     def network(self) -> Network:
@@ -447,7 +462,7 @@ class Case:
         return backward_network(self.swept)
 
     def adjoint(self, name: str) -> str:
-        return adjoint_name(self.network, name)
+        return self.network.adjoint_name(name)
 
     @cached_property
     def sizes(self) -> dict[Symbol, int]:
@@ -489,14 +504,15 @@ def check(
     seed: int = 0,
     optional: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    backend: Backend = NUMPY,
 ) -> Report:
     """Every gradient and every adjoint against every oracle.
 
     `architecture`: where the network comes from a file, so that `reference` can compute it too.
     `optional`: also ask torch and JAX where they are installed. `notify` hears of each oracle
-    before it is asked.
+    before it is asked. `backend`: the library whose code is run and proved.
     """
-    case = Case(swept, architecture, dict(numbers or {}), seed)
+    case = Case(swept, architecture, dict(numbers or {}), seed, backend)
     rows: list[Row] = []
     oracles = list(_oracles(case, optional))
     try:
@@ -520,7 +536,7 @@ def _oracles(case: Case, optional: bool) -> Iterator[tuple[str, Oracle]]:
     yield "steps replayed", _steps
     yield "explicit SymPy network", _explicit
     yield "complex step", _complex_step
-    yield "NumPy code", _emitted
+    yield _name_of_code(case), _emitted
     yield "proof of the code", _proof
     if optional:
         for module in ("torch", "jax"):
@@ -727,14 +743,22 @@ def model_of(architecture: Architecture) -> reference.Model:
 # (d) the emitted code, run
 
 
+def _name_of_code(case: Case) -> str:
+    return f"{case.backend.title} code"
+
+
+def _written(case: Case, names: Sequence[str] | None = None) -> str:
+    return emit(case.swept, names, backend=case.backend)
+
+
 def _emitted(case: Case) -> Iterator[Row]:
-    oracle = "NumPy code"
+    oracle = _name_of_code(case)
     try:
-        function = compile_source(emit(case.swept, _emitted_names(case)))
+        function = compile_source(_written(case, _emitted_names(case)), case.backend)
     except UnsupportedError as problem:
         yield from _undecided(case, oracle, str(problem))
         return
-    values = case.point.values
+    values = {name: case.backend.array(value) for name, value in case.point.values.items()}
     params = {t.name: values[t.name] for t in case.network.of_kind("parameter")}
     others = (*case.network.of_kind("input"), *case.network.of_kind("label"))
     loss, gradients = function(params, *(values[tensor.name] for tensor in others))
@@ -771,7 +795,7 @@ def _proof(case: Case) -> Iterator[Row]:
     """The module that users get, and one that returns every adjoint too, read back and proved."""
     oracle, names = "proof of the code", _emitted_names(case)
     try:
-        sources = (emit(case.swept), emit(case.swept, names))
+        sources = (_written(case), _written(case, names))
     except UnsupportedError as problem:
         yield from _undecided(case, oracle, str(problem))
         return
@@ -807,7 +831,11 @@ def _row_of_proof(name: str, verdicts: Sequence[Equal | Unequal | Undecided]) ->
 
 @dataclass(frozen=True)
 class _Framework:
-    """Gradients of parameters and inputs by automatic differentiation in `torch` or `jax`."""
+    """Gradients of parameters and inputs by automatic differentiation in `torch` or `jax`.
+
+    They are told the definitions of the catalogue; that these are right is what the loss says,
+    which must be the one of the hand-written network.
+    """
 
     module: str
 
@@ -819,7 +847,8 @@ class _Framework:
             arrays = replace(arrays, y=np.eye(classes)[arrays.y])
         given = {**arrays.params, "x": arrays.x}
         differentiate = _by_torch if self.module == "torch" else _by_jax
-        found = differentiate(case.architecture, given, arrays.y)
+        loss, found = differentiate(case.architecture, given, arrays.y)
+        yield _row(case, "L", self.module, "numeric", BOUND, close(loss, expected_loss(case)))
         for name, gradient in found.items():
             if name in case.swept.derivations:
                 single = arrays.single and name == "x"
@@ -829,60 +858,46 @@ class _Framework:
 
 def _by_torch(
     architecture: Architecture, given: Mapping[str, Array], y: Array | None
-) -> dict[str, Array]:
+) -> tuple[Array, dict[str, Array]]:
     torch = importlib.import_module("torch")
     tensors = {name: torch.tensor(a, requires_grad=True) for name, a in given.items()}
     labels = None if y is None else torch.tensor(y, dtype=torch.float64)
-    _objective(torch, architecture, tensors, labels).backward()
-    return {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+    loss = _objective(torch, architecture, tensors, labels)
+    loss.backward()
+    return loss.detach().numpy(), {name: tensor.grad.numpy() for name, tensor in tensors.items()}
 
 
 def _by_jax(
     architecture: Architecture, given: Mapping[str, Array], y: Array | None
-) -> dict[str, Array]:
+) -> tuple[Array, dict[str, Array]]:
     jax = importlib.import_module("jax")
     numpy = importlib.import_module("jax.numpy")
     with jax.enable_x64(True):
         labels = None if y is None else numpy.asarray(y)
-        gradient = jax.grad(lambda arrays: _objective(numpy, architecture, arrays, labels))
-        found = gradient({name: numpy.asarray(array) for name, array in given.items()})
-        return {name: np.asarray(array) for name, array in found.items()}
+        both = jax.value_and_grad(lambda arrays: _objective(numpy, architecture, arrays, labels))
+        loss, found = both({name: numpy.asarray(array) for name, array in given.items()})
+        return np.asarray(loss), {name: np.asarray(array) for name, array in found.items()}
 
 
 def _objective(xp: Any, architecture: Architecture, arrays: Mapping[str, Any], y: Any) -> Any:
-    """The loss as somebody would write it who has automatic differentiation."""
+    """The loss by the definitions of the catalogue, for whoever has automatic differentiation."""
     h = arrays["x"]
     for number, layer in enumerate(architecture.layers, start=1):
-        z = h @ arrays[f"W{number}"] + (arrays[f"b{number}"] if layer.bias else 0)
+        z = h @ arrays[names.weight(number)] + (arrays[names.bias(number)] if layer.bias else 0)
         h = _activated(xp, layer.activation, z)
-    match architecture.loss:
-        case "cross_entropy":
-            total = -(y * xp.log(h)).sum()
-        case "binary_cross_entropy":
-            total = -(y * xp.log(h) + (1 - y) * xp.log(1 - h)).sum()
-        case "squared_error":
-            total = ((h - y) ** 2).sum() / (2 if architecture.half else 1)
-        case _:
-            total = h.sum()
+    yhat, target = Symbol("yhat"), Symbol("y")
+    at = Numbers({yhat: h, target: y}, xp)
+    summand = LOSSES[architecture.loss].summand(yhat, target)
+    total = sum(fold(as_scalar(term), at).sum() for term in summand.terms)
     divisors = {"sum": 1, "mean": h.shape[0], "mean_elements": h.shape[0] * h.shape[1]}
-    return total / divisors[architecture.reduction]
+    return total / divisors[architecture.reduction] / (2 if architecture.half else 1)
 
 
 def _activated(xp: Any, activation: str, z: Any) -> Any:
     match activation:
         case "identity":
             return z
-        case "sigmoid":
-            return 1 / (1 + xp.exp(-z))
-        case "tanh":
-            return xp.tanh(z)
-        case "relu":
-            return xp.where(z > 0, z, 0 * z)
-        case "leaky_relu":
-            return xp.where(z > 0, z, z / 100)
-        case "softplus":
-            return xp.log(1 + xp.exp(z))
         case "softmax":
             return xp.exp(z) / xp.exp(z).sum(-1)[..., None]
         case _:
-            raise UnsupportedError(f"no activation is called {activation}")
+            return fold(FUNCTIONS[activation].value(Z), Numbers({Z: z}, xp))

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from symbackprop.errors import UnsupportedError
 from symbackprop.network import Equation, Network, Tensor, reads
@@ -31,6 +30,7 @@ from symbackprop.rules import (
     orient_differences,
     size,
 )
+from symbackprop.steps import Derivation, Step, Sweep
 from symbackprop.terms import (
     Delta,
     Element,
@@ -46,73 +46,6 @@ from symbackprop.terms import (
     replace_factor,
     substitute,
 )
-
-
-@dataclass(frozen=True)
-class Step:
-    """before = after, by `rule`, because of `reason`."""
-
-    rule: str
-    before: Expression
-    after: Expression
-    reason: str
-
-
-@dataclass(frozen=True)
-class Derivation:
-    """d `of` / d `wrt` at `indices` (those of `of` first, none for the loss; then those of wrt).
-
-    `result` is in terms of the network's tensors and of adjoints that keep a name.
-    """
-
-    of: str
-    wrt: str
-    indices: tuple[Index, ...]
-    steps: tuple[Step, ...]
-
-    @property
-    def result(self) -> Expression:
-        return self.steps[-1].after
-
-    def then(self, step: Step | None) -> Derivation:
-        if step is None:
-            return self
-        return Derivation(self.of, self.wrt, self.indices, (*self.steps, step))
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """All adjoints of a network: d loss / d tensor for every tensor that the loss depends on.
-
-    `extended` is the network with one further tensor for each adjoint, so that results, which
-    name adjoints, can be read, checked and evaluated.
-    """
-
-    network: Network
-    derivations: Mapping[str, Derivation]
-
-    @cached_property
-    def extended(self) -> Network:
-        return with_adjoints(self.network)
-
-    def __getitem__(self, name: str) -> Derivation:
-        return self.derivations[self.network.resolve(name)]
-
-
-# --------------------------------------------------------------------------------------------
-# Names of adjoints
-# --------------------------------------------------------------------------------------------
-
-
-def adjoint_name(network: Network, name: str) -> str:
-    """`delta3` for what layer 3 adds up (z3, or yhat without activation), else `dh2`."""
-    return network.adjoint_name(name)
-
-
-def with_adjoints(network: Network) -> Network:
-    """The network with a tensor beside each one that has an adjoint, of the same shape."""
-    return network.with_adjoints
-
 
 # --------------------------------------------------------------------------------------------
 # The sweep
@@ -179,7 +112,7 @@ class _State:
 
     @staticmethod
     def of(network: Network, above: frozenset[str], root: Tensor | None = None) -> _State:
-        extended = with_adjoints(network)
+        extended = network.with_adjoints
         return _State(extended, {}, above, root, _adjoint_owners(extended))
 
     def knowing(self, name: str, derivation: Derivation) -> _State:
@@ -288,7 +221,7 @@ def _adjoint_entry(
 ) -> Element | Partial:
     """The adjoint of a reader by name; in a Jacobian, the derivative of the root by it."""
     if state.root is None:
-        return Element(adjoint_name(state.network, name), *indices)
+        return Element(state.network.adjoint_name(name), *indices)
     return Partial(outer, Element(name, *indices), total=True)
 
 
@@ -340,7 +273,7 @@ def _adjoint_of(factor: object, state: _State) -> str | None:
 
 def _adjoint_owners(network: Network) -> dict[str, str]:
     return {
-        adjoint_name(network, tensor.name): tensor.name
+        network.adjoint_name(tensor.name): tensor.name
         for tensor in network.tensors
         if tensor.kind not in ("label", "loss", "adjoint")
     }
@@ -377,7 +310,7 @@ def _uses(name: str, network: Network) -> int:
 def _inlined(derivation: Derivation, known: Derivation, state: _State) -> Derivation:
     before = derivation.result
     after = expression(*(piece for t in before.terms for piece in _write_out(t, known, state)))
-    name = adjoint_name(state.network, known.wrt)
+    name = state.network.adjoint_name(known.wrt)
     step = Step("insert", before, after, f"{name} is known from an earlier derivation")
     return _apply(derivation.then(step), CONTRACT, state.network)
 

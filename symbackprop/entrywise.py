@@ -191,11 +191,11 @@ class ExplicitNet:
             modules=modules,
             cse=self._with_forward,
         )
-        reader = ArrayReader(self.network, self.sizes, assumes_sums=False)
+        reader = ArrayReader(self.network, self.sizes)
         exact = modules == "mpmath"
 
         def gradients(params: Arrays, x: Any, y: Any = None) -> dict[str, Array]:
-            arrays = reader.read(params, x, y)
+            arrays = reader.read(params, x, y, assumes_sums=False)
             numbers = [number for t in given for number in arrays[t.name].ravel().tolist()]
             found = iter(compute(*(map(mpmath.mpmathify, numbers) if exact else numbers)))
             flat = {name: [*islice(found, len(entries))] for name, entries in columns.items()}

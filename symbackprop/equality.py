@@ -2,7 +2,7 @@
 
 Owns: `equal`, in three stages: the difference's normal form is zero (proved, for all sizes);
 exact arithmetic agrees at points of pairwise different sizes (exact); floating point at several
-points (numeric, or unequal with a witness).
+points (numeric, or unequal with a witness), which have met every branch.
 Refuses: calling two expressions different without real numbers at which they differ. Exact
 arithmetic leaves transcendental functions uninterpreted, so disagreement there refutes nothing.
 """
@@ -15,24 +15,25 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.canonical import canonical
 from symbackprop.errors import SymbackpropError
-from symbackprop.evaluate import Array, Point, evaluate, forward, random_point
+from symbackprop.evaluate import Array, Point, evaluate, random_point
 from symbackprop.network import CountsClasses, Network, SumsToOne
 from symbackprop.normalform import Algebra, Form, NoNormalForm
+from symbackprop.points import generic_points
 from symbackprop.terms import (
     Applied,
     Element,
     Expression,
     Index,
     Partial,
-    canonical,
     elements_in,
     free_indices,
 )
 from symbackprop.verdict import Equal, Undecided, Unequal, Verdict, Witness
 
 EXACT_POINTS = 2
-FLOAT_POINTS = 3
+SEED = 1000
 AGREE = 1e-10
 DIFFER = 1e-6
 SMALLEST = 1e-6
@@ -177,18 +178,21 @@ def _at_points(
 ) -> Verdict:
     sides = (left, right)
     exact = _agree_exactly(left, right, indices, network, definitions)
-    worst = 0.0
-    for seed in range(FLOAT_POINTS):
+    written = (*sides, *(rhs for _, rhs in definitions.values()))
+    with np.errstate(all="ignore"):
+        chosen = generic_points(network, SEED, beside=written)
+    for given in chosen.points:
         with np.errstate(all="ignore"):
-            point = with_definitions(moderate_point(network, 1000 + seed), definitions, sides)
+            point = with_definitions(given, definitions, sides)
             one, other = (np.asarray(evaluate(side, indices, point)) for side in sides)
         found = compared(one, other, point)
         if isinstance(found, (Unequal, Undecided)):
             return found
-        worst = max(worst, found)
+    if chosen.unmet:
+        return Undecided(chosen.unmet)
     if exact is not None:
         return Equal("exact", detail=exact)
-    return Equal("numeric", detail=f"< {AGREE:g} at {FLOAT_POINTS} points")
+    return Equal("numeric", detail=f"< {AGREE:g} at {len(chosen.points)} points")
 
 
 def _agree_exactly(
@@ -214,14 +218,6 @@ def _agree_exactly(
         return None
     assert point is not None
     return "sizes " + ", ".join(f"{symbol}={size}" for symbol, size in point.sizes.items())
-
-
-def moderate_point(network: Network, seed: int) -> Point:
-    """A generic point at which no function is saturated: there rounding cannot look like a
-    difference, whichever way a value is computed."""
-    point = random_point(network, seed)
-    names = [t.name for t in network.of_kind("input", "parameter")]
-    return forward(point.with_values({name: point.values[name] / 2 for name in names}))
 
 
 def _has_partial(side: Expression) -> bool:

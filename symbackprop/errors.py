@@ -14,6 +14,17 @@ from difflib import get_close_matches
 
 SHOWN_FAULTS = 100
 SHOWN_COLUMNS = 160
+# What a bug of ours may raise: a judge tells it as a fault of its own and goes on.
+BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class SymbackpropError(Exception):
@@ -116,9 +127,9 @@ class InputError(SymbackpropError):
     cannot read notes.md: no such file or directory
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(path, reason)
+    def __init__(self, path: str, reason: str, line: int | None = None) -> None:
+        self.path, self.reason, self.line = path, reason, line
+        super().__init__(path, reason, line)
 
     def __str__(self) -> str:
         return printable(f"cannot read {self.path}: {self.reason}")
@@ -126,6 +137,12 @@ class InputError(SymbackpropError):
 
 class UsageError(SymbackpropError):
     """A call or a command line that asks for something that does not exist."""
+
+
+class UnknownName(UsageError, KeyError):
+    """A name that a mapping does not hold; a KeyError too, so that `in` and `get` work."""
+
+    __str__ = Exception.__str__
 
 
 class SymbolError(SymbackpropError, ValueError):
@@ -160,6 +177,14 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     """The hint that names the nearest valid word, or an empty text."""
     found = nearest(word, words)
     return f"did you mean `{found}`?" if found else ""
+
+
+def unknown_name(what: str, name: object, known: Iterable[str]) -> UnknownName:
+    """The error for a name that is not among those known, with the nearest of them."""
+    names = tuple(known)
+    hint = did_you_mean(str(name), names)
+    expected = f"expected one of {', '.join(names)}" + (f"; {hint}" if hint else "")
+    return UnknownName(f"{what}: found {name!r}, {expected}")
 
 
 def printable(text: str) -> str:

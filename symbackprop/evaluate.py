@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sympy import Expr, Piecewise, Symbol, exp, log, tanh
-from sympy.core.relational import Relational
+from sympy import Expr, Piecewise, Symbol
 
 from symbackprop.network import CountsClasses, Equation, Network, SumsToOne, Tensor
-from symbackprop.scalars import H, ScalarFunction, Z
+from symbackprop.scalars import ELEMENTARY, FUNCTIONS, Condition, H, ScalarFunction, Z, fold
 from symbackprop.terms import (
     Applied,
     Delta,
@@ -208,23 +208,23 @@ def _power(base: Any, exponent: int) -> Any:
 def apply(function: ScalarFunction, order: int, argument: Any, point: Point) -> Any:
     """The function, or its derivative of this order, entry by entry."""
     if point.arithmetic == "float":
-        return explicit_value(function.value(Z, order), np.asarray(argument))
+        return explicit_value(_written(function, order), np.asarray(argument))
     return np.vectorize(lambda entry: _exact_value(function, order, entry, point), otypes=[object])(
         argument
     )
 
 
+@lru_cache(maxsize=256)
+def _written(function: ScalarFunction, order: int) -> Expr:
+    return function.value(Z, order)
+
+
 def _exact_value(function: ScalarFunction, order: int, entry: Fraction, point: Point) -> Fraction:
     if function.definition.expr.has(Piecewise):
-        return Fraction(explicit_value(function.value(Z, order), entry, Fraction))
-    if order == 0:
-        return uninterpreted(function.name, entry)
+        return fold(_written(function, order), _Exact({Z: entry}))
     if order == 1 and function.through is not None:
         output = uninterpreted(function.name, entry)
-        rule = function.through.expr
-        inner = {applied: uninterpreted(applied.function, entry) for applied in rule.atoms(Applied)}
-        values = {**inner, H: output, Z: entry}
-        return Fraction(_substituted(rule, values))
+        return fold(function.through.expr, _Exact({Z: entry, H: output}))
     return uninterpreted(f"{function.name}{chr(39) * order}", entry)
 
 
@@ -234,54 +234,70 @@ def uninterpreted(name: str, argument: Fraction) -> Fraction:
     return Fraction(source.randint(101, 997), source.randint(1009, 1999))
 
 
-def _substituted(node: Expr, values: Mapping[Expr, Any]) -> Any:
-    if node in values:
-        return values[node]
-    if node.is_Rational:
-        return Fraction(int(node.p), int(node.q))
-    parts = [_substituted(argument, values) for argument in node.args]
-    if node.is_Add:
-        return sum(parts[1:], parts[0])
-    if node.is_Mul:
-        return math.prod(parts[1:], start=parts[0])
-    if node.is_Pow:
-        return parts[0] ** int(node.exp)
-    raise NotImplementedError(f"no exact value of {type(node).__name__}")
+def explicit_value(node: Expr, z: Any) -> Any:
+    """A definition in SymPy's own functions at a float or complex array."""
+    return fold(node, Numbers({Z: z}))
 
 
-def explicit_value(node: Expr, z: Any, number: Any = float) -> Any:
-    """A definition in SymPy's own functions at an array (float, complex) or one fraction."""
-    if node == Z:
-        return z
-    if node.is_Rational:
-        return number(Fraction(int(node.p), int(node.q)))
-    if isinstance(node, Piecewise):
-        (first, condition), (second, _) = node.args
-        chosen = _condition(condition, z)
-        one, other = explicit_value(first, z, number), explicit_value(second, z, number)
-        if isinstance(z, Fraction):
-            return one if chosen else other
-        return np.where(chosen, one, other)
-    parts = [explicit_value(argument, z, number) for argument in node.args]
-    if node.is_Add:
-        return sum(parts[1:], parts[0])
-    if node.is_Mul:
-        return math.prod(parts[1:], start=parts[0])
-    if node.is_Pow:
-        exponent = float(node.exp) if not node.exp.is_Integer else int(node.exp)
-        return _power(parts[0], exponent) if isinstance(exponent, int) else parts[0] ** exponent
-    for kind, function in ((exp, np.exp), (log, np.log), (tanh, np.tanh)):
-        if isinstance(node, kind):
-            return function(parts[0])
-    raise NotImplementedError(f"the interpreter does not know {type(node).__name__}")
+@dataclass(frozen=True)
+class Numbers:
+    """Definitions at arrays of NumPy, or of a `module` that has the same functions.
+
+    The real part decides between cases, so that a complex step does not change them.
+    """
+
+    known: Mapping[Symbol, Any]
+    module: Any = np
+
+    def variable(self, symbol: Symbol) -> Any:
+        return self.known[symbol]
+
+    def total(self, parts: Sequence[tuple[bool, Any]]) -> Any:
+        return sum(-part if negative else part for negative, part in parts)
+
+    def product(self, coefficient: Fraction, above: Sequence[Any], below: Sequence[Any]) -> Any:
+        over = math.prod(above, start=self.number(coefficient))
+        return over / math.prod(below) if below else over
+
+    def power(self, base: Any, exponent: Fraction) -> Any:
+        return base ** (int(exponent) if exponent.denominator == 1 else float(exponent))
+
+    def call(self, function: str, order: int, argument: Any) -> Any:
+        if function in ELEMENTARY and order == 0:
+            return getattr(self.module, function)(argument)
+        return fold(FUNCTIONS[function].value(Z, order), replace(self, known={Z: argument}))
+
+    def cases(self, rows: Sequence[tuple[Condition, Any]], otherwise: Any) -> Any:
+        found = otherwise
+        for condition, value in reversed(rows):
+            argument = self.module.real(self.known[condition.variable])
+            holds = condition.compare(argument, float(condition.bound))
+            found = self.module.where(holds, value, found)
+        return found
+
+    def number(self, value: Fraction) -> Any:
+        return float(value)
 
 
-def _condition(condition: Relational, z: Any) -> Any:
-    """Only `z > c`; the real part decides, so that a complex step does not change branch."""
-    assert condition.lhs == Z
-    assert condition.rel_op == ">"
-    bound = float(condition.rhs)
-    return z > bound if isinstance(z, Fraction) else np.real(z) > bound
+class _Exact(Numbers):
+    """Definitions at fractions, where exp, log and the like are uninterpreted."""
+
+    def power(self, base: Fraction, exponent: Fraction) -> Fraction:
+        if exponent.denominator != 1:
+            raise NotImplementedError("a root is no fraction")
+        return Fraction(base**exponent)
+
+    def call(self, function: str, order: int, argument: Fraction) -> Fraction:
+        return uninterpreted(f"{function}{chr(39) * order}", argument)
+
+    def cases(self, rows: Sequence[tuple[Condition, Fraction]], otherwise: Fraction) -> Fraction:
+        for condition, value in rows:
+            if condition.compare(self.known[condition.variable], condition.bound):
+                return value
+        return otherwise
+
+    def number(self, value: Fraction) -> Fraction:
+        return value
 
 
 # --------------------------------------------------------------------------------------------
@@ -389,16 +405,38 @@ def random_point(
     sizes: Mapping[Symbol, int] | None = None,
     arithmetic: Arithmetic = "float",
 ) -> Point:
-    """Generic values for whatever is given (labels obey their facts), and the forward pass."""
+    """Random values for whatever is given (labels obey their facts), and the forward pass."""
     source = random.Random(seed)
+
+    def entry(positive: bool) -> Fraction:
+        size = Fraction(source.randint(11, 97), 64)
+        return size if positive or source.random() < 0.5 else -size
+
+    return forward(given(network, source, entry, sizes, arithmetic))
+
+
+def given(
+    network: Network,
+    source: random.Random,
+    entry: Callable[[bool], Fraction | float],
+    sizes: Mapping[Symbol, int] | None = None,
+    arithmetic: Arithmetic = "float",
+) -> Point:
+    """Values for what a network is given and none for what it computes; `entry` draws one number,
+    a positive one where that is asked for. Labels obey their facts."""
     sizes = generic_sizes(network) if sizes is None else sizes
     point = Point(network, {}, sizes, arithmetic)
     for tensor in network.of_kind("input", "parameter", "label"):
-        point = point.with_values({tensor.name: _random_tensor(tensor, point, source)})
-    return forward(point)
+        point = point.with_values({tensor.name: _given(tensor, point, source, entry)})
+    return point
 
 
-def _random_tensor(tensor: Tensor, point: Point, source: random.Random) -> Array:
+def _given(
+    tensor: Tensor,
+    point: Point,
+    source: random.Random,
+    entry: Callable[[bool], Fraction | float],
+) -> Array:
     shape = _Grids(tensor.indices, point).shape
     classes = [fact.axis for fact in tensor.facts if isinstance(fact, CountsClasses)]
     if classes:
@@ -406,14 +444,9 @@ def _random_tensor(tensor: Tensor, point: Point, source: random.Random) -> Array
         picks = [classes[0].start + source.randrange(count) for _ in range(math.prod(shape))]
         return np.array(picks).reshape(shape)
     entries = np.empty(math.prod(shape), dtype=object)
-    entries[:] = [_random_fraction(source, tensor.kind == "label") for _ in entries]
+    entries[:] = [entry(tensor.kind == "label") for _ in entries]
     array = entries.reshape(shape)
     if any(isinstance(fact, SumsToOne) for fact in tensor.facts):
         array = array / array.sum(axis=-1, keepdims=True)
     array = array * _Grids(tensor.indices, point).mask()
     return array if point.arithmetic == "exact" else np.asarray(array, dtype=float)
-
-
-def _random_fraction(source: random.Random, positive: bool) -> Fraction:
-    size = Fraction(source.randint(11, 97), 64)
-    return size if positive or source.random() < 0.5 else -size

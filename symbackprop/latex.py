@@ -14,10 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
 
-from sympy import Expr, Integer, Mul, Piecewise, Symbol, exp, fraction, log, tanh
+from sympy import Expr, Integer, Symbol, fraction
 from sympy.core.symbol import Str
 
+from symbackprop import names
 from symbackprop.matrixform import (
     Constant,
     Diag,
@@ -40,6 +43,7 @@ from symbackprop.matrixform import (
 )
 from symbackprop.network import Network, Tensor, reads
 from symbackprop.notation import Notation, scripted
+from symbackprop.scalars import ELEMENTARY, Condition, fold
 from symbackprop.terms import (
     Applied,
     Delta,
@@ -116,7 +120,7 @@ class Typesetting:
         return rf"\frac{{\partial {top}}}{{\partial {below}}}"
 
     def _is_delta(self, record: Tensor) -> bool:
-        return record.name == f"delta{record.layer}"
+        return record.layer is not None and record.name == names.delta(record.layer)
 
     def _owner(self, record: Tensor) -> str:
         return record.name.removeprefix("d")
@@ -135,13 +139,14 @@ class Typesetting:
         layer = self._layer_mark(record, labels)
         if layer is None:
             return scripted(letter, below=below, above=above)
-        if self.notation.marks_are_superscript:
+        if self.notation.layer_mark.place == "above":
             return scripted(letter, below=below, above=layer + above)
         return scripted(letter, below=",".join(filter(None, (layer, below))), above=above)
 
     def _layer_mark(self, record: Tensor, labels: Sequence[Expr]) -> str | None:
         if labels:
-            return self.notation.mark(",".join(self.scalar(label) for label in labels))
+            shown = ",".join(self.scalar(label) for label in labels)
+            return self.notation.layer_mark.around(shown)
         if record.layer is None or (record.letter in ("yhat",) and not self._is_delta(record)):
             return None
         if self.depth <= 1:
@@ -149,16 +154,20 @@ class Typesetting:
         layer = record.layer
         if record.kind == "adjoint":
             layer = self.notation.delta_number(layer, self.depth)
-        return self.notation.mark(layer)
+        return self.notation.layer_mark.around(layer)
 
     def _letter(self, record: Tensor) -> str:
         if record.kind == "adjoint" and (self._is_delta(record) or not record.letter):
             return self.notation.symbol("delta")
         renamed = dict(self.notation.symbols)
-        has_both_names = self.network.resolve(f"h{record.layer}") == record.name
-        if record.letter == "z" and has_both_names and "h" in renamed and "z" not in renamed:
+        if record.letter == "z" and "h" in renamed and "z" not in renamed and self._is_both(record):
             return self.notation.symbol("h")
         return self.notation.symbol(record.letter or record.name)
+
+    def _is_both(self, record: Tensor) -> bool:
+        """Whether a layer's total is its output too, for want of an activation."""
+        layer = record.layer
+        return layer is not None and self.network.resolve(names.output(layer)) == record.name
 
     def _matrix_letter(self, record: Tensor) -> str:
         letter = self._letter(record)
@@ -396,37 +405,19 @@ class Typesetting:
 
     def function(self, name: str, order: int) -> str:
         record = self.network.functions[name]
-        letter = self._general if self.general and not record.elementary else record.letter
-        return letter + "'" * order
+        is_open = self.general and not record.elementary and name not in self._of_loss
+        return (self._general if is_open else record.letter) + "'" * order
+
+    @cached_property
+    def _of_loss(self) -> frozenset[str]:
+        """Functions that stand in the loss, and so are no activations."""
+        equation = self.network.equation_of.get(self.network.loss)
+        factors = (f for term in equation.rhs.terms for f in term.factors) if equation else ()
+        return frozenset(atom.function for factor in factors for atom in factor.atoms(Applied))
 
     def explicit(self, expr: Expr) -> str:
         """A definition in elementary functions of z: 1/(1 + e^{-z}), cases and all."""
-        if isinstance(expr, Piecewise):
-            lines = [
-                rf"{self.explicit(value)} & \text{{{_condition(condition)}}}"
-                for value, condition in expr.args
-            ]
-            return "\\begin{cases}\n" + " \\\\\n".join(lines) + "\n\\end{cases}"
-        if isinstance(expr, exp):
-            return f"e^{{{self.explicit(expr.args[0])}}}"
-        if isinstance(expr, (log, tanh)):
-            return rf"\{type(expr).__name__}\left({self.explicit(expr.args[0])}\right)"
-        if expr.is_Add:
-            parts = sorted(expr.args, key=lambda p: (not p.is_Number, text(p)))
-            return _signed(
-                [(p.could_extract_minus_sign(), self.explicit(_positive(p))) for p in parts]
-            )
-        above, below = _over(expr)
-        if below != 1:
-            return rf"\frac{{{self.explicit(above)}}}{{{self.explicit(below)}}}"
-        if expr.is_Mul:
-            sign = "-" if expr.could_extract_minus_sign() else ""
-            return sign + " ".join(
-                self.explicit(part) for part in _positive(expr).as_ordered_factors()
-            )
-        if expr.is_Pow:
-            return rf"\left({self.explicit(expr.base)}\right)^{{{expr.exp}}}"
-        return str(expr)
+        return fold(expr, _Definition(self)).text
 
     @property
     def _general(self) -> str:
@@ -619,19 +610,66 @@ def _primed(name: str) -> str:
     return name if match is None else match.group(1) + "'" * int(match.group(2))
 
 
-def _over(expr: Expr) -> tuple[Expr, Expr]:
-    """Numerator and denominator, where e^{-z} stays above."""
-    parts = Mul.make_args(expr)
-    below = [1 / part for part in parts if part.is_Pow and part.exp.is_negative]
-    above = [part for part in parts if not (part.is_Pow and part.exp.is_negative)]
-    numbers = [part for part in above if part.is_Rational]
-    rest = [part for part in above if not part.is_Rational]
-    number = Mul(*numbers)
-    return Mul(number.p, *rest), Mul(number.q, *below)
+@dataclass(frozen=True)
+class _Shown:
+    """LaTeX, and whether it needs parentheses as a factor."""
+
+    text: str
+    is_sum: bool = False
+
+    @property
+    def as_factor(self) -> str:
+        return _parenthesised(self.text) if self.is_sum else self.text
 
 
-def _condition(condition: Expr) -> str:
-    return "otherwise" if condition == True else rf"if $z > {condition.rhs}$"  # noqa: E712
+@dataclass(frozen=True)
+class _Definition:
+    """LaTeX of a scalar function's definition."""
+
+    setting: Typesetting
+
+    def variable(self, symbol: Symbol) -> _Shown:
+        return _Shown(str(symbol))
+
+    def total(self, parts: Sequence[tuple[bool, _Shown]]) -> _Shown:
+        return _Shown(_signed([(negative, part.text) for negative, part in parts]), is_sum=True)
+
+    def product(
+        self, coefficient: Fraction, above: Sequence[_Shown], below: Sequence[_Shown]
+    ) -> _Shown:
+        size = abs(coefficient)
+        over, under = _multiplied(size.numerator, above), _multiplied(size.denominator, below)
+        shown = over.as_factor if under.text == "1" else rf"\frac{{{over.text}}}{{{under.text}}}"
+        return _Shown(f"-{shown}", is_sum=True) if coefficient < 0 else _Shown(shown)
+
+    def power(self, base: _Shown, exponent: Fraction) -> _Shown:
+        if exponent == Fraction(1, 2):
+            return _Shown(rf"\sqrt{{{base.text}}}")
+        return _Shown(f"{_parenthesised(base.text)}^{{{exponent}}}")  # z^2 is z of layer 2
+
+    def call(self, function: str, order: int, argument: _Shown) -> _Shown:
+        if (function, order) == ("exp", 0):
+            return _Shown(f"e^{{{argument.text}}}")
+        name = f"\\{function}" if function in ELEMENTARY else self.setting.function(function, order)
+        return _Shown(name + _parenthesised(argument.text))
+
+    def cases(self, rows: Sequence[tuple[Condition, _Shown]], otherwise: _Shown) -> _Shown:
+        lines = [rf"{value.text} & \text{{{_condition(c)}}}" for c, value in rows]
+        lines.append(rf"{otherwise.text} & \text{{otherwise}}")
+        return _Shown("\\begin{cases}\n" + " \\\\\n".join(lines) + "\n\\end{cases}")
+
+
+def _multiplied(number: int, factors: Sequence[_Shown]) -> _Shown:
+    shown = ([_Shown(str(number))] if number != 1 or not factors else []) + [*factors]
+    return shown[0] if len(shown) == 1 else _Shown(" ".join(part.as_factor for part in shown))
+
+
+_RELATIONS = {">=": r"\geq", "<=": r"\leq"}
+
+
+def _condition(condition: Condition) -> str:
+    relation = _RELATIONS.get(condition.relation, condition.relation)
+    return f"if ${condition.variable} {relation} {condition.bound}$"
 
 
 def _affine_order(part: Expr) -> tuple[bool, bool, str]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from sympy import Expr, S
 
+from symbackprop import names
 from symbackprop.errors import AxisMismatch, ShapeError
 from symbackprop.scalars import FUNCTIONS, ScalarFunction
 from symbackprop.terms import (
@@ -173,9 +174,12 @@ class Network:
     def adjoint_name(self, name: str) -> str:
         """`delta3` for what layer 3 adds up (z3, or yhat without activation), else `dh2`."""
         layer = self.by_name[name].layer
-        if layer is not None and self.resolve(f"z{layer}") == name:
-            return f"delta{layer}"
-        return f"d{name}"
+        return names.delta(layer) if layer and self.is_total(name) else names.adjoint(name)
+
+    def is_total(self, name: str) -> bool:
+        """Whether a layer adds this up, so that its adjoint is that layer's delta."""
+        layer = self.by_name[name].layer
+        return layer is not None and self.resolve(names.total(layer)) == name
 
     @cached_property
     def with_adjoints(self) -> Network:

@@ -1,8 +1,8 @@
 r"""Conventions of writing, as one record that every printer obeys.
 
 Owns: `Notation` (what a sample is, how a layer is marked, how δ is numbered, which letter
-stands for which tensor) and the closed grammar of symbols. Refuses: printing equations.
-Wrong if `parse_symbol` lets through anything that LaTeX or HTML could run or mistake:
+stands for which tensor), the marks of layers, and the closed grammar of symbols. Refuses: printing
+equations. Wrong if `parse_symbol` lets through anything that LaTeX or HTML could run or mistake:
 
     symbol = atom+ script*            scripts at most once each
     atom   = letter | digit | Greek | accent argument | font argument
@@ -16,17 +16,82 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from symbackprop.errors import SymbolError, UsageError, did_you_mean
 
 SampleLayout = Literal["rows", "columns"]
-LayerMark = Literal["^l", "_l", "^(l)", "^[l]"]
 DeltaNumbering = Literal["by_layer", "from_output"]
 
-SAMPLE_LAYOUTS: tuple[str, ...] = get_args(SampleLayout)
-LAYER_MARKS: tuple[str, ...] = get_args(LayerMark)
-DELTA_NUMBERINGS: tuple[str, ...] = get_args(DeltaNumbering)
+SAMPLE_LAYOUTS: tuple[SampleLayout, ...] = get_args(SampleLayout)
+DELTA_NUMBERINGS: tuple[DeltaNumbering, ...] = get_args(DeltaNumbering)
+
+
+@dataclass(frozen=True)
+class LayerMark:
+    r"""A way to mark a layer: all that printing, reading, typing and naming it need.
+
+    `word` is what files and the command line say, l standing for the layer. The number is printed
+    at `place`, between `opening` and `closing`; a script found there, between the same signs, is
+    read as a layer. The signs are two commands or characters that mean nothing else there (not
+    `<`), as the reader spells them (`[`, not `\lbrack`), or both empty. `sentence` tells the reader
+    of a document what the mark is.
+    """
+
+    word: str
+    place: Literal["above", "below"]
+    sentence: str
+    opening: str = ""
+    closing: str = ""
+
+    def around(self, layer: str | int) -> str:
+        """What stands inside the script: 3, (3) or [3]."""
+        return _joined(_joined(self.opening, f"{layer}"), self.closing)
+
+    @property
+    def sign(self) -> str:
+        return "^" if self.place == "above" else "_"
+
+    @property
+    def frame(self) -> tuple[str, str]:
+        """Where it stands and what opens it: by this a script is known as a mark."""
+        return self.place, self.opening
+
+    @property
+    def looks_like_power(self) -> bool:
+        return self.frame == ("above", "")
+
+    @property
+    def looks_like_index(self) -> bool:
+        return self.frame == ("below", "")
+
+    @property
+    def looks_like_sample(self) -> bool:
+        return self.opening == "("
+
+
+# Whoever needs marks looks here when it needs them, so a mark that is added is known everywhere.
+LAYER_MARKS: dict[str, LayerMark] = {
+    mark.word: mark
+    for mark in (
+        LayerMark(
+            "^l", "above", "A number above a letter is the number of its layer, not a power."
+        ),
+        LayerMark("_l", "below", "The first number below a letter is the number of its layer."),
+        LayerMark(
+            "^(l)",
+            "above",
+            "A number in parentheses above a letter is the number of its layer, not a power.",
+            *"()",
+        ),
+        LayerMark(
+            "^[l]",
+            "above",
+            "A number in square brackets above a letter is the number of its layer, not a power.",
+            *"[]",
+        ),
+    )
+}
 
 DEFAULT_SYMBOLS: Mapping[str, str] = MappingProxyType(
     {
@@ -55,13 +120,13 @@ class Notation:
     """
 
     samples: SampleLayout = "rows"
-    layer: LayerMark = "^l"
+    layer: str = "^l"  # a word of LAYER_MARKS
     delta: DeltaNumbering = "by_layer"
     symbols: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         _require_word("samples", self.samples, SAMPLE_LAYOUTS)
-        _require_word("layer", self.layer, LAYER_MARKS)
+        _require_word("layer", self.layer, tuple(LAYER_MARKS))
         _require_word("delta", self.delta, DELTA_NUMBERINGS)
         for letter, _ in self.symbols:
             _require_word("symbols", letter, tuple(DEFAULT_SYMBOLS))
@@ -69,9 +134,8 @@ class Notation:
         object.__setattr__(self, "symbols", parsed)
 
     @property
-    def marks_are_superscript(self) -> bool:
-        """Whether the layer stands above, so that a transpose or power needs care."""
-        return self.layer != "_l"
+    def layer_mark(self) -> LayerMark:
+        return LAYER_MARKS[self.layer]
 
     def symbol(self, letter: str, default: str | None = None) -> str:
         """The LaTeX of a tensor letter: as renamed, else `default`, else the usual letter."""
@@ -80,24 +144,20 @@ class Notation:
 
     def layered(self, letter_latex: str, layer: str | int) -> str:
         """A symbol with its layer mark: W^{3}, W_{3}, W^{(3)} or W^{[3]}."""
-        mark = self.mark(layer)
-        if self.marks_are_superscript:
-            return scripted(letter_latex, above=mark)
-        return scripted(letter_latex, below=mark)
+        return scripted(letter_latex, **{self.layer_mark.place: self.layer_mark.around(layer)})
 
-    def mark(self, layer: str | int) -> str:
-        """What stands inside the script: 3, (3) or [3]."""
-        match self.layer:
-            case "^l" | "_l":
-                return f"{layer}"
-            case "^(l)":
-                return f"({layer})"
-            case "^[l]":
-                return f"[{layer}]"
-
-    def delta_number(self, layer: int, depth: int) -> int:
+    def delta_number(self, layer: Any, depth: Any) -> Any:
         """The number δ carries at `layer` of `depth` layers, both counted from 1."""
-        return layer if self.delta == "by_layer" else depth + 1 - layer
+        return delta_number(self.delta, layer, depth)
+
+
+def delta_number(numbering: DeltaNumbering, layer: Any, depth: Any) -> Any:
+    """The number of δ at a layer, or the layer of a δ with that number; whole numbers or symbols.
+
+    >>> [delta_number("from_output", layer, 3) for layer in (1, 2, 3)]
+    [3, 2, 1]
+    """
+    return layer if numbering == "by_layer" else depth + 1 - layer
 
 
 def scripted(base: str, *, below: str = "", above: str = "") -> str:
@@ -262,7 +322,7 @@ class _SymbolParser:
 
 
 def _joined(left: str, right: str) -> str:
-    space = " " if re.search(r"\\[A-Za-z]+$", left) and right[0] in _LATIN else ""
+    space = " " if re.search(r"\\[A-Za-z]+$", left) and right[:1] in _LATIN else ""
     return f"{left}{space}{right}"
 
 

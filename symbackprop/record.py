@@ -6,26 +6,36 @@ that it describes, and every check says what was done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
+from symbackprop.crosscheck import Check
+from symbackprop.document.blocks import Check as Proof
+from symbackprop.document.sympy_says import Said
 from symbackprop.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from symbackprop.api import Derivation, Gradient
-    from symbackprop.crosscheck import Check
-    from symbackprop.document.blocks import Check as Proof
-    from symbackprop.document.sympy_says import Said
+from symbackprop.latex import Typesetting
+from symbackprop.layers.architecture import Architecture
+from symbackprop.network import Network
+from symbackprop.results import Gradient
 
 
-def record(derivation: Derivation, proofs: Mapping[str, Proof], said: Said) -> dict[str, Any]:
+def record(
+    setting: Typesetting,
+    architecture: Architecture | None,
+    *,
+    gradients: Iterable[Gradient],
+    adjoints: Iterable[Gradient],
+    jacobian: Callable[[str, str], Gradient],
+    proofs: Mapping[str, Proof],
+    said: Said,
+) -> dict[str, Any]:
     """Network, gradients with their steps, Jacobians of one sample, checks, and what SymPy says:
     lines of Python and what each prints, or why there are none."""
     return {
-        "network": _network(derivation),
-        "gradients": [_gradient(g) for g in derivation.gradients.values()],
-        "adjoints": [_gradient(g) for g in _once(derivation.adjoints)],
-        "jacobians": [_gradient(g) for g in _jacobians(derivation)],
+        "network": _network(setting, architecture),
+        "gradients": [_gradient(g) for g in gradients],
+        "adjoints": [_gradient(g) for g in adjoints],
+        "jacobians": [_gradient(g) for g in _jacobians(setting.network, jacobian)],
         "checks": [
             {
                 "name": name,
@@ -43,11 +53,8 @@ def record(derivation: Derivation, proofs: Mapping[str, Proof], said: Said) -> d
     }
 
 
-def _network(derivation: Derivation) -> dict[str, Any]:
-    network = derivation.network
-    setting = derivation.typesetting
-    architecture = derivation.net.architecture
-    described: dict[str, Any] = {"name": network.name}
+def _network(setting: Typesetting, architecture: Architecture | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": setting.network.name}
     if architecture is not None:
         described |= {
             "input": architecture.input,
@@ -68,7 +75,7 @@ def _network(derivation: Derivation) -> dict[str, Any]:
             "index": f"{setting.entry(equation.entry)} = {setting.expression(equation.rhs)}",
             "source": equation.source,
         }
-        for equation in network.equations
+        for equation in setting.network.equations
     ]
     return described
 
@@ -102,24 +109,12 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _once(adjoints: Mapping[str, Gradient]) -> list[Gradient]:
-    """Adjoints under their own names, aliases left out."""
-    return [gradient for name, gradient in adjoints.items() if gradient.name == name]
-
-
-def _jacobians(derivation: Derivation) -> list[Gradient]:
+def _jacobians(network: Network, jacobian: Callable[[str, str], Gradient]) -> Iterator[Gradient]:
     """Each computed tensor by each tensor that its equation reads, sums of a softmax apart."""
-    network = derivation.network
-    found = []
     for tensor in network.of_kind("intermediate"):
         for other in network.of_kind("input", "parameter", "intermediate"):
-            if _reads_directly(derivation, tensor.name, other.name):
+            if any(equation.target == tensor.name for equation in network.readers[other.name]):
                 try:
-                    found.append(derivation.jacobian(tensor.name, other.name))
+                    yield jacobian(tensor.name, other.name)
                 except UnsupportedError:
                     continue
-    return found
-
-
-def _reads_directly(derivation: Derivation, of: str, wrt: str) -> bool:
-    return any(equation.target == of for equation in derivation.network.readers[wrt])

@@ -56,8 +56,9 @@ class Model:
         needed = LOSSES[self.loss].last_activation
         if needed is not None:
             _require_member(f"last activation before {self.loss}", self.activations[-1], (needed,))
-        if self.half and self.loss != "squared_error":
-            raise ValueError(f"half: found with loss {self.loss}, expected only squared_error")
+        if self.half and not LOSSES[self.loss].halves:
+            halves = ", ".join(name for name, rule in LOSSES.items() if rule.halves)
+            raise ValueError(f"half: found with loss {self.loss}, expected only {halves}")
 
     @property
     def depth(self) -> int:
@@ -374,7 +375,8 @@ ACTIVATIONS: Mapping[str, Activation] = {
 class Loss:
     """A total over samples and outputs, before the reduction; `delta` is its adjoint of z_L.
 
-    `from_logits` and `delta` stand where the loss is fused with `last_activation`.
+    `from_logits` and `delta` stand where the loss is fused with `last_activation`; `halves` tells
+    whether the factor 1/2 is usual.
     """
 
     from_yhat: Callable[[Array, Array], Any]
@@ -382,6 +384,7 @@ class Loss:
     last_activation: str | None = None
     from_logits: Callable[[Array, Array], Any] | None = None
     delta: Callable[[Array, Array], Array] | None = None
+    halves: bool = False
 
 
 def _times_log(y: Array, yhat: Array) -> Array:
@@ -469,7 +472,7 @@ LOSSES: Mapping[str, Loss] = {
         _binary_cross_entropy_logits,
         _binary_cross_entropy_delta,
     ),
-    "squared_error": Loss(_squared_error, _squared_error_adjoint),
+    "squared_error": Loss(_squared_error, _squared_error_adjoint, halves=True),
     "none": Loss(_total, _total_adjoint),
 }
 

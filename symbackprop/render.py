@@ -1,18 +1,14 @@
 r"""Documents as text: one printer a format, over the same blocks, through a template each.
 
-Owns: escaping, the dialect of LaTeX that a format understands, and the templates' data.
-Refuses: computing. A printer turns each block into strings; the template places them.
-
-The Markdown is portable: `$$` stands alone on its line with blank lines around it, and the
-mathematics holds nothing that Markdown would read itself (no `*`, no `<`, no backslash before
-punctuation except the row break at the end of a line, a space before each `_`).
+Owns: what each block is in a format, and the templates' data. Refuses: computing, and how a format
+spells words and formulas (`dialects`). A printer turns each block into strings; the template
+places them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +16,7 @@ from typing import Any, assert_never
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from symbackprop.dialects import DATA, DIALECTS, Dialect, formats
 from symbackprop.document.blocks import (
     Aside,
     Block,
@@ -41,19 +38,6 @@ from symbackprop.document.formulas import show
 from symbackprop.errors import UsageError, did_you_mean
 
 View = dict[str, Any]
-DATA = "json"
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a format writes words and formulas."""
-
-    template: str
-    words: Callable[[str], str]
-    formula: Callable[[str], str]
-    inline: Callable[[str], str]
-    code: Callable[[str], str]
-    strong: Callable[[str], str]
 
 
 def render(document: Document, format: str) -> str:
@@ -76,11 +60,6 @@ def render(document: Document, format: str) -> str:
         title=dialect.words(document.title), blocks=[printer.block(b) for b in document.blocks]
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def formats() -> tuple[str, ...]:
-    """Formats that are there, in the order in which help lists them."""
-    return (*DIALECTS, DATA)
 
 
 def _data(document: Document) -> str:
@@ -261,85 +240,3 @@ def _group(line: str, start: int) -> tuple[str, int]:
         if depth == 0:
             return line[start + 1 : place], place + 1
     return line[start + 1 :], len(line)
-
-
-# --------------------------------------------------------------------------------------------
-# Dialects
-# --------------------------------------------------------------------------------------------
-
-
-def markdown_words(text: str) -> str:
-    """Words with everything escaped that Markdown would read as markup."""
-    escaped = re.sub(r"([\\`*_\[\]<>|$#])", r"\\\1", text)
-    return escaped.replace("&", "&amp;")
-
-
-def markdown_formula(latex: str) -> str:
-    r"""LaTeX that no Markdown reader touches on its way to the mathematics.
-
-    >>> markdown_formula(r"\mathbf{1}_{\{j=k\}} \, x_i")
-    '\\mathbf{1} _{\\lbrace j=k\\rbrace} \\thinspace x _i'
-    """
-    latex = re.sub(r"\\([{}])", lambda m: BRACES[m.group(1)] + " ", latex)
-    latex = re.sub(r"(\\[lr]brace) (?=[^A-Za-z])", r"\1", latex)
-    latex = re.sub(r"\\[,;:!]", r"\\thinspace ", latex).replace(r"\thinspace  ", r"\thinspace ")
-    latex = latex.replace("<", r"\lt ").replace(">", r"\gt ").replace("*", r"\ast ")
-    return re.sub(r"\s*_", " _", latex)
-
-
-BRACES = {"{": r"\lbrace", "}": r"\rbrace"}
-
-
-def markdown_code(text: str) -> str:
-    return f"`{text}`"
-
-
-def latex_words(text: str) -> str:
-    """Words with the ten special characters of LaTeX escaped, and the few signs texts use."""
-    special = {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "×": r"$\times$",
-        "–": "--",
-        "—": "---",
-        "✓": r"$\checkmark$",
-        "≤": r"$\le$",
-        "≈": r"$\approx$",
-        "…": r"\dots{}",
-        "−": "$-$",
-    }
-    return "".join(special.get(character, character) for character in text)
-
-
-def latex_code(text: str) -> str:
-    return rf"\texttt{{{latex_words(text)}}}"
-
-
-DIALECTS: Mapping[str, Dialect] = {
-    "md": Dialect(
-        "document.md.j2",
-        markdown_words,
-        markdown_formula,
-        lambda formula: f"${formula}$",
-        markdown_code,
-        lambda words: f"**{words}**",
-    ),
-    "tex": Dialect(
-        "document.tex.j2",
-        latex_words,
-        lambda formula: formula,
-        lambda formula: f"${formula}$",
-        latex_code,
-        lambda words: rf"\textbf{{{words}}}",
-    ),
-}

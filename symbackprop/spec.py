@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from symbackprop.errors import Fault, SpecError, SymbolError, did_you_mean
+from symbackprop import names
+from symbackprop.errors import Fault, InputError, SpecError, SymbolError, did_you_mean
+from symbackprop.files import NO_FILE, read_text
 from symbackprop.layers.architecture import (
-    ACTIVATIONS,
     LABELS,
-    LOSSES,
     REDUCTIONS,
     Architecture,
     Layer,
@@ -35,12 +35,15 @@ from symbackprop.notation import (
     LAYER_MARKS,
     SAMPLE_LAYOUTS,
     DeltaNumbering,
-    LayerMark,
     Notation,
     SampleLayout,
     parse_symbol,
 )
-from symbackprop.toml_positions import Path, Position, Span, positions
+from symbackprop.toml_positions import Path, Position, Span, line_nested_beyond, positions
+
+if TYPE_CHECKING:
+    from symbackprop.layers.losses import Loss
+    from symbackprop.scalars import ScalarFunction
 
 Nested: TypeAlias = "float | tuple[Nested, ...]"
 
@@ -48,6 +51,7 @@ LARGEST_FILE = 1_000_000
 MOST_LAYERS = 1_000
 LARGEST_SIZE = 10**9
 LONGEST_NAME = 64
+DEEPEST = 16
 
 _TOP_KEYS = ("name", "input", "loss", "reduction", "half", "labels", "samples")
 _TABLES = ("layers", "notation", "values")
@@ -81,7 +85,10 @@ def load(name_or_path: str | os.PathLike[str]) -> Specification:
     name = os.fspath(name_or_path)
     if name in example_names():
         return loads(example_text(name), f"{name}.toml")
-    return loads(_read(name), name)
+    try:
+        return loads(read_text(name, LARGEST_FILE), name)
+    except InputError as error:
+        raise SpecError([_file_fault(error)], name) from None
 
 
 def loads(text: str, source: str = "<string>") -> Specification:
@@ -98,9 +105,12 @@ def loads(text: str, source: str = "<string>") -> Specification:
     if len(text) > LARGEST_FILE:
         fault = Fault("file", f"{len(text)} characters", f"at most {LARGEST_FILE}")
         raise SpecError([fault], source)
+    if deep := line_nested_beyond(text, DEEPEST):
+        found, expected = "keys or arrays nested too deeply", f"at most {DEEPEST} levels"
+        raise SpecError([Fault("file", found, expected, "", deep)], source, lines)
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SpecError([_syntax_fault(error, lines)], source, lines) from None
     reader = _Reader(data, text)
     architecture = reader.architecture(_stem(source))
@@ -139,37 +149,42 @@ def _examples() -> Traversable:
     return files("symbackprop").joinpath("examples")
 
 
+# The catalogue: it brings SymPy, and so comes in when a file is read
+
+
+def _losses() -> Mapping[str, Loss]:
+    from symbackprop.layers.losses import LOSSES
+
+    return LOSSES
+
+
+def _activations() -> tuple[str, ...]:
+    from symbackprop.layers.activations import ACTIVATIONS
+
+    return tuple(ACTIVATIONS)
+
+
+def _functions() -> Mapping[str, ScalarFunction]:
+    from symbackprop.scalars import FUNCTIONS
+
+    return FUNCTIONS
+
+
+def _loss_after(activation: str) -> str:
+    """A loss that fits this last activation, one that needs it if there is one."""
+    fitting = [name for name, record in _losses().items() if record.needs == activation]
+    return (fitting + [name for name, record in _losses().items() if record.needs is None])[0]
+
+
 # Reading a file
 
 
-def _read(path: str) -> str:
-    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        raise SpecError([Fault("file", "a pipe or a device", "a network file")], path)
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise SpecError([_no_such_file(path)], path) from None
-    except IsADirectoryError:
-        fault = Fault("file", "a directory", "a network file", "name the .toml file in it")
-        raise SpecError([fault], path) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError([Fault("file", reason.lower(), "a readable file")], path) from None
-    if len(content) > LARGEST_FILE:
-        fault = Fault("file", f"more than {LARGEST_FILE} bytes", f"at most {LARGEST_FILE} bytes")
-        raise SpecError([fault], path)
-    return _decoded(content, path)
-
-
-def _decoded(content: bytes, path: str) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{content[error.start]:02x}"
-        fault = Fault("file", found, "UTF-8 text", "is this a TOML file?", line)
-        raise SpecError([fault], path) from None
+def _file_fault(error: InputError) -> Fault:
+    if error.reason == NO_FILE:
+        return _no_such_file(error.path)
+    expected = f"a network file, which has at most {LARGEST_FILE // 10**6} MB"
+    hint = "name the .toml file in it" if os.path.isdir(error.path) else ""
+    return Fault("file", error.reason, expected, hint, error.line)
 
 
 def _no_such_file(path: str) -> Fault:
@@ -180,8 +195,6 @@ def _no_such_file(path: str) -> Fault:
 
 
 def _syntax_fault(error: Exception, lines: Sequence[str]) -> Fault:
-    if isinstance(error, RecursionError):
-        return Fault("file", "arrays or tables nested too deeply", "at most two levels of lists")
     message = str(error)
     match = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line, column = (int(match[1]), int(match[2])) if match else (len(lines), None)
@@ -222,7 +235,7 @@ class _Reader:
 
     def architecture(self, default_name: str) -> Architecture:
         self._unknown_keys((), self.data, (*_TOP_KEYS, *_TABLES))
-        loss = self._word(("loss",), LOSSES, required=True)
+        loss = self._word(("loss",), tuple(_losses()), required=True)
         layers = self._layers()
         self._loss_fits(loss, layers)
         return Architecture(
@@ -241,10 +254,11 @@ class _Reader:
         table = self._table(path)
         self._unknown_keys(path, table, _NOTATION_KEYS)
         symbols = self._symbols((*path, "symbols"), architecture)
+        usual = Notation()
         return Notation(
-            cast(SampleLayout, self._word((*path, "samples"), SAMPLE_LAYOUTS, "rows")),
-            cast(LayerMark, self._word((*path, "layer"), LAYER_MARKS, "^l")),
-            cast(DeltaNumbering, self._word((*path, "delta"), DELTA_NUMBERINGS, "by_layer")),
+            cast(SampleLayout, self._word((*path, "samples"), SAMPLE_LAYOUTS, usual.samples)),
+            self._word((*path, "layer"), tuple(LAYER_MARKS), usual.layer),
+            cast(DeltaNumbering, self._word((*path, "delta"), DELTA_NUMBERINGS, usual.delta)),
             symbols,
         )
 
@@ -318,14 +332,17 @@ class _Reader:
 
     def _half(self, loss: str) -> bool:
         half = self._boolean(("half",), False)
-        if half and loss and loss != "squared_error":
+        record = _losses().get(loss)
+        if half and record and not record.halves:
             self._fault(("half",), "true", "no `half`", f"{loss} has no factor 1/2")
         return half
 
     def _labels(self, loss: str) -> str:
         labels = self._word(("labels",), LABELS, "one_hot")
-        if "labels" in self.data and loss and loss != "cross_entropy":
-            hint = f"`labels` belongs to cross_entropy, and the loss is {loss}"
+        record = _losses().get(loss)
+        if "labels" in self.data and record and not record.classes:
+            owners = " and ".join(name for name, record in _losses().items() if record.classes)
+            hint = f"`labels` belongs to {owners}, and the loss is {loss}"
             self._fault(("labels",), describe(self.data["labels"]), "no `labels`", hint)
         return labels
 
@@ -377,23 +394,23 @@ class _Reader:
         self._word((*path, "type"), _LAYER_TYPES, required=True)
         return Layer(
             self._size((*path, "units"), "units of the layer"),
-            self._word((*path, "activation"), ACTIVATIONS, "identity"),
+            self._word((*path, "activation"), _activations(), "identity"),
             self._boolean((*path, "bias"), True),
         )
 
     def _loss_fits(self, loss: str, layers: tuple[Layer, ...]) -> None:
-        needed = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
+        record = _losses().get(loss)
+        needed = record.needs if record else None
         if needed is None or not layers or layers[-1].activation == needed:
             return
         if len(self.data["layers"]) > len(layers):
             return  # the last layer was not read
         path: Path = ("layers", len(layers) - 1, "activation")
         stated = self._get(path)
-        if stated is not None and stated not in ACTIVATIONS:
+        if stated is not None and stated not in _activations():
             return  # reported already, with the nearest word
         found = describe(layers[-1].activation)
-        other = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
-        instead = other.get(layers[-1].activation, "squared_error")
+        instead = _loss_after(layers[-1].activation)
         hint = f"loss = {describe(loss)} needs it last; with {found} use {instead}"
         self._fault(path if stated is not None else path[:-1], found, describe(needed), hint, path)
 
@@ -427,7 +444,8 @@ class _Reader:
     def _symbols_differ(
         self, path: Path, symbols: Mapping[str, str], architecture: Architecture
     ) -> None:
-        unused = ("y", "L") if architecture.loss == "none" else ()
+        record = _losses().get(architecture.loss)
+        unused = ("y", "L") if record and not record.labelled else ()
         owners = {
             latex: letter
             for letter, latex in DEFAULT_SYMBOLS.items()
@@ -437,8 +455,8 @@ class _Reader:
         meant = dict.fromkeys("ijkln", "an index")
         meant |= {"I": "the identity matrix", "D": "the number of layers", "G": "a derivative"}
         activations = {layer.activation for layer in architecture.layers}
-        if "sigmoid" in activations:
-            meant[r"\sigma"] = "the sigmoid"
+        records = (_functions()[name] for name in sorted(activations & set(_functions())))
+        meant |= {record.letter: f"the {record.in_words}" for record in records}
         if "softmax" in activations:
             meant["s"] = "the sum inside a softmax"
         sizes = {size for size in architecture.widths if isinstance(size, str)}
@@ -484,7 +502,8 @@ class _Reader:
         return 0.0
 
     def _labels_hold(self, name: str, array: Nested, architecture: Architecture) -> None:
-        if name != "y" or architecture.loss != "cross_entropy" or not isinstance(array, tuple):
+        record = _losses().get(architecture.loss)
+        if name != "y" or not (record and record.classes) or not isinstance(array, tuple):
             return
         for row, label in enumerate(array):
             expected = _label_fault(label, architecture)
@@ -601,13 +620,14 @@ def _shapes(architecture: Architecture) -> dict[str, tuple[Size, ...]]:
     """The axes of every tensor that `[values]` may give."""
     widths = architecture.widths
     shapes: dict[str, tuple[Size, ...]] = {"x": ("N", widths[0])}
-    if architecture.loss != "none":
-        whole = architecture.loss == "cross_entropy" and architecture.labels == "integer"
+    record = _losses().get(architecture.loss)
+    if record is None or record.labelled:
+        whole = record is not None and record.classes and architecture.labels == "integer"
         shapes["y"] = ("N",) if whole else ("N", widths[-1])
     for number, layer in enumerate(architecture.layers, 1):
-        shapes[f"W{number}"] = (widths[number - 1], layer.units)
+        shapes[names.weight(number)] = (widths[number - 1], layer.units)
         if layer.bias:
-            shapes[f"b{number}"] = (layer.units,)
+            shapes[names.bias(number)] = (layer.units,)
     return shapes
 
 

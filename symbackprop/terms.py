@@ -1,7 +1,7 @@
 """Index calculus: sums of products of tensor elements.
 
 Owns: axes, indices, elements such as `W[j,k]`, Kronecker deltas, range guards, sums with bound
-indices, substitution without capture, contraction of deltas, and the canonical form.
+indices, substitution without capture, and contraction of deltas.
 Refuses: anything about networks, layers or derivatives of a network; those stand above.
 Would be wrong if: a bound name were ever captured (every product renames apart), or a delta were
 eliminated through an index whose coefficient is not +1 or -1 (parity would be lost).
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sympy import Add, Expr, Mul, Pow, S, Symbol, expand, sympify
+from sympy import Expr, Mul, Pow, S, Symbol, expand, sympify
 from sympy.core.symbol import Str
 
 # --------------------------------------------------------------------------------------------
@@ -213,20 +213,19 @@ class Partial(Expr):
 @lru_cache(maxsize=262144)
 def text(expression: Expr) -> str:
     """A string that depends on content alone; the order of everything here rests on it."""
-    return _text(expression, None)
-
-
-def _text(expression: Expr, colours: Mapping[Expr, str] | None) -> str:
-    if isinstance(expression, Index):
-        return colours[expression] if colours and expression in colours else expression.name
-    if isinstance(expression, Str):
+    if isinstance(expression, (Index, Str)):
         return str(expression.name)
     if not expression.args:
         return str(expression)
-    parts = [_text(argument, colours) for argument in expression.args]
-    if expression.is_Add or expression.is_Mul or isinstance(expression, Delta):
+    parts = [text(argument) for argument in expression.args]
+    if commutes(expression):
         parts.sort()
     return f"{type(expression).__name__}({','.join(parts)})"
+
+
+def commutes(expression: Expr) -> bool:
+    """Whether the order of the arguments says nothing."""
+    return bool(expression.is_Add or expression.is_Mul or isinstance(expression, Delta))
 
 
 # --------------------------------------------------------------------------------------------
@@ -302,7 +301,7 @@ def product(
     scale = sympify(coefficient)
     powers: dict[Expr, Expr] = {}
     for factor in _flatten(factors):
-        base, exponent = _as_power(factor)
+        base, exponent = as_power(factor)
         if base.is_Number or (base.is_Symbol and not isinstance(base, Index)):
             scale = scale * base**exponent
         elif isinstance(base, (Delta, Guard)):
@@ -327,7 +326,7 @@ def _flatten(factors: Iterable[Expr]) -> Iterator[Expr]:
 
 def _without_content(factor: Expr) -> Iterator[Expr]:
     """2a - 2b -> 2, a - b: numbers stand in front, where they can meet others."""
-    base, exponent = _as_power(factor)
+    base, exponent = as_power(factor)
     content, primitive = base.primitive() if base.is_Add else (S.One, base)
     if content == 1:
         yield factor
@@ -335,7 +334,7 @@ def _without_content(factor: Expr) -> Iterator[Expr]:
         yield from (Pow(content, exponent), Pow(primitive, exponent))
 
 
-def _as_power(factor: Expr) -> tuple[Expr, Expr]:
+def as_power(factor: Expr) -> tuple[Expr, Expr]:
     if factor.is_Pow and factor.exp.is_Integer:
         return factor.base, factor.exp
     return factor, S.One
@@ -422,10 +421,10 @@ def rename_apart(term: Term, taken: Iterable[str]) -> Term:
     for index in clashing:
         replacement[index] = fresh(index, used)
         used.add(replacement[index].name)
-    return _replace(term, replacement)
+    return replace_indices(term, replacement)
 
 
-def _replace(term: Term, replacement: dict[Expr, Expr]) -> Term:
+def replace_indices(term: Term, replacement: dict[Expr, Expr]) -> Term:
     """Replace indices without looking for capture; extents of bound axes follow along."""
     full = dict(replacement)
     bound = []
@@ -446,7 +445,7 @@ def substitute(term: Term, replacement: Mapping[Index, Expr]) -> Term | None:
     """Replace free indices by affine expressions; bound names step aside. None where zero."""
     incoming = _names(replacement.values())
     apart = rename_apart(term, incoming)
-    changed = _replace(apart, dict(replacement))
+    changed = replace_indices(apart, dict(replacement))
     return changed if changed.coefficient != 0 else None
 
 
@@ -539,7 +538,7 @@ def _eliminate(term: Term, position: int, index: Index, value: Expr) -> Term | N
         tuple(bound for bound in term.bound if bound != index),
         term.factors[:position] + term.factors[position + 1 :],
     )
-    replaced = _replace(rest, {index: value})
+    replaced = replace_indices(rest, {index: value})
     if replaced.coefficient == 0:
         return None
     return product(replaced.coefficient, replaced.bound, (*replaced.factors, guard))
@@ -556,209 +555,6 @@ def _count_free_sums(term: Term) -> Term | None:
 
 def contracted(whole: Expression) -> Expression:
     return expression(*(contract(term) for term in whole.terms))
-
-
-# --------------------------------------------------------------------------------------------
-# Canonical form
-# --------------------------------------------------------------------------------------------
-
-
-def canonical(whole: Expression) -> Expression:
-    """The form that two expressions share when renaming, reordering, expanding and contracting
-    make them equal: products expanded, deltas contracted, bound indices named by their place.
-
-    Ties among indices are broken by refinement and individualisation inside each connected
-    component of a product, so no cap on permutations is needed.
-    """
-    collected: dict[tuple[Expr, ...], list[Expr]] = {}
-    bounds: dict[tuple[Expr, ...], tuple[Index, ...]] = {}
-    for monomial in _expanded(whole):
-        term = contract(monomial)
-        if term is None:
-            continue
-        named = _named_by_place(_free_deltas_oriented(term))
-        collected.setdefault(named.factors, []).append(named.coefficient)
-        bounds[named.factors] = named.bound
-    terms = []
-    for factors, coefficients in collected.items():
-        scale = expand(Add(*coefficients))
-        if scale != 0:
-            terms.append(Term(scale, bounds[factors], factors))
-    return Expression(tuple(sorted(terms, key=lambda term: tuple(map(text, term.factors)))))
-
-
-def _free_deltas_oriented(term: Term) -> Term:
-    """A delta of two free indices lets every other factor read the smaller name."""
-    for factor in term.factors:
-        if isinstance(factor, Delta):
-            small, large = sorted(factor.args, key=text)
-            if isinstance(large, Index) and not isinstance(small, Element) and not small.has(large):
-                if isinstance(small, Index) and not small.axis.same_range(large.axis):
-                    continue
-                if not isinstance(small, Index):
-                    continue
-                others = (f.xreplace({large: small}) for f in term.factors if f != factor)
-                changed = product(term.coefficient, term.bound, (*others, factor))
-                if changed is not None and changed != term:
-                    return _free_deltas_oriented(changed)
-    return term
-
-
-def _expanded(whole: Expression) -> Iterator[Term]:
-    for term in whole.terms:
-        yield from _expand_term(term)
-
-
-def _expand_term(term: Term) -> Iterator[Term]:
-    sums = [f for f in term.factors if _is_sum(f)]
-    if not sums:
-        yield _with_expanded_atoms(term)
-        return
-    others = [f for f in term.factors if not _is_sum(f)]
-    for addend in Add.make_args(expand(Mul(*sums, evaluate=True))):
-        piece = product(term.coefficient, term.bound, (*others, addend))
-        if piece is not None:
-            if any(_is_sum(f) for f in piece.factors):
-                yield from _expand_term(piece)
-            else:
-                yield _with_expanded_atoms(piece)
-
-
-def _is_sum(factor: Expr) -> bool:
-    base, exponent = _as_power(factor)
-    return bool(base.is_Add and exponent.is_positive)
-
-
-def _with_expanded_atoms(term: Term) -> Term:
-    """Denominators and function arguments in expanded form, with their content pulled out."""
-    if not any(f.is_Pow or isinstance(f, Applied) for f in term.factors):
-        return term
-    changed = product(term.coefficient, term.bound, (_normal_atom(f) for f in term.factors))
-    assert changed is not None
-    return changed
-
-
-@lru_cache(maxsize=65536)
-def _normal_atom(factor: Expr) -> Expr:
-    if isinstance(factor, Applied):
-        return Applied(factor.function, factor.order, expand(factor.argument))
-    if factor.is_Pow and factor.base.is_Add:
-        content, primitive = expand(factor.base).as_content_primitive()
-        leading = min(Add.make_args(primitive), key=text)
-        if leading.as_coeff_Mul()[0].is_negative:
-            content, primitive = -content, expand(-primitive)
-        return Pow(content, factor.exp) * Pow(primitive, factor.exp)
-    return factor
-
-
-def _named_by_place(term: Term) -> Term:
-    """Rename bound indices to `_0`, `_1`, … in an order that depends on structure alone."""
-    if not term.bound:
-        return term
-    order: list[Index] = []
-    for component in sorted(_components(term), key=lambda part: part[0]):
-        order.extend(component[1])
-    names: dict[Expr, Expr] = {
-        index: Index(f"_{place}", _blank(index.axis)) for place, index in enumerate(order)
-    }
-    renamed = _replace(term, names)
-    return Term(
-        renamed.coefficient, tuple(sorted(renamed.bound, key=lambda i: i.name)), renamed.factors
-    )
-
-
-def _blank(axis: Axis) -> Axis:
-    return Axis("", axis.extent, "", axis.start)
-
-
-def _components(term: Term) -> list[tuple[str, list[Index]]]:
-    """Connected groups of bound indices with their canonical text and order."""
-    parent = {index: index for index in term.bound}
-
-    def root(index: Index) -> Index:
-        while parent[index] != index:
-            index = parent[index]
-        return index
-
-    holders = [*term.factors, *(index.axis.extent for index in term.bound)]
-    for position, holder in enumerate(holders):
-        members = [index for index in term.bound if holder.has(index)]
-        if position >= len(term.factors):
-            members.append(term.bound[position - len(term.factors)])
-        for member in members[1:]:
-            parent[root(member)] = root(members[0])
-    groups: dict[Index, list[Index]] = {}
-    for index in term.bound:
-        groups.setdefault(root(index), []).append(index)
-    result = []
-    for members in groups.values():
-        factors = [f for f in term.factors if any(f.has(index) for index in members)]
-        result.append(_best_order(factors, members, {}))
-    return result
-
-
-def _best_order(
-    factors: Sequence[Expr], members: Sequence[Index], fixed: Mapping[Index, int]
-) -> tuple[str, list[Index]]:
-    """Canonical text of a component and the order of indices that gives it."""
-    colours = _refine(factors, members, fixed)
-    classes: dict[str, list[Index]] = {}
-    for index in members:
-        classes.setdefault(colours[index], []).append(index)
-    tied = min((c for c, group in classes.items() if len(group) > 1), default=None)
-    if tied is None:
-        order = sorted(members, key=lambda index: colours[index])
-        places: dict[Expr, str] = {index: f"#{place}" for place, index in enumerate(order)}
-        body = "*".join(sorted(_text(factor, places) for factor in factors))
-        extents = ",".join(_text(index.axis.extent, places) for index in order)
-        return f"{body}|{extents}", order
-    candidates = _up_to_swaps(factors, classes[tied])
-    return min(
-        (_best_order(factors, members, {**fixed, index: len(fixed)}) for index in candidates),
-        key=lambda found: found[0],
-    )
-
-
-def _up_to_swaps(factors: Sequence[Expr], group: Sequence[Index]) -> list[Index]:
-    """Members of a tie that no exchange of two names maps onto an earlier one."""
-    reference = sorted(text(factor) for factor in factors)
-    kept: list[Index] = []
-    for index in group:
-        if not any(_swaps(factors, reference, index, other) for other in kept):
-            kept.append(index)
-    return kept
-
-
-def _swaps(factors: Sequence[Expr], reference: list[str], one: Index, other: Index) -> bool:
-    if not one.axis.same_range(other.axis):
-        return False
-    exchange = {one: other, other: one}
-    return sorted(text(factor.xreplace(exchange)) for factor in factors) == reference
-
-
-def _refine(
-    factors: Sequence[Expr], members: Sequence[Index], fixed: Mapping[Index, int]
-) -> dict[Index, str]:
-    """Stable colours of indices: what a factor looks like from an index, again and again."""
-    blank: dict[Expr, str] = dict.fromkeys(members, "?")
-    colours = {
-        index: f"{_text(index.axis.extent, blank)}@{index.axis.start}!{fixed.get(index, '')}"
-        for index in members
-    }
-    count = len(set(colours.values()))
-    while True:
-        seen = {index: _view(factors, index, colours) for index in members}
-        ranks = {view: f"{rank:04d}" for rank, view in enumerate(sorted(set(seen.values())))}
-        colours = {index: ranks[seen[index]] for index in members}
-        if len(ranks) == count:
-            return colours
-        count = len(ranks)
-
-
-def _view(factors: Sequence[Expr], index: Index, colours: Mapping[Index, str]) -> str:
-    marked: dict[Expr, str] = {**colours, index: "*" + colours[index]}
-    views = sorted(_text(factor, marked) for factor in factors if factor.has(index))
-    return colours[index] + "".join(views)
 
 
 # --------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Where each key and value of a TOML text stands.
 
 Owns: the map from a key path, such as `("layers", 1, "units")`, to lines and columns, which
-`tomllib` does not give. Refuses: judging the text; it scans only what `tomllib` has accepted,
-and stops quietly at anything else. Wrong if a bracket, quote or `#` inside a string or a
-comment is taken for syntax.
+`tomllib` does not give; and how deep a text nests, which has to be known before `tomllib` sees it:
+its memory grows with the square of the parts of a key.
+Refuses: judging the text; it maps only what `tomllib` has accepted, and stops quietly at anything
+else. Wrong if a bracket, quote or `#` inside a string or a comment is taken for syntax.
 """
 
 from __future__ import annotations
@@ -26,6 +27,16 @@ _STRINGS = (
     re.compile(r"'[^'\n]*'"),
 )
 
+# One string, comment, bracket, dot, or stretch without any of them, whatever the text holds. A
+# string that is not closed reaches as far as it could, so that no text is scanned twice.
+_TOKEN = re.compile(
+    r'''"""(?:[^"\\]++|\\.|"(?!""))*+"{0,5}|"(?:[^"\\\n]++|\\.)*+"?'''
+    r"""|'''(?:[^']++|'(?!''))*+'{0,5}|'[^'\n]*+'?"""
+    r"""|\#[^\n]*+|[\[\]{}.\\]|[^"'\#\[\]{}.\\]++""",
+    re.DOTALL,
+)
+_KEY_GOES_ON = re.compile(r"[A-Za-z0-9_\- \t]*+")
+
 
 @dataclass(frozen=True)
 class Span:
@@ -42,6 +53,32 @@ class Position:
 
     key: Span
     value: Span
+
+
+def line_nested_beyond(text: str, most: int) -> int | None:
+    """The first line on which arrays and tables, or the parts of one key, go deeper than `most`.
+
+    Takes time and memory in proportion to the text, which need not be TOML.
+
+    >>> line_nested_beyond("a = [[1]]\\nb.c.d = 2", 2)
+    2
+    """
+    depth = dots = 0
+    for token in _TOKEN.finditer(text):
+        match token.group()[0]:
+            case "[" | "{":
+                depth, dots = depth + 1, 0
+            case "]" | "}":
+                depth, dots = max(depth - 1, 0), 0
+            case ".":
+                dots += 1
+            case '"' | "'":
+                pass
+            case _ if not _KEY_GOES_ON.fullmatch(token.group()):
+                dots = 0
+        if max(depth, dots + 1) > most:
+            return text.count("\n", 0, token.start()) + 1
+    return None
 
 
 def positions(text: str) -> dict[Path, Position]:

@@ -14,11 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import sympy
 
-from symbackprop import spec
+from symbackprop import api, spec
 from symbackprop.codegen.numpy_backend import compile_source, emit
 from symbackprop.derive import sweep
 from symbackprop.layers.architecture import Architecture, Layer
@@ -33,6 +34,7 @@ def main() -> None:
     depth()
     against_sympy()
     emitted_code()
+    function_call()
     cold_start()
 
 
@@ -148,18 +150,22 @@ def emitted_code() -> None:
 
 
 def by_hand(
-    p: Mapping[str, np.ndarray], x: np.ndarray, y: np.ndarray
+    p: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    activation: Callable[[np.ndarray], np.ndarray] = np.tanh,
+    slope: Callable[[np.ndarray], np.ndarray] = lambda h: 1 - h**2,
 ) -> tuple[float, dict[str, np.ndarray]]:
-    """The same network as an experienced person writes it."""
-    h1 = np.tanh(x @ p["W1"] + p["b1"])
-    h2 = np.tanh(h1 @ p["W2"] + p["b2"])
+    """The same network as an experienced person writes it; `slope` is of the output."""
+    h1 = activation(x @ p["W1"] + p["b1"])
+    h2 = activation(h1 @ p["W2"] + p["b2"])
     z = h2 @ p["W3"] + p["b3"]
     z -= z.max(axis=1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     loss = -(y * log_p).sum() / len(x)
     d3 = (np.exp(log_p) - y) / len(x)
-    d2 = (d3 @ p["W3"].T) * (1 - h2**2)
-    d1 = (d2 @ p["W2"].T) * (1 - h1**2)
+    d2 = (d3 @ p["W3"].T) * slope(h2)
+    d1 = (d2 @ p["W2"].T) * slope(h1)
     return loss, {
         "W1": x.T @ d1,
         "b1": d1.sum(axis=0),
@@ -168,6 +174,33 @@ def by_hand(
         "W3": h2.T @ d3,
         "b3": d3.sum(axis=0),
     }
+
+
+def function_call() -> None:
+    print("d.function() over the bare code it calls: 2-2-4-3, batch 3")
+    net = api.loads(spec.example_text("four-layer").replace('"sum"', '"mean"'))
+    f = api.derive(net).function()
+    params, (x, y) = net.parameters(), net.sample()
+    assert y is not None
+    f(params, x, y)
+    code, ((_, look),) = f._known[0].code, f._known[0].looks.rest
+    hand = partial(by_hand, activation=lambda z: 1 / (1 + np.exp(-z)), slope=lambda h: h * (1 - h))
+    calls = 200
+    times = interleaved(
+        {
+            "function": lambda: [f(params, x, y) for _ in range(calls)],
+            "bare": lambda: [code(params, x, y) for _ in range(calls)],
+            "labels": lambda: [look(y) for _ in range(calls)],
+            "by hand": lambda: [hand(params, x, y) for _ in range(calls)],
+        },
+        101,
+    )
+    micro = {name: 1e6 * seconds / calls for name, seconds in times.items()}
+    more = micro["function"] - micro["bare"] - micro["labels"]
+    print(f"  shapes and types   {more:5.1f} us a call  (goal: at most 5)")
+    print(f"  labels             {micro['labels']:5.1f} us")
+    print(f"  bare / by hand     {micro['bare'] / micro['by hand']:5.2f}")
+    print(f"  function / by hand {micro['function'] / micro['by hand']:5.2f}")
 
 
 def cold_start() -> None:

@@ -26,10 +26,11 @@ import symbackprop as sbp
 from symbackprop.verify.report import Claim, Report
 from tests.bench_verify_code import measure
 from tests.carried import Derivation, derivations
+from tests.places import DATA
 from tests.rewrites import rewrites
 from tests.slips import NOTES, SLUGS, Slip, chosen, slipped_text
 
-MAP = Path(__file__).parent / "data" / "four_layer_map.toml"
+MAP = DATA / "four_layer_map.toml"
 WRONG = {31, 32, 33, 34, 35, 36, 60, 61, 79, 80, 103, 104}
 Case = TypeVar("Case")
 Result = TypeVar("Result")

@@ -12,15 +12,15 @@ import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from symbackprop import spec
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.verify.code import judge_code
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import Claim, FileReport
+from tests.places import DATA
 
-DATA = Path(__file__).parent / "data" / "backward"
+BACKWARD = DATA / "backward"
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Sample:
 
 
 def right(name: str) -> str:
-    return (DATA / "right" / f"{name}.py").read_text()
+    return (BACKWARD / "right" / f"{name}.py").read_text()
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in (DATA / "right").glob("*.py"))
+    return sorted(path.stem for path in (BACKWARD / "right").glob("*.py"))
 
 
 def slips() -> list[Sample]:
-    with (DATA / "slips.toml").open("rb") as stream:
+    with (BACKWARD / "slips.toml").open("rb") as stream:
         return [Sample(**entry) for entry in tomllib.load(stream)["slip"]]
 
 

@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.places import ROOT
+
 TABLE = ROOT / "docs" / "injected-faults.md"
 # what a failing test looks like matters here, not its smallest example
 CONFTEST = """
@@ -45,6 +46,8 @@ class Fault:
 
 
 TERMS = ("test_terms",)
+ORDER = ("test_order",)
+NORMALFORM = ("test_normalform",)
 RULES = ("test_rules",)
 DERIVE = ("test_derive",)
 FORMS = ("test_matrixform",)
@@ -132,14 +135,14 @@ FAULTS = (
         TERMS,
     ),
     Fault(
-        "terms",
+        "canonical",
         "canonical form: like terms do not add",
         "scale = expand(Add(*coefficients))",
         "scale = expand(coefficients[0])",
         TERMS,
     ),
     Fault(
-        "terms",
+        "canonical",
         "canonical form: a sign is lost in a denominator",
         "content, primitive = -content, expand(-primitive)",
         "content, primitive = content, expand(-primitive)",
@@ -151,6 +154,64 @@ FAULTS = (
         "self.order + 1, self.argument) * inner",
         "self.order + 1, self.argument)",
         TERMS,
+    ),
+    Fault(
+        "canonical",
+        "canonical form: which sign a denominator has rests on names",
+        'Tree("±", either, commutes=True)',
+        'Tree("±", either)',
+        TERMS,
+    ),
+    # --- the canonical order
+    Fault(
+        "order",
+        "pictures: the order of parts never counts",
+        "if part.commutes:",
+        "if True:",
+        ORDER,
+    ),
+    Fault(
+        "order",
+        "search: the first leaf wins instead of the smallest",
+        "if here > self.trace[depth]:",
+        "if here != self.trace[depth]:",
+        ORDER,
+    ),
+    Fault(
+        "order",
+        "search: members that look alike are taken for twins",
+        "return _pictures(trees, names) == _pictures(trees, exchanged)",
+        "return True",
+        ORDER,
+    ),
+    # --- forms
+    Fault(
+        "normalform/naming",
+        "renaming: the names of a sum inside stay",
+        "return sum_atom(data[1], data[0])",
+        "return Atom(what.kind, *data)",
+        NORMALFORM,
+    ),
+    Fault(
+        "normalform/naming",
+        "bound names: an extent keeps the old layer",
+        "variable(names[what], renamed(what.data[2], found), what.data[1])",
+        "variable(names[what], what.data[2], what.data[1])",
+        NORMALFORM,
+    ),
+    Fault(
+        "normalform/operations",
+        "contraction: a ragged range keeps the layer that was removed",
+        "variable(b.data[0], self.substituted(b.data[2], put), b.data[1])",
+        "b",
+        NORMALFORM,
+    ),
+    Fault(
+        "normalform/operations",
+        "contraction: names decide which index goes",
+        "return min(choices, key=lambda choice: [named_key(part, names) for part in choice[:2]])",
+        "return choices[0]",
+        NORMALFORM,
     ),
     # --- rules
     Fault(
@@ -403,77 +464,77 @@ FAULTS = (
     ),
     # --- matrix algebra
     Fault(
-        "matrixform",
+        "matrixform/reading",
         "matrix product in the wrong order",
         "matmul((left, *middle, right))",
         "matmul((right, *middle, left))",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/reading",
         "matrix product: a factor is not transposed",
         "right = two if two.row == index else transpose(two)",
         "right = two",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/reading",
         "matrix product: weights on the inner index are lost",
         "middle = (Diag(index, index, hadamard(weights)),) if weights else ()",
         "middle: tuple[Node, ...] = ()",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/nodes",
         "transposing a product keeps its order",
         "for part in turned.parts[::-1]",
         "for part in turned.parts",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/nodes",
         "transposing a letter does nothing",
         "return replace(turned, transposed=not turned.transposed)",
         "return turned",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/reading",
         "entrywise product: one side is not transposed",
         "aligned = node if node.row == other.row else transpose(node)",
         "aligned = node",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/nodes",
         "entrywise quotient: the denominator is lost",
         "below.append(piece.denominator)",
         "pass",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/reading",
         "common scale: applied twice",
         "scaled(term.coefficient / scale, inner)",
         "scaled(term.coefficient, inner)",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/reading",
         "common factor: lost",
         "body = hadamard((body, shared) if _is_slope(shared) else (shared, body))",
         "pass",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/nodes",
         "columns: letters are not turned",
         "return letters_turned(transpose(node))",
         "return transpose(node)",
         FORMS,
     ),
     Fault(
-        "matrixform",
+        "matrixform/sympy_matrices",
         "SymPy form: the scale is lost",
         "return node.coefficient.subs(sizes) * to_sympy(node.inner, sizes)",
         "return to_sympy(node.inner, sizes)",

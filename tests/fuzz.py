@@ -24,8 +24,10 @@ import numpy.typing as npt
 from symbackprop import api, reference
 from symbackprop.codegen.numpy_backend import FUNCTION
 from symbackprop.crosscheck import close, model_of
-from symbackprop.layers.architecture import ACTIVATIONS, LABELS, LOSSES, REDUCTIONS
-from symbackprop.tracer import prove_source
+from symbackprop.layers.activations import ACTIVATIONS
+from symbackprop.layers.architecture import LABELS, REDUCTIONS
+from symbackprop.layers.losses import LOSSES
+from symbackprop.tracer.prove import prove_source
 from symbackprop.verdict import Equal
 
 Array = npt.NDArray[Any]
@@ -53,7 +55,7 @@ def spec_text(seed: int) -> str:
     source = random.Random(seed)
     depth = source.randint(1, 6)
     widths = source.sample(range(1, 8), depth + 1)
-    loss = source.choice(LOSSES)
+    loss = source.choice(list(LOSSES))
     lines = [
         f'name = "random-{seed}"',
         f"input = {widths[0]}",
@@ -67,7 +69,7 @@ def spec_text(seed: int) -> str:
         lines.append(f'labels = "{source.choice(LABELS)}"')
     needed = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
     for layer, units in enumerate(widths[1:], 1):
-        activation = source.choice(ACTIVATIONS)
+        activation = source.choice(list(ACTIVATIONS))
         if layer == depth and needed is not None:
             activation = needed
         lines += ["", "[[layers]]", 'type = "dense"', f"units = {units}"]

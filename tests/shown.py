@@ -7,9 +7,9 @@ place of the same file. Wrong if a document showed what the tool does not say.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.places import ROOT
+
 DOCUMENTS = ("README.md", "docs/verifying.md")
 _BLOCK = re.compile(r"^```\n(docs/notes/.*?)\n```$", flags=re.S | re.M)
 _PLACE = re.compile(r"\S+?:\d+:\d+:")

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-NOTES = Path(__file__).parent / "data" / "notes"
-CHOSEN = Path(__file__).parent / "data" / "slips.toml"
+from tests.places import DATA
+
+NOTES = DATA / "notes"
+CHOSEN = DATA / "slips.toml"
 COUNT = 400
 SEED = 1847
 

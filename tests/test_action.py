@@ -14,10 +14,10 @@ import pytest
 
 from symbackprop import api, cli
 from symbackprop.verify.report import Claim, FileReport, Report
+from tests.places import ROOT
 
 yaml = pytest.importorskip("yaml")
 
-ROOT = Path(__file__).parent.parent
 NOTE = "$$\n\\delta^3 = \\hat{y} - y\n$$\n"
 FALSE = NOTE.replace(r"\hat{y} - y", r"y - \hat{y}")
 

@@ -18,6 +18,7 @@ from symbackprop.reader.files import READERS
 from symbackprop.reader.passages import Note
 from symbackprop.verify.printing.annotate import annotate
 from symbackprop.verify.report import Claim, FileReport, Report, Status
+from tests.places import DATA
 
 Judge = Callable[[int], dict[str, object]]
 
@@ -232,7 +233,7 @@ NOTES = {
     "n.tex": TEX,
     "n.ipynb": notebook("$$a = b$$\nx $c = \\sigma$", ["$$\n", "d = e\n", "$$"], []),
 }
-SEEDS = sorted((Path(__file__).parent / "data").rglob("*.md"))[:20]
+SEEDS = sorted(DATA.rglob("*.md"))[:20]
 
 
 @pytest.mark.parametrize("judge", [fine, false, in_turn])

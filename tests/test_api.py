@@ -17,6 +17,7 @@ import symbackprop as sbp
 from symbackprop import reference
 from symbackprop.api import Function
 from symbackprop.crosscheck import Check, close, model_of
+from symbackprop.running import MOST_SIGNATURES
 from tests.test_crosscheck import bilinear
 
 Array = npt.NDArray[Any]
@@ -305,6 +306,56 @@ def test_code_for_one_choice_is_compiled_once(
     assert f._code(("x", "b1")) is compiled
 
 
+def test_a_second_call_with_the_same_shapes_looks_at_labels_alone(
+    f: Function, arrays: tuple[dict[str, Array], Array, Array]
+) -> None:
+    params, x, y = arrays
+    f(params, x, y)
+    called: list[str] = []
+
+    def hear(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_filename)
+
+    sys.setprofile(hear)
+    f(params, x, y)
+    sys.setprofile(None)
+    assert not any("sympy" in name for name in called)
+    assert sum(name.endswith("running.py") for name in called) < 20
+    with pytest.raises(sbp.ArrayError, match="adding up to"):
+        f(params, x, 2 * y)
+
+
+def test_what_differs_from_the_last_call_is_looked_at(
+    f: Function, arrays: tuple[dict[str, Array], Array, Array]
+) -> None:
+    params, x, y = arrays
+    f(params, x, y)
+    first, *rest = params
+    renamed = {"V1": params[first], **{name: params[name] for name in rest}}
+    with pytest.raises(sbp.ArrayError, match="array V1: found no such parameter"):
+        f(renamed, x, y)
+    with pytest.raises(sbp.ArrayError, match="array W1: found dtype <U3"):
+        f({**params, "W1": params["W1"].astype(int).astype("<U3")}, x, y)
+    with pytest.raises(sbp.ArrayError, match="array x: found no such parameter"):
+        f({**params, "x": x}, x, y)
+    with pytest.raises(sbp.ArrayError, match="array z: found no such input"):
+        f(params, {"z": x}, y)
+    with pytest.raises(sbp.ArrayError, match=r"array b1: found shape \(2, 1\)"):
+        f({**params, "b1": params["b1"][:, None]}, x, y)
+    assert close(f(params, {"x": x}, {"y": y})[0], f(params, x.tolist(), y.tolist())[0])
+    assert close(f(params, x[:2], y[:2])[0], f(params, x[:2].copy(), np.asarray(y[:2]))[0])
+
+
+def test_batches_of_any_size_leave_a_bounded_memory(
+    f: Function, arrays: tuple[dict[str, Array], Array, Array]
+) -> None:
+    params, _, _ = arrays
+    for count in range(1, MOST_SIGNATURES + 9):
+        f(params, np.ones((count, 2)), np.eye(3)[np.arange(count) % 3])
+    assert len(f._known) <= MOST_SIGNATURES
+
+
 def test_whole_numbers_become_float64_and_float32_and_complex_stay(
     f: Function, arrays: tuple[dict[str, Array], Array, Array]
 ) -> None:
@@ -428,6 +479,30 @@ def test_rows_that_add_up_within_rounding_are_accepted(
     f(params, x, y + 1e-30j)
 
 
+def test_rounding_in_many_samples_is_accepted_and_one_wrong_sample_is_not(
+    f: Function, arrays: tuple[dict[str, Array], Array, Array]
+) -> None:
+    params, _, _ = arrays
+    y = np.full((5000, 3), (1 + 3e-7) / 3)
+    f(params, np.ones((5000, 2)), y)
+    y[4321] *= 1 + 2e-6
+    with pytest.raises(sbp.ArrayError, match=r"row 4321 \(from 0\) adding up to 1\.0000023"):
+        f(params, np.ones((5000, 2)), y)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, complex(0, np.inf)])
+def test_large_targets_are_accepted_and_infinite_ones_are_not(bad: complex) -> None:
+    net = sbp.loads(spec())
+    f, params, (x, y) = sbp.derive(net).function(), net.parameters(), net.sample()
+    assert y is not None
+    with np.errstate(over="ignore"):
+        f(params, x, y * 1e200)
+    y = y.astype(complex)
+    y[1, 2] = bad
+    with pytest.raises(sbp.ArrayError, match=r"at \(1, 2\), expected finite labels"):
+        f(params, x, y)
+
+
 def test_labels_of_which_nothing_is_assumed_may_add_up_to_anything() -> None:
     free = sbp.loads(spec(loss="cross_entropy", more='labels = "any"'))
     params, (x, y) = free.parameters(), free.sample()
@@ -494,10 +569,13 @@ def test_equations_of_ones_own_derive_and_run() -> None:
     derivation = sbp.derive(bilinear())
     rng = np.random.default_rng(0)
     x, a, u = rng.normal(size=(4, 2)), rng.normal(size=(2, 3, 5)), rng.normal(size=(4, 3))
-    loss, grads = derivation.function()({"A": a}, {"x": x, "u": u})
+    f = derivation.function()
+    loss, grads = f({"A": a}, {"u": u, "x": x})
     z = np.einsum("ni,ijk,nj->nk", x, a, u)
     assert loss == pytest.approx((z**2).sum() / 2)
     assert close(grads["A"], np.einsum("ni,nj,nk->ijk", x, u, z))
+    with pytest.raises(sbp.ArrayError, match="array x: found one array, expected a mapping with"):
+        f({"A": a}, x, u)  # shapes as known from before, but names are not
     with pytest.raises(sbp.ArrayError, match="expected a mapping with x, u"):
         derivation.function()({"A": a}, x)
     with pytest.raises(sbp.UnsupportedError, match="only a network from a file has a document"):

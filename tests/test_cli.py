@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import pytest
 
 from symbackprop import api, cli, files
 from symbackprop.crosscheck import Report, Row
+from symbackprop.dialects import DIALECTS, Dialect, formats
 from symbackprop.errors import OutputError
-from symbackprop.render import formats
 
 EXAMPLES = ("line", "linear-chain", "two-three-one", "four-layer")
 
@@ -119,7 +120,7 @@ def test_an_interrupt_exits_130(
 def test_a_full_disk_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device", "g.py")
 
     monkeypatch.setattr(files, "write_all", full)
@@ -213,12 +214,60 @@ def test_deriving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
-@pytest.mark.skipif("json" not in formats(), reason="the JSON record comes with its renderer")
 def test_json_is_the_whole_record(tmp_path: Path) -> None:
     assert run("derive", "line", "-o", "line.json") == 0
     record = json.loads((tmp_path / "line.json").read_text())
     assert {"network", "gradients", "jacobians", "checks"} <= set(record)
     assert [gradient["name"] for gradient in record["gradients"]] == ["W1", "b1", "x"]
+
+
+def test_help_names_the_formats_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("derive", "--help") == 0
+    assert ",".join(formats()) in capsys.readouterr().out
+
+
+ASCIIDOC = Dialect(
+    template="document.adoc.j2",
+    words=lambda text: text.replace("|", "{vbar}"),
+    formula=lambda latex: latex,
+    inline=lambda formula: f"stem:[{formula}]",
+    code=lambda text: f"`+{text}+`",
+    strong=lambda words: f"*{words}*",
+)
+TEMPLATE = """= {{ title }}
+{% for block in blocks if block.kind in ("heading", "display") %}
+{% if block.kind == "heading" %}
+
+{{ "=" * block.level }} {{ block.text }}
+{% else %}
+
+[stem]
+++++
+{{ block.maths }}
+++++
+{% endif %}
+{% endfor %}
+"""
+
+
+def test_a_format_is_one_row_and_one_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("derive", "line", "--format", "adoc") == 2
+    assert "expected some of md, tex, json" in capsys.readouterr().err
+    (tmp_path / ASCIIDOC.template).write_text(TEMPLATE)
+    printer = import_module("symbackprop.render")
+    monkeypatch.setattr(printer, "_template_folders", lambda: [str(tmp_path)])
+    monkeypatch.setitem(DIALECTS, "adoc", ASCIIDOC)
+    assert run("derive", "--help") == 0
+    assert "md,tex,adoc,json" in capsys.readouterr().out
+    assert run("derive", "line", "-o", "out/", "--format", "adoc") == 0
+    assert run("derive", "line", "-o", "line.adoc") == 0
+    text = (tmp_path / "line.adoc").read_text("utf-8")
+    assert text == (tmp_path / "out" / "line.adoc").read_text("utf-8")
+    assert text.startswith("= ")
+    assert "\n== The network\n" in text
+    assert "++++\n\\frac{\\partial" in text
 
 
 # --- export ------------------------------------------------------------------------------------
@@ -332,14 +381,14 @@ def test_what_is_quick_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_failure_between_two_files_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = files._beside
+    made = files._Target.prepare
 
-    def second_fails(path: Path, content: files.Content) -> str:
-        if path.name == "b":
-            raise OutputError(str(path), "no space left on device")
-        return made(path, content)
+    def second_fails(target: files._Target, content: files.Content) -> None:
+        if target.path.name == "b":
+            raise OutputError(str(target.path), "no space left on device")
+        made(target, content)
 
-    monkeypatch.setattr(files, "_beside", second_fails)
+    monkeypatch.setattr(files._Target, "prepare", second_fails)
     with pytest.raises(OutputError):
         files.write_all({tmp_path / "a": "1", tmp_path / "b": "2"})
     assert list(tmp_path.iterdir()) == []

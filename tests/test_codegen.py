@@ -16,7 +16,7 @@ from sympy import Integer, Lambda, Symbol, sin
 
 from symbackprop import reference
 from symbackprop.codegen.numpy_backend import compile_source, emit, expression_of
-from symbackprop.derive import Sweep, jacobian, sweep
+from symbackprop.derive import jacobian, sweep
 from symbackprop.errors import UnsupportedError
 from symbackprop.evaluate import jacobian as numeric_jacobian
 from symbackprop.evaluate import random_point
@@ -24,6 +24,7 @@ from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import Built, build
 from symbackprop.network import Equation, NamesItsDefinition, Network, SumsToOne, Tensor
 from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
+from symbackprop.steps import Sweep
 from symbackprop.terms import Applied, Axis, Element, Index, expression, product
 
 Array = npt.NDArray[Any]

@@ -28,12 +28,13 @@ from symbackprop.crosscheck import (
     replay,
     small_sizes,
 )
-from symbackprop.derive import Derivation, Step, Sweep, jacobian, sweep
+from symbackprop.derive import jacobian, sweep
 from symbackprop.evaluate import generic_sizes, random_point
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.spec import load
+from symbackprop.steps import Derivation, Step, Sweep
 from symbackprop.terms import (
     Applied,
     Axis,

@@ -11,7 +11,8 @@ import pytest
 from sympy import Symbol
 
 from symbackprop import reference
-from symbackprop.depth import DEPTH, SAMPLES, DepthDerivation, Statement, derive_depth
+from symbackprop.depth import DEPTH, SAMPLES
+from symbackprop.depth_text import DepthDerivation, Statement, derive_depth
 from symbackprop.errors import UnsupportedError, UsageError
 from symbackprop.evaluate import Point, evaluate, forward, jacobian, random_point
 from symbackprop.layers.activations import ACTIVATIONS

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pytest
 from sympy import Symbol
 
+from symbackprop.canonical import canonical
 from symbackprop.concrete import explicit
-from symbackprop.derive import Derivation, Sweep, adjoint_name, jacobian, leads_to, sweep
+from symbackprop.derive import jacobian, leads_to, sweep
 from symbackprop.errors import AxisMismatch, ShapeError, UnsupportedError
 from symbackprop.evaluate import Point, evaluate, generic_sizes, random_point
 from symbackprop.evaluate import jacobian as stepped_jacobian
@@ -23,12 +24,12 @@ from symbackprop.layers.multilayer import Built, build
 from symbackprop.matrixform import matrix_form, to_sympy
 from symbackprop.network import Equation, Network, SumsToOne, Tensor
 from symbackprop.notation import Notation
+from symbackprop.steps import Derivation, Sweep
 from symbackprop.terms import (
     Applied,
     Expression,
     Index,
     Partial,
-    canonical,
     expression,
     product,
     text,
@@ -83,7 +84,7 @@ def assert_equal_to_the_complex_step(
         name: stepped_jacobian(point, network.loss, name, total=True)
         for name in differentiable(network)
     }
-    named = point.with_values({adjoint_name(network, name): truth[name] for name in truth})
+    named = point.with_values({network.adjoint_name(name): truth[name] for name in truth})
     for name, value in truth.items():
         derivation = swept[name]
         found = evaluate(derivation.result, derivation.indices, named)
@@ -105,7 +106,7 @@ def assert_equal_to_explicit_sympy(network: Network, numbers: Mapping[Symbol, in
         for name in differentiable(network)
         if name not in hidden
     }
-    adjoints = {adjoint_name(network, name): value for name, value in truth.items()}
+    adjoints = {network.adjoint_name(name): value for name, value in truth.items()}
     point = Point(swept.extended, arrays | adjoints, numbers)
     for name, value in truth.items():
         derivation = swept[name]
@@ -197,14 +198,14 @@ def exact_point(swept: Sweep, numbers: Mapping[Symbol, int]) -> Point:
     """Fractions for everything; adjoints by their own derivations, from the loss backwards."""
     point = random_point(swept.extended, 11, numbers, "exact")
     blank = {
-        adjoint_name(swept.network, name): np.zeros_like(point.values[name])
+        swept.network.adjoint_name(name): np.zeros_like(point.values[name])
         for name in swept.derivations
     }
     point = point.with_values(blank)
     for _ in range(1 + max(numbers.values()) if is_recurrent(swept.network) else 1):
         for name, derivation in swept.derivations.items():
             value = evaluate(derivation.result, derivation.indices, point)
-            point = point.with_values({adjoint_name(swept.network, name): value})
+            point = point.with_values({swept.network.adjoint_name(name): value})
     return point
 
 
@@ -251,7 +252,7 @@ def test_steps_with_derivatives_hold_by_the_complex_step(
     swept = sweep(network)
     point = random_point(swept.extended, 2)
     adjoints = {
-        adjoint_name(network, n): stepped_jacobian(point, "L", n, total=True)
+        network.adjoint_name(n): stepped_jacobian(point, "L", n, total=True)
         for n in swept.derivations
     }
     point = point.with_values(adjoints)

@@ -20,7 +20,7 @@ import symbackprop as sbp
 from symbackprop.document.build import _of_one_sample, document_of
 from symbackprop.latex import Typesetting
 from symbackprop.layers.multilayer import Built, build
-from symbackprop.notation import DeltaNumbering, LayerMark, Notation, SampleLayout
+from symbackprop.notation import LAYER_MARKS, DeltaNumbering, Notation, SampleLayout
 from symbackprop.reader.files import read_note
 from symbackprop.reader.macros import Macros
 from symbackprop.reader.parser import read
@@ -101,7 +101,7 @@ def judged(number: int, folder: Path) -> tuple[tuple[str, str], ...]:
     page = Page.of(*CASES[number])
     path = folder / f"page{number}.md"
     path.write_text(page.text, encoding="utf-8")
-    worlds = worlds_of(page.variant, page.samples)
+    worlds = worlds_of({"own": page.variant}, page.samples)["own"]
     found = []
     assumed = False
     for passage in read_note(str(path)).passages:
@@ -140,7 +140,6 @@ def test_most_formulas_of_a_document_are_verified(
 # Whole documents, with nothing said of their notation
 # --------------------------------------------------------------------------------------------
 
-LAYERS: tuple[LayerMark, ...] = ("^l", "^(l)", "^[l]", "_l")
 WHOLE = [
     ("line", Notation(layer="^(l)")),
     ("linear-chain", Notation(samples="columns", layer="_l")),
@@ -170,7 +169,7 @@ def drawn(seed: int) -> tuple[str, Notation]:
         lines.append(f"bias = {str(source.random() < 0.8).lower()}")
     samples: SampleLayout = source.choice(("rows", "columns"))
     delta: DeltaNumbering = source.choice(("by_layer", "from_output"))
-    notation = Notation(samples=samples, layer=source.choice(LAYERS), delta=delta)
+    notation = Notation(samples=samples, layer=source.choice(tuple(LAYER_MARKS)), delta=delta)
     return "\n".join(lines), notation
 
 

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Integer, Symbol
 
-from symbackprop.derive import Sweep, adjoint_name, sweep
+from symbackprop.derive import sweep
 from symbackprop.equality import Definitions, equal
 from symbackprop.evaluate import evaluate, random_point
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.network import Network
 from symbackprop.normalform import Algebra
+from symbackprop.steps import Sweep
 from symbackprop.terms import (
     Applied,
     Axis,
@@ -198,7 +199,7 @@ def test_what_cannot_be_evaluated_is_undecided() -> None:
 
 def definitions(swept: Sweep) -> Definitions:
     return {
-        adjoint_name(swept.network, name): (d.indices, d.result)
+        swept.network.adjoint_name(name): (d.indices, d.result)
         for name, d in swept.derivations.items()
     }
 

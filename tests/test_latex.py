@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import get_args
 
 import pytest
 from sympy import Rational, S, Symbol
@@ -15,11 +14,9 @@ from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.matrixform import matrix_form
 from symbackprop.network import Network
-from symbackprop.notation import LayerMark, Notation
+from symbackprop.notation import LAYER_MARKS, Notation
 from symbackprop.terms import Applied, Delta, Element, Expression, Guard, Index, expression, product
 from tests.networks import CASES, index, size
-
-MARKS: tuple[LayerMark, ...] = get_args(LayerMark)
 
 
 def perceptron(
@@ -58,11 +55,11 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("one_sample", [False, True], ids=["batch", "one"])
-@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("mark", LAYER_MARKS)
 @pytest.mark.parametrize("samples", ["rows", "columns"])
 @pytest.mark.parametrize(("activations", "loss"), SHAPES)
 def test_no_two_tensors_print_alike(
-    activations: tuple[str, ...], loss: str, samples: str, mark: LayerMark, one_sample: bool
+    activations: tuple[str, ...], loss: str, samples: str, mark: str, one_sample: bool
 ) -> None:
     for delta, symbols in itertools.product(
         ("by_layer", "from_output"), ((), (("h", "a"), ("L", "C"), ("delta", r"\varepsilon")))
@@ -91,7 +88,7 @@ def test_no_two_tensors_print_alike(
         ("^[l]", "W^{[2]}", "w_{jk}^{[2]}", r"W^{[2]\top}"),
     ],
 )
-def test_layer_marks(mark: LayerMark, weight: str, entry: str, transposed: str) -> None:
+def test_layer_marks(mark: str, weight: str, entry: str, transposed: str) -> None:
     network = perceptron()
     typesetting = setting(network, Notation(layer=mark))
     assert typesetting.name("W2") == weight
@@ -142,7 +139,7 @@ def test_renamed_symbols_reach_every_formula() -> None:
 def test_letters_with_scripts_of_their_own_are_braced() -> None:
     scripted = (("W", "W_{h}"), ("h", "a^{s}"), ("delta", r"\delta_{0}"))
     network = perceptron()
-    for mark in MARKS:
+    for mark in LAYER_MARKS:
         typesetting = setting(network, Notation(layer=mark, symbols=scripted))
         for tensor in typesetting.network.tensors:
             for shown in (typesetting.name(tensor.name, r"\top"), typesetting.entry(tensor.entry)):
@@ -160,7 +157,7 @@ def test_braces_are_balanced_everywhere() -> None:
     notations = [
         Notation(samples=s, layer=m, delta=d)
         for s in ("rows", "columns")
-        for m in MARKS
+        for m in LAYER_MARKS
         for d in ("by_layer", "from_output")
     ]
     networks = [perceptron(), perceptron(labels="any"), perceptron(labels="integer")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Expr, Piecewise, Rational, S, Symbol, exp, simplify
+from sympy import Expr, Rational, S, Symbol, exp, simplify
 
 import symbackprop.layers
 from symbackprop import reference, scalars
@@ -37,7 +37,6 @@ def test_slope_through_the_output_is_the_derivative_of_the_definition(
     function: ScalarFunction,
 ) -> None:
     if function.through is None:
-        assert function.definition.expr.has(Piecewise)
         return
     written = explicit(function.through(function.definition(Z), Z))
     taken = function.definition(Z).diff(Z)
@@ -75,8 +74,6 @@ def test_letters_are_distinct() -> None:
 
 
 def test_every_word_of_a_network_file_has_a_record() -> None:
-    assert tuple(ACTIVATIONS) == architecture.ACTIVATIONS
-    assert tuple(LOSSES) == architecture.LOSSES
     assert tuple(LABELS) == architecture.LABELS
     assert set(architecture.REDUCTIONS) == set(reference.REDUCTIONS)
     assert set(ACTIVATIONS) == set(reference.ACTIVATIONS)
@@ -252,7 +249,8 @@ def test_scalars_take_derivatives_from_sympy_alone() -> None:
         and call.func.id == "ScalarFunction"
     ]
     fields = {word.arg for record in records for word in record.keywords}
-    assert fields <= {"through", "elementary", "kink", "positive", "source"}
+    said = {"stable", "words", "short", "article", "slope_words", "spellings"}
+    assert fields <= {"through", "elementary", "kink", "positive", "source", *said}
     assert H != Z
 
 

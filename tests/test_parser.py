@@ -53,9 +53,9 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.render import render
+from tests.places import DATA, ROOT
 
-ROOT = Path(__file__).parent.parent
-SEED = ROOT / "tests" / "data" / "four_layer_map.toml"
+SEED = DATA / "four_layer_map.toml"
 CLOSING = {"(": ")", "[": "]", "{": "}", "": ""}
 
 
@@ -73,7 +73,7 @@ def dump(node: Node) -> str:
             base = f"<{base}>" if isinstance(node.base, Scripted) else base
             return base + "".join(map(script, node.scripts))
         case Group():
-            return f"{node.bracket}{listed(node.items)}{CLOSING[node.bracket]}"
+            return f"{node.bracket[-1:]}{listed(node.items)}{CLOSING[node.bracket[-1:]]}"
         case Apply():
             return f"{dump(node.function)}@({listed(node.arguments)})"
         case Product():
@@ -127,7 +127,7 @@ def script(mark: Script) -> str:
         return {"transpose": "^T", "prime": "'", "star": f"{place}*", "inverse": "^-1"}[mark.kind]
     inner = ",".join(map(dump, mark.parts))
     if mark.bracket:
-        return f"{place}{mark.bracket}{inner}{CLOSING[mark.bracket]}"
+        return f"{place}{mark.bracket[-1]}{inner}{CLOSING[mark.bracket[-1]]}"
     return place + (inner if len(inner) == 1 else f"⟨{inner}⟩")
 
 

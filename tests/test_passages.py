@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.errors import InputError
-from symbackprop.reader.files import LARGEST, Problem, read_note, read_notes
+from symbackprop.files import LARGEST
+from symbackprop.reader.files import Problem, read_note, read_notes
 from symbackprop.reader.markdown import read_markdown
 from symbackprop.reader.notebook import read_notebook
 from symbackprop.reader.passages import Note, Passage
 from symbackprop.reader.stretches import LINE_END, Stretch
 from symbackprop.reader.tex import read_tex
+from tests.places import DATA
 
-MAP = Path(__file__).parent / "data" / "four_layer_map.toml"
+MAP = DATA / "four_layer_map.toml"
 
 
 def found(text: str) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from symbackprop import api, reference
-from symbackprop.layers.architecture import ACTIVATIONS, LABELS, LOSSES, REDUCTIONS
+from symbackprop.layers.activations import ACTIVATIONS
+from symbackprop.layers.architecture import LABELS, REDUCTIONS
+from symbackprop.layers.losses import LOSSES
 from tests import fuzz
 
 NETWORKS = 200

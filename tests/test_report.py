@@ -22,6 +22,7 @@ from symbackprop.verify.printing.github import as_github
 from symbackprop.verify.printing.json import as_json
 from symbackprop.verify.printing.layout import width, wrapped
 from symbackprop.verify.printing.markdown import as_markdown
+from symbackprop.verify.printing.shown import Judgement
 from symbackprop.verify.printing.source import excerpt, source_lines
 from symbackprop.verify.printing.text import as_text
 from symbackprop.verify.report import Claim, FileReport, Report, Status
@@ -156,8 +157,8 @@ def test_an_empty_report_says_so() -> None:
 
 
 def test_str_is_the_text_and_jupyter_shows_markdown() -> None:
-    assert str(report(FALSE)) == as_text(report(FALSE))
-    shown = report(FALSE, FOLLOWS, OPEN, samples="rows")._repr_markdown_()
+    assert str(Judgement(report(FALSE).files)) == as_text(report(FALSE))
+    shown = Judgement(report(FALSE, FOLLOWS, OPEN, samples="rows").files)._repr_markdown_()
     assert r"right $\delta^2 = \left(\delta^3 W^{3\top}\right) \circ \sigma'(z^2)$" in shown
     assert r"claimed `\delta^2 = \delta^3 W^{3\top}`" in shown
     assert "| samples | rows |" in shown
@@ -563,7 +564,7 @@ def test_annotated_notes_never_replace_the_notes(
     monkeypatch.setattr(api, "annotate", lambda _: {"n.md": "new"})
     for place in ("n.md", "./", "."):
         assert run("verify", "n.md", "--annotate", place) == 2
-        assert "it holds the notes; write n.annotated.md" in capsys.readouterr().err
+        assert "it is an input; write n.out.md" in capsys.readouterr().err
     assert (tmp_path / "n.md").read_text() == "old"
     assert run("verify", "n.md", "--annotate", "n.annotated.md") == 1
     assert (tmp_path / "n.annotated.md").read_text() == "new"

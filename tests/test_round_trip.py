@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import pytest
 
 import symbackprop as sbp
-from symbackprop.derive import Sweep, jacobian, sweep
+from symbackprop.derive import jacobian, sweep
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.multilayer import Built, build
 from symbackprop.matrixform import matrix_form
-from symbackprop.notation import Notation
+from symbackprop.notation import DELTA_NUMBERINGS, LAYER_MARKS, SAMPLE_LAYOUTS, Notation
 from symbackprop.reader.parser import read
 from symbackprop.reader.syntax import Statement
+from symbackprop.steps import Sweep
 from symbackprop.terms import Expression, Index, Partial, Term
 from symbackprop.verify.printed import settings_of
 from symbackprop.verify.proofs import Array, coincide, interpreted, lone_place, moved
@@ -29,9 +30,9 @@ from tests.fuzz import spec_text
 EXAMPLES = ("line", "two-three-one", "linear-chain", "four-layer")
 SYMBOLS = ((), (("h", "a"), ("L", "C"), ("N", "m"), ("delta", r"\varepsilon")))
 NOTATIONS = [
-    Notation(samples=samples, layer=mark, delta=delta, symbols=symbols)  # type: ignore[arg-type]
+    Notation(samples=samples, layer=mark, delta=delta, symbols=symbols)
     for samples, mark, delta, symbols in itertools.product(
-        ("rows", "columns"), ("^l", "_l", "^(l)", "^[l]"), ("by_layer", "from_output"), SYMBOLS
+        SAMPLE_LAYOUTS, LAYER_MARKS, DELTA_NUMBERINGS, SYMBOLS
     )
 ]
 RANDOM = 12

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sympy import Integer
 
 from symbackprop import rules
+from symbackprop.canonical import canonical
 from symbackprop.evaluate import evaluate, jacobian, random_point
 from symbackprop.network import Network, SumsToOne
 from symbackprop.rules import (
@@ -44,7 +45,6 @@ from symbackprop.terms import (
     Guard,
     Index,
     Partial,
-    canonical,
     expression,
     free_indices,
     product,
@@ -52,6 +52,7 @@ from symbackprop.terms import (
 )
 from tests import faults, networks
 from tests.networks import CASES, Case
+from tests.places import ROOT
 from tests.random_terms import (
     CLASSES,
     OUTPUT,
@@ -354,7 +355,7 @@ def test_length_counts_letters() -> None:
 def test_every_injected_fault_still_applies_and_stands_in_the_table() -> None:
     document = faults.TABLE.read_text(encoding="utf-8")
     for fault in faults.FAULTS:
-        assert faults.faulty_source(fault) != (faults.ROOT / fault.path).read_text("utf-8")
+        assert faults.faulty_source(fault) != (ROOT / fault.path).read_text("utf-8")
         assert f"| {fault.what} | `test_" in document
     assert len(faults.FAULTS) == document.count("| `test_")
 

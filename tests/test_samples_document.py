@@ -34,7 +34,7 @@ from symbackprop.document.formulas import (
     figure,
     show,
 )
-from symbackprop.document.losses import CHOICES, losses
+from symbackprop.document.losses import losses, usual
 from symbackprop.document.needs import activation, inlined, needs, reads_of, slopes
 from symbackprop.document.numbers import (
     Worked,
@@ -617,7 +617,7 @@ def test_one_loss_is_marked(name: str) -> None:
     (table,) = [b for b in losses(many(name), stated.architecture) if isinstance(b, Table)]
     marked = [row for row in table.rows if not isinstance(row[0][0], str)]
     assert len(marked) == 1
-    assert len(table.rows) - len(CHOICES) in (0, 1)
+    assert len(table.rows) - len(usual()) in (0, 1)
 
 
 def test_losses_and_their_error_terms() -> None:

@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,13 +37,13 @@ from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, show, value
 from symbackprop.layers.multilayer import build
 from symbackprop.render import chain_latex, display_latex, render
+from tests.places import DATA
 
 Array = npt.NDArray[Any]
 
 FORMULAS = 107
 COUNTS = {"right": 82, "wrong": 12, "bare": 10, "range": 3}
 CHECKED = ("numeric", "exact", "proved", "definition")
-DATA = Path(__file__).parent / "data" / "four_layer_map.toml"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Mapped:
 
 
 def read() -> tuple[Mapped, ...]:
-    table = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    table = tomllib.loads((DATA / "four_layer_map.toml").read_text(encoding="utf-8"))
     return tuple(
         Mapped(
             **{

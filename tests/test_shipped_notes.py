@@ -13,7 +13,8 @@ from symbackprop.api import annotate
 from symbackprop.reader.files import read_note
 from symbackprop.verify.printing.json import as_json
 from symbackprop.verify.printing.text import as_text
-from tests.shown import DOCUMENTS, ROOT, places, renewed
+from tests.places import ROOT
+from tests.shown import DOCUMENTS, places, renewed
 
 BACKWARD = [f"docs/notes/backward.py::{name}" for name in ("backward", "backward_wrong")]
 NET = "docs/notes/two-layer.toml"

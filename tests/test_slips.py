@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -13,6 +12,7 @@ from symbackprop.errors import UsageError
 from symbackprop.verify.printing.explain import explain, overview
 from symbackprop.verify.report import STATUSES, Method
 from symbackprop.verify.slips import SLIPS, SLUGS, Slip, find, title_of
+from tests.places import ROOT
 
 STEP = 1e-30
 N, WIDTHS = 7, (2, 3, 4, 5)
@@ -214,7 +214,7 @@ def test_the_overview_lists_every_slip_once() -> None:
 
 
 def test_the_page_for_users_lists_every_slip_and_every_method() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "verifying.md").read_text("utf-8")
+    page = (ROOT / "docs" / "verifying.md").read_text("utf-8")
     for slip in SLIPS:
         assert f"| `{slip.slug}` | {slip.title} |" in page
     for method in filter(None, get_args(Method)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 import tomllib
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.errors import Fault, SpecError
-from symbackprop.layers import activations, architecture, losses
 from symbackprop.layers.architecture import Layer
 from symbackprop.spec import (
     LARGEST_FILE,
@@ -142,12 +142,6 @@ def test_examples_have_the_sizes_of_their_names() -> None:
 
 def test_two_three_one_has_values_for_everything() -> None:
     assert set(load("two-three-one").values) == {"x", "y", "W1", "W2"}
-
-
-def test_words_of_a_file_are_those_of_the_catalogue() -> None:
-    assert set(architecture.ACTIVATIONS) == set(activations.ACTIVATIONS)
-    assert set(architecture.LOSSES) == set(losses.LOSSES)
-    assert set(architecture.LABELS) == set(losses.LABELS)
 
 
 # Faults, each at its line
@@ -317,9 +311,49 @@ def test_caret_points_into_the_symbol() -> None:
     assert (fault.line, fault.column) == (15, text.split("\n")[14].index("$") + 1)
 
 
-@pytest.mark.parametrize("nested", ["a = " + "[" * 9000, "a = " + "[" * 300 + "]" * 300])
-def test_deep_nesting_is_refused(nested: str) -> None:
-    assert faults(nested)
+@pytest.mark.parametrize(
+    "nested",
+    [
+        "a = " + "[" * 9000,
+        "a = " + "[" * 300 + "]" * 300,
+        "a = " + "{b = " * 190_000,
+        "a" + ".a" * 20_000 + " = 1",
+        'a . "b.c"' + " . 'd'" * 16 + " = 1",
+        "[a" + ".a" * 20_000 + "]",
+        "[[a" + ".a" * 20_000 + "]]",
+    ],
+)
+def test_deep_nesting_is_refused_before_it_takes_memory(nested: str) -> None:
+    tracemalloc.start()
+    fault = only_fault("# first\n" + nested)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (fault.line, fault.found) == (2, "keys or arrays nested too deeply")
+    assert peak < 50 * len(nested) + 10**6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# " + "[" * 99,
+        "# a" + ".a" * 99,
+        f'name = "{"[" * 99}"',
+        f'name = "{"." * 99}"',
+        f"name = '{'[' * 99}'",
+        f'name = """{"[" * 99}"" \\""" {"[" * 99}"""',
+        f"name = '''{'[' * 99}' \\ {'[' * 99}''''",
+        "[values]\nx = [[" + "0.5, " * 99 + "0.5]]",
+    ],
+)
+def test_brackets_and_dots_of_strings_comments_and_numbers_nest_nothing(text: str) -> None:
+    assert all(fault.where != "file" for fault in faults(text))
+
+
+@pytest.mark.parametrize("unit", ['"""\\', "'''\n'", '"', "'", '\\"', "\\", "#", '""""', "''''"])
+def test_quotes_that_never_close_are_refused_in_linear_time(unit: str) -> None:
+    start = time.process_time()
+    assert faults("a = " + unit * (900_000 // len(unit)))
+    assert time.process_time() - start < 5
 
 
 def test_a_large_text_is_refused() -> None:
@@ -385,13 +419,14 @@ def test_an_impossible_path_is_refused(path: str) -> None:
         load(path)
 
 
-def test_an_unreadable_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("builtins.open", refuse)
+    (tmp_path / "net.toml").write_text(CLASSIFIER, encoding="utf-8")
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(SpecError, match="permission denied"):
-        load("net.toml")
+        load(tmp_path / "net.toml")
 
 
 # Any text at all

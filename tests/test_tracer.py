@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen.numpy_backend import emit
-from symbackprop.derive import Sweep, sweep
+from symbackprop.derive import sweep
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.network import Network
 from symbackprop.normalform import Algebra, Atom, Form, atom
-from symbackprop.tracer import SymbolicArray, Traced, TraceError, prove_source, trace
-from symbackprop.tracer.arrays import ShapeClash, place
+from symbackprop.steps import Sweep
+from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place
 from symbackprop.tracer.formvalue import value_of
+from symbackprop.tracer.prove import prove_source
+from symbackprop.tracer.trace import trace
+from symbackprop.tracer.values import Traced
 from symbackprop.verdict import Equal, Undecided, Unequal, Verdict
 
 HELPERS = """

@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from symbackprop.tracer import ShapeClash, TraceError
+from symbackprop.tracer.arrays import ShapeClash, TraceError
 from tests.test_tracer_idioms import SHAPES, agree, executed, numbers, read
 
 PROGRAMS = 60

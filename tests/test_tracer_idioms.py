@@ -17,9 +17,10 @@ import pytest
 from symbackprop.layers.architecture import Architecture, Layer
 from symbackprop.layers.multilayer import build
 from symbackprop.normalform import Algebra, Atom, atom
-from symbackprop.tracer import Object, SymbolicArray, Traced, TraceError, trace
-from symbackprop.tracer.arrays import ShapeClash, place
+from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place
 from symbackprop.tracer.formvalue import value_of
+from symbackprop.tracer.trace import trace
+from symbackprop.tracer.values import Object, Traced
 
 NETWORK = build(
     Architecture("t", 2, (Layer(3, "relu"), Layer(4, "softmax")), "cross_entropy", "mean", False,

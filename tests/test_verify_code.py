@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
+from sympy import Lambda, exp
 
-from symbackprop.verify.code import budget, judge_code
+from symbackprop import errors
+from symbackprop.layers import activations
+from symbackprop.layers.architecture import Architecture, Layer
+from symbackprop.layers.multilayer import Built, build
+from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
+from symbackprop.verify.code import budget, judge
+from symbackprop.verify.code.judge import judge_code
 from symbackprop.verify.report import Claim, FileReport
 from tests import backward_slips as mechanical
 from tests.bench_verify_code import (
@@ -22,6 +30,7 @@ from tests.bench_verify_code import (
     slugs,
 )
 
+BUGS = errors.BUGS  # as they are outside of the tests, in which every bug is an error
 FAST = [s for s in slips() if s.file in ("rows_softmax", "mean_error_inside", "einsum_rows")]
 
 
@@ -229,3 +238,74 @@ def test_a_returned_loss_must_be_that_of_the_network(loss: str, status: str, sli
     (claim,) = (c for c in claims if c.name == "loss")
     assert (claim.status, claim.slip, claim.line) == (status, slip, 21)
     assert {c.status for c in claims if c.name != "loss"} == {"verified"}
+
+
+# ---- an activation that nothing but its record knows
+
+SILU = """
+import numpy as np
+def backward(x, y, W1, b1, W2, b2):
+    z1 = x @ W1 + b1
+    s = 1 / (1 + np.exp(-z1))
+    h1 = z1 * s
+    dz2 = 2 * (h1 @ W2 + b2 - y) / x.shape[0]
+    dh1 = dz2 @ W2.T
+    dz1 = dh1 * (s + h1 * (1 - s))
+    return {"W1": x.T @ dz1, "b1": dz1.sum(0), "W2": h1.T @ dz2, "b2": dz2.sum(0)}
+"""
+
+
+@pytest.fixture
+def silu(monkeypatch: pytest.MonkeyPatch) -> tuple[Built, Built]:
+    record = ScalarFunction("silu", Lambda(Z, Z / (1 + exp(-Z))), r"\operatorname{silu}")
+    monkeypatch.setitem(FUNCTIONS, "silu", record)
+    monkeypatch.setitem(
+        activations.ACTIVATIONS,
+        "silu",
+        activations.pointwise("silu"),
+    )
+    layers = (Layer(3, "silu"), Layer(2))
+    architecture = Architecture("silu", 4, layers, "squared_error")
+    return build(architecture), build(architecture, one_sample=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("dh1 * (s + h1 * (1 - s))", "verified"), ("dh1", "refuted"), ("dh1 * s", "refuted")],
+)
+def test_the_slope_of_an_activation_comes_from_its_record(
+    line: str, status: str, silu: tuple[Built, Built]
+) -> None:
+    source = SILU.replace("dh1 * (s + h1 * (1 - s))", line)
+    report = judge_code(source, "backward", "notes.py", *silu)
+    assert _claim(report, "dz1").status == status
+
+
+# ---- a bug of the judge's own
+
+
+def test_a_bug_of_the_judge_is_told_as_one_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("silu")
+
+    monkeypatch.setattr(errors, "BUGS", BUGS)
+    monkeypatch.setattr(judge, "settled", broken)
+    (claim,) = _judged(right("rows_softmax")).claims
+    assert claim.status == "undecided"
+    assert claim.sentence.startswith("a fault of symbackprop, not of the code: KeyError 'silu'")
+
+
+def test_a_bug_at_one_claim_leaves_its_neighbours_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = judge._Judgement._claim
+
+    def broken(self: Any, base: Claim, *rest: Any) -> Claim:
+        assert base.name != "dz1"
+        return usual(self, base, *rest)
+
+    monkeypatch.setattr(errors, "BUGS", BUGS)
+    monkeypatch.setattr(judge._Judgement, "_claim", broken)
+    claims = _judged(right("rows_softmax")).claims
+    assert {c.name: c.status for c in claims if c.status != "verified"} == {"dz1": "undecided"}
+    assert "a fault of symbackprop" in _claim(_judged(right("rows_softmax")), "dz1").sentence

@@ -132,6 +132,35 @@ def test_a_right_formula_is_verified_and_its_nearest_wrong_one_explained(
 
 
 @pytest.mark.parametrize(
+    ("activation", "name"),
+    [
+        ("leaky_relu", r"\operatorname{lrelu}"),
+        ("leaky_relu", r"\operatorname{LeakyReLU}"),
+        ("relu", r"\operatorname{ReLU}"),
+        ("softplus", r"\operatorname{softplus}"),
+        ("tanh", r"\operatorname{Tanh}"),
+    ],
+)
+def test_a_missing_derivative_is_named_whatever_the_activation_is_called(
+    tmp_path: Path, activation: str, name: str
+) -> None:
+    """An f for f', as people copy it; and no factor at all."""
+    layer = '[[layers]]\ntype = "dense"\nunits = '
+    net = sbp.loads(
+        f'input = 3\nloss = "squared_error"\n{layer}4\nactivation = "{activation}"\n{layer}2\n'
+    )
+    right = rf"\delta^{{1}} = (\delta^{{2}} {{W^{{2}}}}^\top) \circ {name}'(z^{{1}})"
+    copied, bare = right.replace("'", ""), r"\delta^{1} = \delta^{2} {W^{2}}^\top"
+    lines = [rf"h^{{1}} = {name}(z^{{1}})", right, copied, bare]
+    path = tmp_path / "note.md"
+    path.write_text("\n\n".join(f"$$\n{line}\n$$" for line in lines), encoding="utf-8")
+    found = sbp.verify(path, net).claims
+    assert [claim.method for claim in found[:2]] == ["proved", "proved"]
+    assert [claim.slip for claim in found] == ["", "", "derivative-missing", "derivative-missing"]
+    assert found[2].suggestion == right
+
+
+@pytest.mark.parametrize(
     "formula",
     [
         r"\frac{\partial L}{\partial z^2_k} = \sum_{i \neq k} y_i \hat{y}_k - y_k (1 - \hat{y}_k)",

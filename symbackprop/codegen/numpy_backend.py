@@ -1,4 +1,5 @@
-"""Equations and adjoints as a NumPy module that reads as if written by hand.
+"""Equations and adjoints as a NumPy module that reads as if written by hand, or as a module of any
+other library that has NumPy's functions (`backends`).
 
 Owns: which lines are needed and in what order, names and shapes in comments, the helper
 functions a module carries along, and running our own text.
@@ -13,21 +14,17 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any, Protocol
 
-from sympy import Expr, Piecewise, Symbol, exp, log, tanh
+from sympy import Expr, Symbol
 
-from symbackprop.codegen.numpy_text import (
-    CALLS,
-    Names,
-    Text,
-    expression_text,
-    numpy_expression,
-    readable_form,
-    scaled,
-)
+from symbackprop.codegen.backends import NUMPY, Backend
+from symbackprop.codegen.numpy_text import expression_text, numpy_expression, readable_form
+from symbackprop.codegen.numpy_words import ATOM, Names, Text, call, scaled
+from symbackprop.codegen.scalar_text import scalar_text
 from symbackprop.codegen.stable_forward import Assignment, ForwardPass, forward_pass
 from symbackprop.errors import UnsupportedError, printable
 from symbackprop.matrixform import (
@@ -45,7 +42,7 @@ from symbackprop.matrixform import (
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.rules import through_output
 from symbackprop.scalars import FUNCTIONS, ScalarFunction, Z
-from symbackprop.terms import Delta, Element, Expression, Index, elements_in
+from symbackprop.terms import Applied, Delta, Element, Expression, Index, elements_in
 
 __all__ = [
     "Line",
@@ -96,9 +93,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Program:
-    """A module with one function. `arguments` come after `params`; `shapes` of all arrays given."""
+    """A module with one function. `header` is its import; `arguments` come after `params`; `shapes`
+    of all arrays given."""
 
     title: str
+    header: str
     notes: tuple[str, ...]
     helpers: tuple[str, ...]
     arguments: tuple[str, ...]
@@ -115,6 +114,7 @@ def emit(
     title: str = "",
     sizes: Mapping[Symbol, int] | None = None,
     notes: Sequence[str] = (),
+    backend: Backend = NUMPY,
 ) -> str:
     """The text of a module with `loss_and_gradients(params, x, y)` -> (loss, {"W1": dW1, ...}).
 
@@ -122,7 +122,7 @@ def emit(
     comments; the code itself holds for every size.
     Raises: UnsupportedError for a name that is not there, or an equation that has no NumPy form.
     """
-    return source_of(program(swept, wanted, title, sizes, notes))
+    return source_of(program(swept, wanted, title, sizes, notes, backend))
 
 
 def expression_of(
@@ -142,10 +142,11 @@ def expression_of(
         return None
 
 
-def compile_source(source: str) -> Callable[..., Any]:
+def compile_source(source: str, backend: Backend = NUMPY) -> Callable[..., Any]:
     """The function of a module that `emit` has written: our own text, with names it has checked."""
+    modules = [backend.module]
     for statement in ast.parse(source).body:
-        if isinstance(statement, ast.Import) and [a.name for a in statement.names] == ["numpy"]:
+        if isinstance(statement, ast.Import) and [a.name for a in statement.names] == modules:
             continue
         if isinstance(statement, ast.FunctionDef) or _is_docstring(statement):
             continue
@@ -169,7 +170,7 @@ def source_of(made: Program) -> str:
     """The module: docstring, import, helpers, the function."""
     lines = ['"""' + "\n\n".join([_quoted(made.title), *map(_quoted, made.notes)])]
     lines[0] += '\n"""' if made.notes else '"""'
-    lines += ["", "import numpy as np", ""]
+    lines += ["", made.header, ""]
     for helper in made.helpers:
         lines += ["", helper, ""]
     lines += ["", f"def {FUNCTION}({', '.join(('params', *made.arguments))}):"]
@@ -216,21 +217,23 @@ def program(
     title: str = "",
     sizes: Mapping[Symbol, int] | None = None,
     notes: Sequence[str] = (),
+    backend: Backend = NUMPY,
 ) -> Program:
     """The lines that the loss and the wanted gradients need, and no others."""
     network = swept.network
     asked = tuple(t.name for t in network.of_kind("parameter")) if wanted is None else tuple(wanted)
-    writing = _Writing.of(swept, asked, sizes or {})
+    writing = _Writing.of(swept, asked, sizes or {}, backend)
     backward = writing.backward(asked)
     forward, loss = writing.forward(backward)
     code = [line.code for line in (*forward, *loss, *backward.lines)]
-    helpers = _helpers(code, network)
-    _refuse_names(network, helpers)
+    helpers = _helpers(code, network, writing.names)
+    _refuse_names(network, {*helpers, *_reserved(backend)})
     arguments = [t.name for t in (*network.of_kind("input"), *network.of_kind("label"))]
     if not network.of_kind("label") and "y" not in network.by_name:
         arguments.append("y=None")
     return Program(
         title or f"Loss and gradients of the network {network.name}.",
+        backend.header,
         tuple(notes),
         tuple(helpers.values()),
         tuple(arguments),
@@ -263,9 +266,12 @@ class _Writing:
     names: Names
     sizes: Mapping[Symbol, int]
     loss_name: str
+    backend: Backend
 
     @classmethod
-    def of(cls, swept: Swept, asked: Sequence[str], sizes: Mapping[Symbol, int]) -> _Writing:
+    def of(
+        cls, swept: Swept, asked: Sequence[str], sizes: Mapping[Symbol, int], backend: Backend
+    ) -> _Writing:
         pass_ = forward_pass(swept.network, swept.extended)
         adjoints = _adjoint_names(swept)
         for name in asked:
@@ -275,16 +281,17 @@ class _Writing:
                     + ", ".join(adjoints)
                 )
         results = _needed_results(swept, pass_, adjoints, asked)
-        taken = {tensor.name for tensor in pass_.network.tensors} | _RESERVED
+        taken = {tensor.name for tensor in pass_.network.tensors} | _reserved(backend)
         loss_name = "loss" if "loss" not in pass_.network.by_name else swept.network.loss
         return cls(
             swept,
             pass_,
             results,
             adjoints,
-            _size_names(swept.network, taken | {loss_name}),
+            Names(_size_names(swept.network, taken | {loss_name}), backend.prefix),
             sizes,
             loss_name,
+            backend,
         )
 
     # ---- forward
@@ -304,7 +311,9 @@ class _Writing:
     def _assignment(self, line: Assignment) -> Line:
         tensor = self.pass_.network.by_name[line.target]
         if line.call:
-            return Line(f"{tensor.name} = {line.call}", self.shape(tensor))
+            (read,) = line.reads
+            text = call(line.call, 0, Text(read, 6, True, True), self.names).text
+            return Line(f"{tensor.name} = {text}", self.shape(tensor))
         equation = line.equation
         _refuse_recurrence(equation, line.reads)
         name = self.loss_name if tensor.name == self.swept.network.loss else tensor.name
@@ -332,7 +341,7 @@ class _Writing:
             sequence += [name, *ready.get(number, [])]
         lines = [line for name in sequence for line in self._adjoint(name)]
         needed = set().union(*read.values()) - set(self.adjoints.values())
-        likes = {n for line in lines for n in re.findall(r"np\.ones_like\((\w+)\)", line.code)}
+        likes = {n for line in lines for n in re.findall(r"\bones_like\((\w+)\)", line.code)}
         return _Backward(tuple(lines), frozenset(needed | likes))
 
     def _adjoint(self, name: str) -> list[Line]:
@@ -340,7 +349,7 @@ class _Writing:
         target = self.adjoints[name]
         whole = self.results.get(name)
         if whole is None or whole.is_zero:
-            return [Line(f"{target} = np.zeros_like({name})", self.shape(tensor))]
+            return [Line(f"{target} = {self.names.np}zeros_like({name})", self.shape(tensor))]
         indices = self.swept.derivations[name].indices
         return self._written(target, whole, indices, tensor, f"gradient by {name}", name)
 
@@ -368,6 +377,8 @@ class _Writing:
 
     def _less_one_hot(self, target: str, node: Node) -> list[str]:
         """(yhat - onehot(y)) / N without the matrix of ones and zeros: subtract at its places."""
+        if not self.backend.assigns:
+            return []
         scale, body = (node.coefficient, node.inner) if isinstance(node, Scale) else (None, node)
         if not isinstance(body, Sum) or len(body.parts) != 2:
             return []
@@ -383,7 +394,7 @@ class _Writing:
         rows = ""
         if both:
             assert pick.row is not None
-            rows = f"np.arange({self.names.size(pick.row.axis.extent)}), "
+            rows = f"{self.names.np}arange({self.names.size(pick.row.axis.extent)}), "
         lines = [f"{target} = {first.tensor}.copy()", f"{target}[{rows}{pick.tensor}] -= 1"]
         if scale is not None:
             text = scaled(scale, Text(target, 6, True, True), self.names).text
@@ -536,14 +547,17 @@ def _refuse_recurrence(equation: Equation, reads: frozenset[str]) -> None:
 # Names
 # --------------------------------------------------------------------------------------------
 
-_RESERVED = frozenset({"np", "numpy", "params", FUNCTION, "None", "True", "False"})
+
+def _reserved(backend: Backend) -> frozenset[str]:
+    module = backend.module.partition(".")[0]
+    return frozenset({backend.alias, module, "params", FUNCTION, "None", "True", "False"})
 
 
 def _words(code: Iterable[Any], key: Callable[[Any], str] = str) -> set[str]:
     return {word for text in code for word in re.findall(r"[^\W\d]\w*", key(text))}
 
 
-def _size_names(network: Network, taken: Iterable[str]) -> Names:
+def _size_names(network: Network, taken: Iterable[str]) -> dict[Expr, str]:
     """An identifier for each size that no array and no word of Python uses already."""
     primes = {f"{name}_prime" for name in FUNCTIONS}
     used = set(taken) | set(FUNCTIONS) | primes | set(STABLE_HELPERS)
@@ -557,14 +571,14 @@ def _size_names(network: Network, taken: Iterable[str]) -> Names:
             name += "_"
         used.add(name)
         names[symbol] = name
-    return Names(names)
+    return names
 
 
-def _refuse_names(network: Network, helpers: Mapping[str, str]) -> None:
+def _refuse_names(network: Network, taken: Container[str]) -> None:
     for tensor in network.tensors:
         name = tensor.name
         bad = not name.isidentifier() or not name.isascii() or keyword.iskeyword(name)
-        if bad or name in _RESERVED or name in helpers:
+        if bad or name in taken:
             raise UnsupportedError(
                 f"tensor {printable(name)!r}: no array in the code can have this name; rename it"
             )
@@ -575,90 +589,46 @@ def _refuse_names(network: Network, helpers: Mapping[str, str]) -> None:
 # --------------------------------------------------------------------------------------------
 
 STABLE_HELPERS: Mapping[str, str] = {
-    "sigmoid": """\
-def sigmoid(z):
-    e = np.exp(-np.where(z.real >= 0, z, -z))
-    return np.where(z.real >= 0, 1, e) / (1 + e)""",
-    "softplus": """\
-def softplus(z):
-    e = np.exp(-np.where(z.real >= 0, z, -z))
-    return np.where(z.real >= 0, z, 0) + np.log1p(e)""",
     "softmax": """\
 def softmax(z):
-    e = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    e = {np}exp(z - z.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)""",
     "log_softmax": """\
 def log_softmax(z):
     shifted = z - z.real.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))""",
+    return shifted - {np}log({np}exp(shifted).sum(axis=-1, keepdims=True))""",
 }
 
 
-def _helpers(code: Iterable[str], network: Network) -> dict[str, str]:
+def _helpers(code: Iterable[str], network: Network, names: Names) -> dict[str, str]:
     """The helper functions that the code calls, and those that they call; by name."""
     called = {name for text in code for name in re.findall(r"(?<![\w.])(\w+)\(", text)}
     found: dict[str, str] = {}
     for name in sorted(called):
-        text = _helper(name, network)
+        text = _helper(name, network, names)
         if text:
-            found |= _helpers(text.splitlines()[1:], network)
+            found |= _helpers(text.splitlines()[1:], network, names)
             found[name] = text
     return found
 
 
-def _helper(name: str, network: Network) -> str:
+def _helper(name: str, network: Network, names: Names) -> str:
     if name in STABLE_HELPERS:
-        return STABLE_HELPERS[name]
+        return STABLE_HELPERS[name].format(np=names.np)
     stem = name
     order = 0
     while stem.endswith("_prime") and stem not in network.functions:
         stem, order = stem.removesuffix("_prime"), order + 1
     if stem not in network.functions:
         return ""
-    function = network.functions[stem]
-    return f"def {name}(z):\n    return {_definition(function, order)}"
+    return f"def {name}(z):\n{indent(_body(network.functions[stem], order, names), ' ' * 4)}"
 
 
-def _definition(function: ScalarFunction, order: int) -> str:
-    """f, f' or f'' at `z`; through the stable f where an identity is known."""
-    if order == 1 and function.through is not None and function.name in STABLE_HELPERS:
-        output = Symbol(f"{function.name}(z)")
-        return _scalar_text(function.through(output, Z))
-    return _scalar_text(function.value(Z, order))
-
-
-def _scalar_text(node: Expr) -> str:
-    """A SymPy expression of one variable, with parentheses wherever they might matter."""
-    if node.is_Symbol:
-        return str(node.name)
-    if node.is_Rational:
-        return str(int(node)) if node.is_Integer else repr(float(node))
-    if isinstance(node, Piecewise):
-        (first, condition), (second, _) = node.args
-        return _branches(first, f"{condition.lhs.name}.real > {condition.rhs}", second)
-    for kind, name in ((exp, "exp"), (log, "log"), (tanh, "tanh")):
-        if isinstance(node, kind):
-            return f"{CALLS[name]}({_scalar_text(node.args[0])})"
-    if getattr(node, "function", None) in FUNCTIONS:
-        return f"{node.function}({_scalar_text(node.argument)})"
-    if node.is_Pow:
-        return f"({_scalar_text(node.base)}) ** ({_scalar_text(node.exp)})"
-    if node.is_Add or node.is_Mul:
-        parts = (
-            [_scalar_text(part) for part in node.as_ordered_terms()]
-            if node.is_Add
-            else [
-                f"({_scalar_text(part)})" if part.is_Add else _scalar_text(part)
-                for part in node.args
-            ]
-        )
-        return (" + " if node.is_Add else " * ").join(parts)
-    raise UnsupportedError(f"no NumPy text for {type(node).__name__} in a scalar function")
-
-
-def _branches(first: Expr, condition: str, second: Expr) -> str:
-    """Constants take the type of `z`, so that float32 stays float32."""
-    texts = [_scalar_text(first), _scalar_text(second)]
-    if not first.free_symbols and not second.free_symbols:
-        texts[0] = "np.ones_like(z)" if first == 1 else f"{texts[0]} * np.ones_like(z)"
-    return f"np.where({condition}, {texts[0]}, {texts[1]})"
+def _body(function: ScalarFunction, order: int, names: Names) -> str:
+    """f, f' or f'' at `z`: stable where that is declared, f' through f where that is known."""
+    if order == 0 and function.stable:
+        return function.stable.format(np=names.np)
+    through = function.slope(Z, Applied(function.name, 0, Z)) if order == 1 else None
+    definition = function.value(Z, order) if through is None else through
+    known = {Z: Text("z", ATOM, True, True)}
+    return f"return {scalar_text(definition, known, '.real', names.np).text}"

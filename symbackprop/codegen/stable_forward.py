@@ -28,7 +28,8 @@ from symbackprop.terms import (
 
 @dataclass(frozen=True)
 class Assignment:
-    """A line of the forward pass: an equation, or `call` where a helper function replaces it."""
+    """A line of the forward pass: an equation, or what the function `call` makes of the one array
+    that the line `reads`."""
 
     target: str
     equation: Equation
@@ -75,11 +76,11 @@ def _lines(
     elif target in logs:
         source = frozenset((scores[target],))
         log = replace(equation, target=logs[target])
-        yield Assignment(log.target, log, f"log_softmax({scores[target]})", source)
-        yield Assignment(target, equation, f"np.exp({log.target})", frozenset((log.target,)))
+        yield Assignment(log.target, log, "log_softmax", source)
+        yield Assignment(target, equation, "exp", frozenset((log.target,)))
     else:
         source = frozenset((scores[target],))
-        yield Assignment(target, equation, f"softmax({scores[target]})", source)
+        yield Assignment(target, equation, "softmax", source)
 
 
 # --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Integer
 
-from symbackprop.derive import Derivation, Step
+from symbackprop.canonical import canonical
 from symbackprop.document.blocks import (
     Aside,
     Block,
@@ -33,16 +33,16 @@ from symbackprop.document.formulas import (
     slope,
 )
 from symbackprop.document.numbers import selected
-from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.network import SumsToOne
+from symbackprop.roles import LayerNames, layers_of
 from symbackprop.rules import USE_LABEL_SUMS, orient_differences, through_output
+from symbackprop.steps import Derivation, Step
 from symbackprop.terms import (
     Applied,
     Element,
     Expression,
     Index,
     Partial,
-    canonical,
     contracted,
     elements_in,
     expression,
@@ -182,7 +182,7 @@ def _softmax_jacobian(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     whole = desk.forward(layer.output, matrix=False)
     yield Heading(4, ("The Jacobian of the softmax",))
     yield Paragraph(("Write the sum of all exponentials as one quantity:",))
-    sums = desk.network.equation_of[_sum_name(desk, layer)]
+    sums = desk.network.equation_of[layer.sum]
     yield desk.display(Of(single(sums.entry)), Of(sums.rhs), defines=True)
     yield desk.display(Of(single(out.entry), out.indices), whole, defines=True)
     yield Paragraph(
@@ -261,16 +261,12 @@ def _softmax_entry(output: str, i: int, k: int) -> Of:
 def _quotient_parts(
     desk: Desk, layer: LayerNames, first: Index, second: Index
 ) -> tuple[Element, Element, Element]:
-    total = desk.network.equation_of[_sum_name(desk, layer)].entry
+    total = desk.network.equation_of[layer.sum].entry
     return (
         Applied("exp", 0, Element(layer.total, first)),
         Applied("exp", 0, Element(layer.total, second)),
         total,
     )
-
-
-def _sum_name(desk: Desk, layer: LayerNames) -> str:
-    return f"s{layer.number}"
 
 
 def _pointwise_jacobian(desk: Desk, layer: LayerNames, detailed: bool = False) -> Iterator[Block]:
@@ -417,7 +413,7 @@ def _one_hot(desk: Desk, layer: LayerNames) -> Iterator[Block]:
 
 def _error_term(desk: Desk, layer: LayerNames) -> Iterator[Block]:
     loss = desk.network.loss
-    delta = f"delta{layer.number}"
+    delta = layer.delta
     sides: list[Formula] = [Derivative(loss, layer.total), desk.result(layer.total), Name(delta)]
     if desk.own and len(desk.places(layer.total)) > 1:
         sides.append(desk.grid(delta))
@@ -451,7 +447,7 @@ def _layer(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]:
     yield Paragraph(
         (
             "Known so far: ",
-            desk.chain(Derivative(desk.network.loss, layer.total), Name(f"delta{layer.number}")),
+            desk.chain(Derivative(desk.network.loss, layer.total), Name(layer.delta)),
             ". The sum ",
             desk.name(layer.total),
             " is reached from the input of the layer",
@@ -566,7 +562,7 @@ def _not_updated(desk: Desk, layer: LayerNames) -> Line:
 
 def _with_error_term(layer: LayerNames, local: Formula, detailed: bool) -> tuple[Formula, ...]:
     """The chain rule once more, with the name of what is known."""
-    return (Product((Name(f"delta{layer.number}"), local)),) if detailed else ()
+    return (Product((Name(layer.delta), local)),) if detailed else ()
 
 
 def _columns_by_source(desk: Desk, layer: LayerNames) -> Iterator[Block]:
@@ -665,7 +661,7 @@ def _by_weight(desk: Desk, layer: LayerNames, detailed: bool) -> Iterator[Block]
     if desk.own:
         sides.append(desk.result_grid(desk.sweep[layer.weight]))
         if detailed:
-            sides.append(Product((_column(desk, layer.source), desk.grid(f"delta{layer.number}"))))
+            sides.append(Product((_column(desk, layer.source), desk.grid(layer.delta))))
     yield desk.display(*sides, desk.result(layer.weight, shapes=True))
 
 
@@ -701,7 +697,7 @@ def _weight_samples(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         )
         yield desk.display(
             slope(loss, Element(layer.weight, *place)),
-            Product((desk.grid(f"delta{layer.number}"), column)),
+            Product((desk.grid(layer.delta), column)),
             Of(desk.at(result.result, result.indices, place)),
         )
 
@@ -755,7 +751,7 @@ def _through_activation(desk: Desk, layer: LayerNames, detailed: bool) -> Iterat
     if before is None:
         return
     loss = desk.network.loss
-    delta = Name(f"delta{before.number}")
+    delta = Name(before.delta)
     if not before.function:
         yield Paragraph(
             (
@@ -820,7 +816,7 @@ def _summary(desk: Desk) -> Iterator[Block]:
         error = desk.chain(
             Derivative(desk.network.loss, layer.total),
             desk.result(layer.total),
-            Name(f"delta{layer.number}"),
+            Name(layer.delta),
         )
         bias: Line = (_found(desk, layer.bias),) if layer.bias else ("–",)
         rows.append(
@@ -876,7 +872,7 @@ def _inserted(desk: Desk, middle: str, between: Sequence[Index], table: Expressi
     """The derivative by the middle tensor, by name where it has one, times the Jacobian."""
     known = desk.sweep[middle]
     adjoint = desk.network.adjoint_name(known.wrt)
-    if adjoint.startswith("delta"):
+    if desk.network.is_total(known.wrt):
         first = single(Element(adjoint, *between))
     else:
         renaming = dict(zip(known.indices, between, strict=True))

@@ -29,8 +29,8 @@ from symbackprop.document.formulas import (
 )
 from symbackprop.document.numbers import line_of, listed, selected, size_words
 from symbackprop.document.samples import mean_factor
-from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
+from symbackprop.roles import LayerNames, layers_of
 from symbackprop.terms import Element, Expression, Index, expression, product
 
 MOST_ADDENDS = 9  # in one row of a written-out matrix
@@ -94,7 +94,7 @@ def _number_of_samples() -> Of:
 def _capitals(one: Desk, many: Desk) -> Line:
     """Which letters become capitals for a batch, and which do not."""
     last = layers_of(many.network)[-1]
-    candidates = dict.fromkeys((last.source, "x", "yhat", f"delta{last.number}"))
+    candidates = dict.fromkeys((last.source, "x", "yhat", last.delta))
     changed = [c for c in candidates if one.setting.name(c) != many.setting.name(c)]
     kept = [c for c in candidates if c not in changed]
     if not changed:
@@ -158,7 +158,7 @@ def _loss(many: Desk) -> Line:
         f", the mean over all {over}. The factor ",
         many.maths(factor),
         " of the mean reaches the gradients at one place only, in the error term ",
-        many.name(f"delta{last.number}"),
+        many.name(last.delta),
         " of the last layer. From there it is handed on inside the error terms: each of them"
         " contains it, and no later formula has a factor of its own.",
     )
@@ -205,7 +205,7 @@ def _derived(desk: Desk, name: str, shapes: bool = False) -> Maths:
 
 
 def _error_terms(many: Desk, layer: LayerNames) -> Iterator[Block]:
-    delta = f"delta{layer.number}"
+    delta = layer.delta
     line = line_of(many)
     factor = mean_factor(many)
     yield Heading(3, ("The error terms of a batch",))
@@ -246,9 +246,7 @@ def _input_of_layer(many: Desk, layer: LayerNames) -> Iterator[Block]:
         many.result(layer.source, shapes=True),
     ]
     if many.own:
-        sides.append(
-            Product((many.grid(f"delta{layer.number}"), _transposed(many.grid(layer.weight))))
-        )
+        sides.append(Product((many.grid(layer.delta), _transposed(many.grid(layer.weight)))))
     yield many.display(*sides)
     yield Paragraph(
         (f"Each {line} of the result uses the error term of the same sample and no other.",)
@@ -266,7 +264,7 @@ def _transposed(grid: Grid) -> Grid:
 
 def _weights(many: Desk, layer: LayerNames) -> Iterator[Block]:
     derivation = many.sweep[layer.weight]
-    delta = many.tensor(f"delta{layer.number}")
+    delta = many.tensor(layer.delta)
     yield Heading(3, ("The weights: the same formula, which now adds",))
     yield Aside("Why the sum over the batch?", (_why_the_sum(many),))
     single = bool(many.own) and many.own[0].values[layer.weight].size == 1
@@ -349,7 +347,7 @@ def _written_out(many: Desk, layer: LayerNames, single: bool) -> Iterator[Block]
 
 
 def _contribution(layer: LayerNames, sample: int) -> tuple[Expr, Expr]:
-    return Element(layer.source, sample, 0), Element(f"delta{layer.number}", sample, 0)
+    return Element(layer.source, sample, 0), Element(layer.delta, sample, 0)
 
 
 def _no_bias() -> Iterator[Block]:
@@ -365,7 +363,7 @@ def _no_bias() -> Iterator[Block]:
 def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
     loss = many.network.loss
     derivation = many.sweep[layer.bias]
-    delta = many.tensor(f"delta{layer.number}")
+    delta = many.tensor(layer.delta)
     sample = delta.indices[0]
     yield Heading(3, ("The bias: the one formula that changes",))
     yield Paragraph(
@@ -400,7 +398,7 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
             "For the weights no extra factor was needed, because the matrix product adds by"
             " itself; for the bias the ones have to be written. In NumPy, with samples as rows, it"
             " is ",
-            Code(f"delta{layer.number}.sum(axis=0)"),
+            Code(f"{layer.delta}.sum(axis=0)"),
             ".",
         )
     )
@@ -408,7 +406,7 @@ def _bias(one: Desk, many: Desk, layer: LayerNames) -> Iterator[Block]:
 
 def _is_listed(many: Desk, layer: LayerNames) -> bool:
     """Whether the sums of all entries fit on a line."""
-    return bool(many.own) and many.own[0].values[f"delta{layer.number}"].size <= MOST_ADDENDS
+    return bool(many.own) and many.own[0].values[layer.delta].size <= MOST_ADDENDS
 
 
 def _sums_of(many: Desk, layer: LayerNames) -> Grid:
@@ -416,7 +414,7 @@ def _sums_of(many: Desk, layer: LayerNames) -> Grid:
     samples = range(many.own[0].point.sizes[SAMPLES])
     cells = []
     for place in many.places(layer.bias):
-        parts = (Element(f"delta{layer.number}", sample, *place) for sample in samples)
+        parts = (Element(layer.delta, sample, *place) for sample in samples)
         cells.append(Of(expression(*(product(1, (), (part,)) for part in parts))))
     return Grid((tuple(cells),))
 
@@ -451,5 +449,5 @@ def summary(many: Desk) -> Iterator[Block]:
 def _summary_row(many: Desk, layer: LayerNames, name: str) -> tuple[Line, ...]:
     left: Line = (many.name(name),)
     if name == layer.total:
-        left = (*left, ", called ", many.name(f"delta{layer.number}"))
+        left = (*left, ", called ", many.name(layer.delta))
     return (left, (_derived(many, name, shapes=True),), (size_words(many, name),))

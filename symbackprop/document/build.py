@@ -8,7 +8,6 @@ from typing import Any
 
 from sympy import Symbol
 
-from symbackprop.derive import with_adjoints
 from symbackprop.document.backward import backward
 from symbackprop.document.batch import batch, summary
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
@@ -32,6 +31,7 @@ from symbackprop.document.sympy_says import sympy_says
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.layers.multilayer import SAMPLES, Built, build
 from symbackprop.notation import Notation
 
@@ -115,7 +115,7 @@ def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:
     """The loss of one sample is L where the mean over samples has another letter; without a loss,
     what is differentiated is the output itself, if it is one number."""
     symbols = dict(notation.symbols)
-    if architecture.loss == "none" and architecture.layers[-1].units == 1:
+    if not LOSSES[architecture.loss].labelled and architecture.layers[-1].units == 1:
         symbols["L"] = notation.symbol("yhat")
     elif architecture.reduction != "sum" and "L" in symbols and "L" not in symbols.values():
         symbols["L"] = "L"
@@ -125,7 +125,7 @@ def _of_one_sample(architecture: Architecture, notation: Notation) -> Notation:
 def desk_of(built: Built, notation: Notation, samples: int | None = None) -> Desk:
     """A desk for the network of one sample or of a batch, with scenes to check on."""
     network = built.network
-    setting = Typesetting(with_adjoints(network), notation, built.sizes)
+    setting = Typesetting(network.with_adjoints, notation, built.sizes)
     generic = generic_sizes(network)
     own = _own_sizes(built, generic, samples)
     return Desk(

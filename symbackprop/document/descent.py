@@ -38,9 +38,10 @@ from symbackprop.document.formulas import (
     Total,
 )
 from symbackprop.document.numbers import Worked, numbers, weaker
-from symbackprop.document.structure import layers_of
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.roles import layers_of
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -78,7 +79,7 @@ def descent(desk: Desk, worked: Worked, explained: bool = False) -> Iterator[Blo
     """The update rule and its repetition; `desk` is at the worked numbers, `explained` tells that
     the document has the rule already. Nothing where there is no loss, or where no step size goes
     down."""
-    if worked.architecture.loss == "none":
+    if not LOSSES[worked.architecture.loss].labelled:
         return
     function = compile_source(emit(desk.sweep))
     _check_first(function, worked)

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from sympy import Expr, Integer, Symbol
 
-from symbackprop.derive import Derivation, Sweep, jacobian, sweep
+from symbackprop.derive import jacobian, sweep
 from symbackprop.document.blocks import Chain, Check, Display, Maths
 from symbackprop.document.formulas import (
     Cases,
@@ -44,6 +44,7 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Point, forward
 from symbackprop.latex import Typesetting
 from symbackprop.network import Network, Tensor
+from symbackprop.steps import Derivation, Sweep
 from symbackprop.terms import Element, Expression, Index, expression, product, substitute
 
 BOUND = 1e-10

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from sympy import sympify
 
-from symbackprop import reference
-from symbackprop.depth import Statement
+from symbackprop import names, reference
+from symbackprop.depth_text import Statement
 from symbackprop.document.plain import (
     Lesson,
     Sum,
@@ -33,10 +33,10 @@ from symbackprop.document.plain import (
     signed_parts,
 )
 from symbackprop.document.scene import Scene
-from symbackprop.evaluate import evaluate, explicit_value
+from symbackprop.evaluate import Numbers, evaluate, explicit_value
 from symbackprop.latex import Typesetting
 from symbackprop.matrixform import matrix_form
-from symbackprop.scalars import H, Z
+from symbackprop.scalars import H, Z, fold
 from symbackprop.terms import (
     Applied,
     Element,
@@ -322,9 +322,11 @@ PROBES = np.array([-2.3, -0.6, 0.4, 1.7])
 
 def _scalar_values(formula: Scalar, scene: Scene) -> Array:
     """At a few numbers on both sides of zero. f and f' are the hand-written ones of `reference`,
-    f' by complex step; what is printed beside them is the definition at work here."""
+    or of the definition where it stands in a loss; f' by complex step. What is printed beside them
+    is the definition at work here."""
     record = scene.network.functions[formula.function]
-    witness = reference.ACTIVATIONS[formula.function].value
+    written = reference.ACTIVATIONS.get(formula.function)
+    witness = written.value if written else lambda z: explicit_value(record.value(Z), z)
     match formula.part:
         case "name":
             raise ValueError("a function by itself has no value; it cannot stand in an equation")
@@ -339,9 +341,8 @@ def _scalar_values(formula: Scalar, scene: Scene) -> Array:
         case "through":
             slope = record.slope(Z, H)
             assert slope is not None
-            inner = {a: scene.network.functions[a.function].value(Z) for a in slope.atoms(Applied)}
-            plain = slope.xreplace(inner).xreplace({H: record.value(Z)})
-            return np.asarray(explicit_value(plain, PROBES))
+            known = {Z: PROBES, H: explicit_value(record.value(Z), PROBES)}
+            return np.asarray(fold(slope, Numbers(known)))
         case _:
             assert_never(formula.part)
 
@@ -349,7 +350,7 @@ def _scalar_values(formula: Scalar, scene: Scene) -> Array:
 def _stated(formula: Stated, scene: Scene) -> Array:
     """The values for the layers of which the statement speaks."""
     statement = formula.statement
-    left = single(Element(f"d{statement.tensor}", *statement.indices))
+    left = single(Element(names.adjoint(statement.tensor), *statement.indices))
     table = evaluate(statement.result if formula.right else left, statement.indices, scene.point)
     if statement.holds.endswith("< D"):
         return table[:-1]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from sympy import Expr, Piecewise, Rational
+
 from symbackprop.document.blocks import Block, Code, Heading, Items, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, Grid, Meaning, Name, Of, Scalar
-from symbackprop.document.structure import LayerNames, layers_of
+from symbackprop.layers.losses import LOSSES
 from symbackprop.layers.multilayer import SAMPLES
 from symbackprop.network import CountsClasses, SumsToOne, Tensor
+from symbackprop.roles import LayerNames, functions_of, layers_of
+from symbackprop.scalars import Z, cases_of
 from symbackprop.terms import expression, product, single
 
 ROWS = (
@@ -21,12 +25,6 @@ COLUMNS = (
     " with one sample in each column. The code keeps one sample in each row; its arrays are the"
     " transposed ones."
 )
-MARKS = {
-    "^l": "A number above a letter is the number of its layer, not a power.",
-    "^(l)": "A number in parentheses above a letter is the number of its layer, not a power.",
-    "^[l]": "A number in square brackets above a letter is the number of its layer, not a power.",
-    "_l": "The first number below a letter is the number of its layer.",
-}
 
 
 def forward(one: Desk, many: Desk, loss: str, signs: frozenset[Meaning]) -> Iterator[Block]:
@@ -83,7 +81,7 @@ def _words(desk: Desk) -> str:
 def _conventions(desk: Desk, signs: frozenset[Meaning]) -> Iterator[Line]:
     yield (COLUMNS if desk.setting.columns else ROWS,)
     if desk.setting.depth > 1:
-        yield (MARKS[desk.setting.notation.layer],)
+        yield (desk.setting.notation.layer_mark.sentence,)
     yield (
         "Some letters for one sample become capitals for the batch, as the table shows; ",
         desk.maths(Of(expression(product(SAMPLES, (), ())))),
@@ -131,10 +129,10 @@ def _letters(one: Desk, many: Desk) -> Table:
         )
     rows += [
         (
-            (one.name(f"delta{layer.number}"),),
-            (many.name(f"delta{layer.number}"),),
+            (one.name(layer.delta),),
+            (many.name(layer.delta),),
             ("error term: the derivative of ", *_goals(one, many), " by ", one.name(layer.total)),
-            (Code(f"delta{layer.number}"),),
+            (Code(layer.delta),),
             (shape(one, one.tensor(layer.total)),),
             (shape(many, many.tensor(layer.total)),),
         )
@@ -224,7 +222,7 @@ def _layer(desk: Desk, layer: LayerNames) -> Iterator[Block]:
         defines=True,
     )
     if layer.function:
-        names = [f"s{layer.number}"] if layer.function == "softmax" else []
+        names = [layer.sum] if layer.function == "softmax" else []
         for name in (*names, layer.output):
             made = desk.tensor(name)
             yield desk.display(
@@ -261,27 +259,40 @@ def _activations(desk: Desk) -> Iterator[Block]:
     """Definition and derivative of each scalar activation in use."""
     names = [layer.function for layer in layers_of(desk.network)]
     for name in dict.fromkeys(n for n in names if n and n != "softmax"):
-        record = desk.network.functions[name]
+        words = desk.network.functions[name].in_words
         where = [str(n.number) for n in layers_of(desk.network) if n.function == name]
         layers = f"layer {where[0]}" if len(where) == 1 else f"layers {', '.join(where)}"
+        yield from _function(desk, name, f"The activation of {layers} is the {words}")
+
+
+def _function(desk: Desk, name: str, start: str) -> Iterator[Block]:
+    """Definition and derivative of a scalar function."""
+    record = desk.network.functions[name]
+    yield Paragraph((f"{start}. It and its derivative, for a number z:",))
+    yield desk.display(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
+    sides = [Scalar(name, "slope"), Scalar(name, "derivative")]
+    if record.through is not None:
+        sides.append(Scalar(name, "through"))
+    yield desk.display(*sides)
+    if record.kink is not None:
         yield Paragraph(
             (
-                f"The activation of {layers} is the {NAMES[name]}. It and its derivative, for a"
-                " number z:",
+                f"At z = {record.kink} the function has a kink and no derivative;"
+                f" {_value_at(record.kink, record.value(Z, 1))} is used there, as everywhere in"
+                " practice.",
             )
         )
-        yield desk.display(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
-        sides = [Scalar(name, "slope"), Scalar(name, "derivative")]
-        if record.through is not None:
-            sides.append(Scalar(name, "through"))
-        yield desk.display(*sides)
-        if record.kink is not None:
-            yield Paragraph(
-                (
-                    "At z = 0 the function has a kink and no derivative; the value of the second"
-                    " line is used there, as everywhere in practice.",
-                )
-            )
+
+
+def _value_at(kink: Expr, slope: Expr) -> str:
+    """Which line of a definition by cases is meant."""
+    if not isinstance(slope, Piecewise):
+        return "the value of the formula"
+    rows, _ = cases_of(slope)
+    held = (n for n, (c, _) in enumerate(rows) if c.compare(kink, Rational(c.bound)))
+    place = next(held, len(rows))
+    ordinal = dict(enumerate(("first", "second", "third"))).get(place, f"{place + 1}th")
+    return f"the value of the {ordinal} line"
 
 
 SIGN_WORDS: Mapping[Meaning, str] = {
@@ -301,22 +312,6 @@ CLASSES = (
     " There is one score and one output for each class, and the outputs are read as the"
     " probabilities of the classes."
 )
-NAMES = {
-    "sigmoid": "sigmoid",
-    "tanh": "hyperbolic tangent",
-    "relu": "rectifier (relu)",
-    "leaky_relu": "leaky rectifier",
-    "softplus": "softplus",
-}
-LOSSES = {
-    "cross_entropy": "This is the cross-entropy, with the natural logarithm. If the target is 1"
-    " for the"
-    " right class and 0 for all others, it is 0 when the right class has probability 1, and it"
-    " grows as that probability shrinks.",
-    "binary_cross_entropy": "This is the binary cross-entropy, with the natural logarithm: each"
-    " output is the probability of a yes, each target says how often yes is right.",
-    "squared_error": "This is zero if every output equals its target, and positive otherwise.",
-}
 
 
 def _loss(one: Desk, many: Desk, loss: str) -> Iterator[Block]:
@@ -325,8 +320,13 @@ def _loss(one: Desk, many: Desk, loss: str) -> Iterator[Block]:
     yield Heading(3, ("What is differentiated",) if not one.has_labels else ("The loss",))
     yield Paragraph(("For one sample:",))
     yield one.display(Name(one.network.loss), Of(equation.rhs), defines=True)
-    if loss in LOSSES:
-        yield Paragraph((LOSSES[loss],))
+    if LOSSES[loss].says:
+        yield Paragraph((LOSSES[loss].says,))
+    inside = functions_of(one.network, one.network.loss)
+    shown = {layer.function for layer in layers_of(one.network)}
+    for name in (name for name in inside if name not in shown):
+        words = one.network.functions[name].in_words
+        yield from _function(one, name, f"The function in this loss is the {words}")
     yield Paragraph(("For a batch, where n is the number of a sample:",))
     yield many.display(Name(many.network.loss), Of(batch.rhs), defines=True)
     if one.has_labels and one.setting.goal != many.setting.goal:

@@ -60,11 +60,12 @@ from symbackprop.document.plain import (
 )
 from symbackprop.document.primer import CHAIN_RULE, TWO_PATHS
 from symbackprop.document.scene import Scene, scene_of
-from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import Point, evaluate, forward
 from symbackprop.latex import Typesetting
 from symbackprop.network import Equation, Network, Tensor
 from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.roles import layers_of
+from symbackprop.scalars import FUNCTIONS
 from symbackprop.terms import Applied, Element, Expression, Index, Partial, Term, product, single
 
 GOAL = "goal"
@@ -404,23 +405,14 @@ def _operator(operation: Operation) -> str:
         case "negative":
             return "change of sign"
         case "function":
-            return FUNCTIONS.get(operation.function, operation.function)
+            return FUNCTIONS[operation.function].in_short
         case _:
             return operation.kind
 
 
 def _with_article(operation: Operation) -> str:
-    name = _operator(operation)
-    return name if operation.function in BARE else f"the {name}"
-
-
-BARE = ("tanh", "relu", "leaky_relu", "softplus")
-FUNCTIONS = {
-    "exp": "exponential function",
-    "log": "logarithm",
-    "relu": "ReLU",
-    "leaky_relu": "leaky ReLU",
-}
+    bare = operation.kind == "function" and not FUNCTIONS[operation.function].article
+    return f"{'' if bare else 'the '}{_operator(operation)}"
 
 
 def _nested(page: _Page) -> Iterator[Block]:
@@ -869,20 +861,9 @@ def _reason(page: _Page, operation: Operation, quantity: Expr) -> Line:
                 " over the square of what stands below.",
             )
         case "function":
-            return (SLOPES.get(operation.function, "Its derivative is the slope of the function."),)
+            return (FUNCTIONS[operation.function].slope_words,)
         case _:
             raise AssertionError(operation.kind)
-
-
-SLOPES = {
-    "exp": "The exponential function is its own derivative: its slope is its value.",
-    "log": "The slope of the logarithm is 1 over the number it is taken of.",
-    "sigmoid": "The slope of the sigmoid is its value times 1 minus its value.",
-    "tanh": "The slope of tanh is 1 minus the square of its value.",
-    "relu": "The slope of ReLU is 1 where its input is positive, and 0 elsewhere.",
-    "leaky_relu": "The slope of leaky ReLU is 1 where its input is positive, and 0.01 elsewhere.",
-    "softplus": "The slope of softplus is the sigmoid of its input.",
-}
 
 
 def _remark(page: _Page, quantity: Expr) -> Iterator[Block]:
@@ -970,7 +951,7 @@ def _error_terms(page: _Page) -> Iterator[Block]:
         )
         side: Formula = nodes[0] if len(nodes) == 1 else Grid((nodes,))
         yield page.desk.display(
-            Name(f"delta{layer.number}"),
+            Name(layer.delta),
             Derivative(page.original.network.loss, layer.total),
             side,
         )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr
 
-from symbackprop.derive import Derivation, with_adjoints
 from symbackprop.document.blocks import (
     Block,
     Heading,
@@ -25,14 +24,17 @@ from symbackprop.document.blocks import (
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar, Total, show
 from symbackprop.document.scene import scene_of
-from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import generic_sizes
 from symbackprop.latex import Typesetting
+from symbackprop.layers.activations import ACTIVATIONS
 from symbackprop.layers.architecture import Architecture, Layer
+from symbackprop.layers.losses import LOSSES, Loss
 from symbackprop.layers.multilayer import build
 from symbackprop.notation import Notation
+from symbackprop.roles import functions_in, functions_of, layers_of
+from symbackprop.scalars import FUNCTIONS
+from symbackprop.steps import Derivation
 from symbackprop.terms import (
-    Applied,
     Element,
     Expression,
     Index,
@@ -50,47 +52,21 @@ TARGETS = {"one_hot": "", "integer": " (number of the class)", "any": " (targets
 
 @dataclass(frozen=True)
 class Choice:
-    """A loss as it is usually met: with an activation before it, for a kind of target."""
+    """A loss with an activation before it, for a kind of target."""
 
-    words: str
     loss: str
     activation: str
     half: bool = False
     labels: str = "one_hot"
 
+    @property
+    def record(self) -> Loss:
+        return LOSSES[self.loss]
 
-CHOICES = (
-    Choice("squared error", "squared_error", "identity"),
-    Choice("half squared error", "squared_error", "identity", half=True),
-    Choice("half squared error", "squared_error", "sigmoid", half=True),
-    Choice("binary cross-entropy", "binary_cross_entropy", "sigmoid"),
-    Choice("cross-entropy", "cross_entropy", "softmax"),
-    Choice("no loss", "none", "identity"),
-)
-
-FITS = (
-    (
-        "Squared error",
-        " fits where the targets are numbers, such as lengths or prices (regression). A distance"
-        " counts with its square, so a few outputs that are far off outweigh many that are nearly"
-        " right. The factor one half does no more than remove the 2 from the derivative.",
-    ),
-    (
-        "Binary cross-entropy",
-        " fits where each output answers a question with yes or no: the output is the probability"
-        " of yes, the target is 1 for yes and 0 for no. Several outputs are several questions.",
-    ),
-    (
-        "Cross-entropy",
-        " fits where a sample belongs to one of several classes: the outputs are the probabilities"
-        " of the classes, and the targets of a sample add up to 1.",
-    ),
-    (
-        "No loss",
-        " means that the sum of the outputs takes the place of the loss: with one output, the"
-        " output itself is differentiated. There are no targets, so there is nothing to learn.",
-    ),
-)
+    @property
+    def words(self) -> str:
+        words = self.record.words or self.loss.replace("_", " ")
+        return f"half {words}" if self.half else words
 
 
 def losses(desk: Desk, architecture: Architecture) -> Iterator[Block]:
@@ -98,7 +74,7 @@ def losses(desk: Desk, architecture: Architecture) -> Iterator[Block]:
     there is no loss, or where one letter would stand for two things."""
     notation = _of_one_sample(desk.setting.notation, architecture)
     letters = [notation.symbol(letter) for letter in ("y", "yhat", "z", "L")]
-    if architecture.loss == "none" or len(set(letters)) < len(letters):
+    if not LOSSES[architecture.loss].labelled or len(set(letters)) < len(letters):
         return
     choices = _choices(architecture)
     made = [_desk(choice, notation) for choice in choices]
@@ -131,10 +107,11 @@ def losses(desk: Desk, architecture: Architecture) -> Iterator[Block]:
     yield Table((("loss, activation",), ("formula",), ("error term",)), tuple(rows))
     yield Paragraph(("How the error terms come about, entry by entry:",))
     for choice, one in zip(choices, made, strict=True):
-        if choice.loss != "none":
+        if choice.record.labelled:
             yield from _origin(choice, one)
     yield Paragraph(("When each loss fits:",))
-    yield Items(tuple((Strong(name), words) for name, words in FITS))
+    fits = {choice.loss: choice.record.fits for choice in choices if choice.record.fits}
+    yield Items(tuple((Strong(_title(loss)), f" {words}") for loss, words in fits.items()))
     yield Paragraph(
         (
             "Identity with half the squared error, sigmoid with binary cross-entropy, softmax with"
@@ -182,6 +159,12 @@ def _words(choices: tuple[Choice, ...], made: list[Desk]) -> Iterator[Line]:
         else:
             chain = one.chain(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
             yield (f"{name.replace('_', ' ')}: ", chain, " for each sum z;")
+    for one in made:
+        for name in functions_of(one.network, one.network.loss):
+            if name not in seen:
+                seen.add(name)
+                chain = one.chain(Scalar(name, "value"), Scalar(name, "definition"), defines=True)
+                yield (f"{FUNCTIONS[name].in_words}: ", chain, " for each number z;")
     yield (
         "log: the natural logarithm, the inverse function of exp; exp(z) is another way to write"
         " the power of e with exponent z; a stroke after the letter of a function means its"
@@ -236,8 +219,7 @@ def _all_paths(choice: Choice, one: Desk) -> Line:
 
 def _is_inserted(one: Desk) -> bool:
     """Whether the result has the slope of the activation written through the output."""
-    factors = [f for term in one.sweep["z1"].result.terms for f in term.factors]
-    return not any(factor.has(Applied) for factor in factors)
+    return _function(one) not in functions_in(one.sweep["z1"].result)
 
 
 def _plain(by_output: Derivation) -> Expression:
@@ -300,20 +282,29 @@ def _distinct(one: Desk, sides: list[Formula]) -> list[Formula]:
     return [side for k, side in enumerate(sides) if k == 0 or shown[k] != shown[k - 1]]
 
 
+def usual() -> tuple[Choice, ...]:
+    """Each loss as it is usually met."""
+    order = sorted(LOSSES, key=_place)
+    return tuple(Choice(loss, *chosen) for loss in order for chosen in LOSSES[loss].usual)
+
+
 def _choices(architecture: Architecture) -> tuple[Choice, ...]:
     """The usual ones, and the combination of this network where it is another."""
-    if any(_is_used(choice, architecture) for choice in CHOICES):
-        return CHOICES
-    like = next(
-        choice
-        for choice in CHOICES
-        if choice.loss == architecture.loss and choice.half == architecture.half
-    )
-    own = replace(
-        like, activation=architecture.layers[-1].activation, labels=_kind(architecture.labels)
-    )
-    place = CHOICES.index(like) + 1
-    return (*CHOICES[:place], own, *CHOICES[place:])
+    choices = usual()
+    if any(_is_used(choice, architecture) for choice in choices):
+        return choices
+    last, labels = architecture.layers[-1].activation, _kind(architecture.labels)
+    own = Choice(architecture.loss, last, architecture.half, labels)
+    like = [c for c in choices if (c.loss, c.half) == (own.loss, own.half)][:1]
+    before = like or [c for c in choices if _place(c.loss) <= _place(own.loss)]
+    place = choices.index(before[-1]) + 1 if before else 0
+    return (*choices[:place], own, *choices[place:])
+
+
+def _place(loss: str) -> tuple[bool, int]:
+    """Losses of any output first, then those that need an activation; last what has no target."""
+    record = LOSSES[loss]
+    return not record.labelled, [None, *ACTIVATIONS].index(record.needs)
 
 
 def _kind(labels: str) -> str:
@@ -338,7 +329,7 @@ def _desk(choice: Choice, notation: Notation) -> Desk:
         "loss", INPUTS, (layer,), choice.loss, "sum", choice.half, choice.labels
     )
     network = build(architecture, one_sample=True).network
-    setting = Typesetting(with_adjoints(network), notation)
+    setting = Typesetting(network.with_adjoints, notation)
     return Desk(network, setting, (scene_of(network, generic_sizes(network), seed=3),), ())
 
 
@@ -355,7 +346,7 @@ def _row(choice: Choice, one: Desk, used: bool) -> tuple[Line, ...]:
 
 
 def _of_ones(choice: Choice, one: Desk) -> Line:
-    if choice.loss != "none":
+    if choice.record.labelled:
         return ()
     count = one.maths(Of(expression(product(_outputs(one), (), ()))))
     return (
@@ -363,6 +354,10 @@ def _of_ones(choice: Choice, one: Desk) -> Line:
         if not one.setting.columns
         else (", a column of ", count, " ones")
     )
+
+
+def _title(loss: str) -> str:
+    return Choice(loss, "").words.capitalize()
 
 
 def _name(choice: Choice) -> str:

@@ -10,16 +10,15 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Expr, Symbol
 
-from symbackprop.derive import adjoint_name
 from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar
 from symbackprop.document.numbers import selected
-from symbackprop.document.structure import layers_of
 from symbackprop.network import tensors_in
+from symbackprop.roles import functions_in, functions_of, layers_of
 from symbackprop.rules import orient_differences, through_output
+from symbackprop.scalars import FUNCTIONS
 from symbackprop.terms import (
-    Applied,
     Delta,
     Element,
     Expression,
@@ -60,7 +59,7 @@ def reads_of(desk: Desk, name: str) -> tuple[str, ...]:
 
 
 def _owners(desk: Desk) -> dict[str, str]:
-    return {adjoint_name(desk.network, name): name for name in desk.sweep.derivations}
+    return {desk.network.adjoint_name(name): name for name in desk.sweep.derivations}
 
 
 def _direct_reads(desk: Desk, name: str) -> set[str]:
@@ -137,6 +136,9 @@ def _slopes_read(desk: Desk) -> Line:
             parts.append((f" The slope of the {words} is known from its output, ", chain, "."))
         else:
             parts.append((f" The slope of the {words} is taken at the kept sums.",))
+    if _of_loss(desk):
+        at = "the output and the targets" if desk.has_labels else "the output"
+        parts.append((f" The slope of the {_of_loss(desk)} in the loss is taken at {at}.",))
     return (
         (".", *(piece for part in parts for piece in part), " The table lists what is read")
         if parts
@@ -196,16 +198,17 @@ def _lesson(desk: Desk) -> Line:
 
 
 def slopes(desk: Desk) -> tuple[str, ...]:
-    """The scalar functions whose derivative stands in some error term."""
-    found = {
-        applied.function
-        for layer in layers_of(desk.network)
-        for term in desk.sweep[layer.total].result.terms
-        for factor in term.factors
-        for applied in factor.atoms(Applied)
-        if applied.order == 1
-    }
-    return tuple(sorted(found))
+    """The activations whose derivative stands in some error term."""
+    layers = layers_of(desk.network)
+    found = set[str]().union(*(functions_in(desk.sweep[n.total].result) for n in layers))
+    return tuple(sorted(found & {layer.function for layer in layers}))
+
+
+def _of_loss(desk: Desk) -> str:
+    """The functions in the loss whose derivatives stand in the last error term, in words."""
+    inside = functions_of(desk.network, desk.network.loss)
+    found = functions_in(desk.sweep[layers_of(desk.network)[-1].total].result)
+    return " and of the ".join(_called(name) for name in inside if name in found)
 
 
 def activation(desk: Desk) -> Iterator[Block]:
@@ -223,7 +226,7 @@ def activation(desk: Desk) -> Iterator[Block]:
     at = desk.general() if one else desk
     for layer in filter(None, selected(layers[::-1])):
         if deep:
-            yield _two_forms(at, layer.total, Name(f"delta{layer.number}"))
+            yield _two_forms(at, layer.total, Name(layer.delta))
         by_weight = Derivative(desk.network.loss, layer.weight)
         yield _two_forms(at, layer.weight, by_weight, written_out=not deep)
     yield Paragraph(_closing(desk, functions))
@@ -261,11 +264,7 @@ def _last_side(desk: Desk, functions: Sequence[str]) -> Line:
 def _output_keeps(desk: Desk, function: str) -> Line:
     """The last error term may rest on the output activation itself."""
     last = layers_of(desk.network)[-1]
-    if not last.function or any(
-        factor.has(Applied)
-        for term in desk.sweep[last.total].result.terms
-        for factor in term.factors
-    ):
+    if not last.function or last.function in functions_in(desk.sweep[last.total].result):
         return ()
     return (
         f" Only the {_called(last.function)} of the output is fixed: the error term of the last"
@@ -276,11 +275,13 @@ def _output_keeps(desk: Desk, function: str) -> Line:
 
 
 def _called(function: str) -> str:
-    return {"tanh": "hyperbolic tangent", "leaky_relu": "leaky relu"}.get(function, function)
+    return FUNCTIONS[function].in_words if function in FUNCTIONS else function
 
 
 def _closing(desk: Desk, functions: Sequence[str]) -> Line:
     through = [function for function in functions if _is_through_output(desk, function)]
+    if len(through) == len(functions) and _of_loss(desk):
+        return (f"On the last sides only the slope of the {_of_loss(desk)} has to be computed.",)
     if len(through) == len(functions):
         return (
             "On the last sides no new function has to be computed: whatever stands there was given"
@@ -303,7 +304,7 @@ def _two_forms(desk: Desk, name: str, left: Formula, written_out: bool = False) 
     whole = inlined(desk, derivation.result) if written_out else derivation.result
     through = orient_differences(through_output(whole, desk.network), desk.network)
     sides: list[Formula] = [left, Of(whole, derivation.indices, matrix=True)]
-    other = any(factor.has(Applied) for term in through.terms for factor in term.factors)
+    other = functions_in(through).difference(functions_of(desk.network, desk.network.loss))
     if through != whole and not (other and desk.setting.general):  # f is one function, not two
         sides.append(Of(through, derivation.indices, matrix=True))
     return desk.display(*sides)

@@ -22,11 +22,12 @@ from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, Grid, Name, Number, Of, value
 from symbackprop.document.scene import with_derivatives
-from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.evaluate import Point, forward
 from symbackprop.layers.architecture import Architecture
+from symbackprop.layers.losses import LOSSES
 from symbackprop.layers.multilayer import SAMPLES, Built
 from symbackprop.network import Kind, Tensor
+from symbackprop.roles import LayerNames, layers_of
 from symbackprop.terms import single
 
 Array = npt.NDArray[Any]
@@ -163,15 +164,15 @@ def _labels(
     draws: Iterator[int],
 ) -> Array:
     width = shape[-1]
-    match architecture.loss, architecture.labels:
-        case "cross_entropy", "one_hot":
+    match LOSSES[architecture.loss].targets, architecture.labels:
+        case "classes", "one_hot":
             return np.eye(width)[np.arange(shape[0]) % width]
-        case "cross_entropy", "integer":
+        case "classes", "integer":
             return np.arange(shape[0]) % classes
-        case "cross_entropy", "distribution":
+        case "classes", "distribution":
             own = np.eye(width)[np.arange(shape[0]) % width]
             return own if width == 1 else 0.7 * own + 0.3 * np.roll(own, 1, axis=1)
-        case "binary_cross_entropy", _:
+        case "answers", _:
             return (1.0 + np.add.outer(np.arange(shape[0]), np.arange(width))) % 2
         case _:
             entries = [(next(draws) % TARGETS + 1) / 10 for _ in range(math.prod(shape))]
@@ -179,22 +180,22 @@ def _labels(
 
 
 def _target_rule(architecture: Architecture) -> str:
-    match architecture.loss, architecture.labels:
+    match LOSSES[architecture.loss].targets, architecture.labels:
         case "none", _:
             return ""
-        case "cross_entropy", "one_hot":
+        case "classes", "one_hot":
             return (
                 " The samples belong to the classes 1, 2, and so on in turn, then 1 again; a target"
                 " is 1 for the class of the sample and 0 for every other one."
             )
-        case "cross_entropy", "integer":
+        case "classes", "integer":
             return " The samples belong to the classes in turn: the first, the second, and so on."
-        case "cross_entropy", "distribution":
+        case "classes", "distribution":
             return (
                 " The targets of a sample are 0.7 for a class of its own, 0.3 for the next one and"
                 " 0 for every other one; these classes take turns."
             )
-        case "binary_cross_entropy", _:
+        case "answers", _:
             return (
                 " The targets are 1 and 0 in turn, beginning with 1 for the first output of the"
                 " first sample, from output to output and from sample to sample."
@@ -382,7 +383,8 @@ def _origin(desk: Desk, worked: Worked) -> Line:
 
 
 def _counting(worked: Worked) -> Line:
-    if (worked.architecture.loss, worked.architecture.labels) != ("cross_entropy", "integer"):
+    targets = LOSSES[worked.architecture.loss].targets
+    if (targets, worked.architecture.labels) != ("classes", "integer"):
         return ()
     return (" Targets that are whole numbers count the classes from 0: 0 means the first class.",)
 
@@ -405,7 +407,7 @@ def _layer_line(desk: Desk, layer: LayerNames) -> Line:
     if layer.function != "softmax":
         return (*start, " and ", desk.chain(Name(layer.output), desk.forward(layer.output)), ":")
     output = desk.network.tensor(layer.output)
-    sums = desk.network.equation_of[f"s{layer.number}"]
+    sums = desk.network.equation_of[layer.sum]
     return (
         *start,
         " and ",

@@ -9,7 +9,7 @@ from symbackprop.document.blocks import Block, Check, Code, Heading, Line, Parag
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name
 from symbackprop.document.forward import shape
-from symbackprop.document.structure import layers_of
+from symbackprop.roles import layers_of
 
 WORDS = {
     "proved": "proved for all sizes",
@@ -55,9 +55,9 @@ def _order(many: Desk) -> list[str]:
 def _row(many: Desk, name: str, proofs: Mapping[str, Check]) -> tuple[Line, ...]:
     derivation = many.sweep[name]
     sides: list[Formula] = [Derivative(many.network.loss, name), many.result(name)]
-    adjoint = many.network.adjoint_name(many.network.resolve(name))
-    if adjoint.startswith("delta"):
-        sides.append(Name(adjoint))
+    own = many.network.resolve(name)
+    if many.network.is_total(own):
+        sides.append(Name(many.network.adjoint_name(own)))
     formula = many.chain(*sides)
     code = expression_of(derivation, many.setting.network, many.setting.sizes)
     check = proofs.get(name, formula.check)

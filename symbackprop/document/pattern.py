@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.depth import DEPTH, SAMPLES, DepthDerivation, Statement, derive_depth
+from symbackprop.depth import DEPTH, SAMPLES
+from symbackprop.depth_text import DepthDerivation, Statement, derive_depth
 from symbackprop.document.blocks import Block, Display, Heading, Maths, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Name, Scalar, Stated
 from symbackprop.document.scene import with_derivatives
-from symbackprop.document.structure import layers_of
 from symbackprop.evaluate import random_point
 from symbackprop.latex import Typesetting
 from symbackprop.notation import Notation
+from symbackprop.roles import layers_of
 from symbackprop.terms import Applied
 
 DEPTH_OF_CHECK = 4
@@ -48,7 +49,7 @@ def pattern(many: Desk, notation: Notation) -> Iterator[Block]:
             ("The error term of the last layer was found from the loss and the softmax together:",)
         )
         yield many.display(
-            Name(f"delta{layers[-1].number}"),
+            Name(layers[-1].delta),
             Derivative(many.network.loss, layers[-1].total),
             many.result(layers[-1].total),
         )

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symbackprop.codegen.numpy_backend import FUNCTION, emit
-from symbackprop.derive import Sweep, adjoint_name
 from symbackprop.document.blocks import Check
-from symbackprop.tracer import prove_source
+from symbackprop.steps import Sweep
+from symbackprop.tracer.prove import prove_source
 from symbackprop.verdict import Equal, Verdict
 
 
@@ -36,7 +36,7 @@ def proven(swept: Sweep, sizes: Mapping) -> Proven:  # type: ignore[type-arg]
     verdicts |= {name: verdict for name, verdict in more.items() if name not in verdicts}
     checks = {}
     for name in (*parameters, "x", *swept.derivations):
-        found = verdicts.get(name if name in (*parameters, "x") else adjoint_name(network, name))
+        found = verdicts.get(name if name in (*parameters, "x") else network.adjoint_name(name))
         if found is not None:
             checks[name] = _check(found)
     if "loss" in verdicts:

@@ -33,8 +33,8 @@ from symbackprop.document.numbers import (
     size_words,
     weaker,
 )
-from symbackprop.document.structure import LayerNames, layers_of
 from symbackprop.layers.multilayer import SAMPLES
+from symbackprop.roles import LayerNames, layers_of
 from symbackprop.terms import expression, product
 
 Array = npt.NDArray[Any]
@@ -78,7 +78,7 @@ def _error_terms(desk: Desk, layers: Sequence[LayerNames]) -> Iterator[Block]:
         )
     )
     for layer in reversed(layers):
-        delta = f"delta{layer.number}"
+        delta = layer.delta
         start = f"Layer {layer.number}: "
         yield Paragraph((start, desk.chain(Name(delta), desk.result(layer.total)), ":"))
         yield shown(desk, delta)
@@ -90,7 +90,7 @@ def _left_out(desk: Desk, layers: Sequence[LayerNames], named: Sequence[str]) ->
     if not kept:
         return
     names = [n for layer in kept for n in (layer.weight, layer.bias) if n and n not in named]
-    deltas = [f"delta{layer.number}" for layer in kept]
+    deltas = [layer.delta for layer in kept]
     yield Paragraph(
         (
             f"The {'gradients' if len(names) > 1 else 'gradient'} of ",
@@ -177,7 +177,7 @@ def _count(desk: Desk) -> int:
 def _rule(desk: Desk, layer: LayerNames) -> Line:
     """What a sample contributes to the weights, and of which shape that is."""
     source: Line = ("its input to the layer, from ", desk.name(layer.source))
-    error: Line = ("its error term, from ", desk.name(f"delta{layer.number}"))
+    error: Line = ("its error term, from ", desk.name(layer.delta))
     if array_of(desk, Name(layer.weight)).size == 1:
         return ("A sample contributes ", *source, ", times ", *error, ":")
     column, row = (error, source) if desk.setting.columns else (source, error)
@@ -196,12 +196,12 @@ def _outer(desk: Desk, layer: LayerNames, n: int) -> Product:
     """Column of the inputs times row of the error terms of sample n."""
     width_in, width_out = array_of(desk, Name(layer.weight)).shape
     column = Grid(tuple((entry(layer.source, n, j),) for j in range(width_in)))
-    row = Grid((tuple(entry(f"delta{layer.number}", n, k) for k in range(width_out)),))
+    row = Grid((tuple(entry(layer.delta, n, k) for k in range(width_out)),))
     return Product((column, row))
 
 
 def _bias(desk: Desk, layer: LayerNames) -> Iterator[Block]:
-    delta = f"delta{layer.number}"
+    delta = layer.delta
     yield Heading(3, ("The bias ", desk.name(layer.bias)))
     yield Paragraph(
         (

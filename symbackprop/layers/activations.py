@@ -1,12 +1,14 @@
 """Activations: h = f(z) entry by entry, and the softmax over the features.
 
-The scalar functions stand in `scalars`; this is the catalogue that network files choose from.
+What the scalar functions are stands in `scalars`; this is the catalogue that network files choose
+from, in the order in which their faults list it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from symbackprop import names
 from symbackprop.layers.pieces import Piece
 from symbackprop.network import Equation, NamesItsDefinition, Tensor
 from symbackprop.scalars import FUNCTIONS
@@ -35,7 +37,7 @@ def softmax(source: Tensor, name: str, layer: int) -> Piece:
     """
     *leading, feature = source.indices
     other = fresh(feature, {index.name for index in source.indices})
-    total = Tensor(f"s{layer}", tuple(leading), "auxiliary", letter="s", layer=layer)
+    total = Tensor(names.softmax_sum(layer), tuple(leading), "auxiliary", letter="s", layer=layer)
     output = _output(source, name, layer)
     output = Tensor(
         name, output.indices, "intermediate", (NamesItsDefinition(),), output.letter, layer
@@ -53,7 +55,7 @@ def softmax(source: Tensor, name: str, layer: int) -> Piece:
 
 
 def _output(source: Tensor, name: str, layer: int) -> Tensor:
-    letter = "yhat" if name == "yhat" else "h"
+    letter = name if name == names.OUTPUT else "h"
     return Tensor(name, source.indices, "intermediate", letter=letter, layer=layer)
 
 

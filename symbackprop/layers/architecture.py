@@ -1,6 +1,7 @@
 """A network as its file states it: names and sizes, before any equation.
 
-Owns: the records `Layer` and `Architecture`, and the closed lists of words they draw on.
+Owns: the records `Layer` and `Architecture`, and the words for labels and reductions; those for
+activations and losses are the names of their records.
 Refuses: validation, which needs the lines of the file and so belongs to `spec`. Wrong if a
 default here differs from the documented default of the file format.
 """
@@ -11,8 +12,6 @@ from dataclasses import dataclass
 
 Size = int | str
 
-ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softplus", "softmax")
-LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error", "none")
 REDUCTIONS = ("mean", "sum", "mean_elements")
 LABELS = ("one_hot", "distribution", "integer", "any")
 

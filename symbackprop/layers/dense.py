@@ -5,6 +5,7 @@ Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 5.2 and 5.48.
 
 from __future__ import annotations
 
+from symbackprop import names
 from symbackprop.layers.pieces import Piece
 from symbackprop.network import Equation, Tensor
 from symbackprop.terms import Index, expression, product
@@ -16,9 +17,9 @@ def dense(source: Tensor, name: str, layer: int, unit: Index, bias: bool) -> Pie
     Shapes: source (..., in), W (in, out), b (out,), result (..., out).
     """
     *leading, feature = source.indices
-    weight = Tensor(f"W{layer}", (feature, unit), "parameter", letter="W", layer=layer)
-    offset = Tensor(f"b{layer}", (unit,), "parameter", letter="b", layer=layer)
-    letter = "yhat" if name == "yhat" else "z"
+    weight = Tensor(names.weight(layer), (feature, unit), "parameter", letter="W", layer=layer)
+    offset = Tensor(names.bias(layer), (unit,), "parameter", letter="b", layer=layer)
+    letter = name if name == names.OUTPUT else "z"
     output = Tensor(name, (*leading, unit), "intermediate", letter=letter, layer=layer)
     terms = [product(1, (feature,), (source.entry, weight.entry))]
     if bias:

@@ -1,12 +1,16 @@
 """Losses as forward equations: what is added up over samples and features, and how it is scaled.
 
-Labels are facts about y: rows that sum to one, whole numbers that pick a class, or nothing.
+Owns: the record of a loss, which is all that any room knows of it by name.
+Refuses: gradients; they are derived. Labels are facts about y: rows that sum to one, whole numbers
+that pick a class, or nothing. Would be wrong if a loss needed an activation that its record
+does not name: then a logarithm could be taken of a negative number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sympy import Expr, Mul, Rational, S
 
@@ -22,17 +26,40 @@ LABELS: Mapping[str, tuple[Fact, ...]] = {
 }
 
 
+Targets = Literal["numbers", "answers", "classes", "none"]
+
+
 @dataclass(frozen=True)
 class Loss:
-    """`summand(yhat, y)` is what one entry adds; `source` cites it; `needs` is the activation
-    that must come last; `labelled` tells whether there is a y, `classes` whether the kind of
-    labels means anything for it (elsewhere nothing is assumed of y)."""
+    """What one entry of the output adds to the loss, and what is said of it.
+
+    `summand(yhat, y)`: an expression of the two; functions in it that are not elementary stand in
+    `scalars`. `source` cites it. `needs`: the activation that must come last. `targets`: what y
+    holds, any numbers, answers (1 for yes, 0 for no) or classes, as the kind of labels says;
+    elsewhere nothing is assumed of y. `halves`: whether a file may ask for the factor 1/2.
+    `words`: its name in sentences; `says`: sentences beside its formula; `fits`: how a sentence
+    that begins with its name goes on; `usual`: activations it is often met with, whether halved.
+    """
 
     summand: Callable[[Expr, Expr], Expression]
     source: str
     needs: str | None = None
-    labelled: bool = True
-    classes: bool = False
+    targets: Targets = "numbers"
+    halves: bool = False
+    words: str = ""
+    says: str = ""
+    fits: str = ""
+    usual: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is a y."""
+        return self.targets != "none"
+
+    @property
+    def classes(self) -> bool:
+        """Whether the kind of labels means anything."""
+        return self.targets == "classes"
 
 
 def cross_entropy(yhat: Expr, y: Expr) -> Expression:
@@ -59,10 +86,52 @@ def output_itself(yhat: Expr, y: Expr) -> Expression:
 
 
 LOSSES: Mapping[str, Loss] = {
-    "cross_entropy": Loss(cross_entropy, "Bishop 2006, eq. 4.108", needs="softmax", classes=True),
-    "binary_cross_entropy": Loss(binary_cross_entropy, "Bishop 2006, eq. 4.90", needs="sigmoid"),
-    "squared_error": Loss(squared_error, "Bishop 2006, eq. 5.11"),
-    "none": Loss(output_itself, "", labelled=False),
+    "cross_entropy": Loss(
+        cross_entropy,
+        "Bishop 2006, eq. 4.108",
+        needs="softmax",
+        targets="classes",
+        words="cross-entropy",
+        says="This is the cross-entropy, with the natural logarithm. If the target is 1 for the"
+        " right class and 0 for all others, it is 0 when the right class has probability 1, and it"
+        " grows as that probability shrinks.",
+        fits="fits where a sample belongs to one of several classes: the outputs are the"
+        " probabilities of the classes, and the targets of a sample add up to 1.",
+        usual=(("softmax", False),),
+    ),
+    "binary_cross_entropy": Loss(
+        binary_cross_entropy,
+        "Bishop 2006, eq. 4.90",
+        needs="sigmoid",
+        targets="answers",
+        words="binary cross-entropy",
+        says="This is the binary cross-entropy, with the natural logarithm: each output is the"
+        " probability of a yes, each target says how often yes is right.",
+        fits="fits where each output answers a question with yes or no: the output is the"
+        " probability of yes, the target is 1 for yes and 0 for no. Several outputs are several"
+        " questions.",
+        usual=(("sigmoid", False),),
+    ),
+    "squared_error": Loss(
+        squared_error,
+        "Bishop 2006, eq. 5.11",
+        halves=True,
+        words="squared error",
+        says="This is zero if every output equals its target, and positive otherwise.",
+        fits="fits where the targets are numbers, such as lengths or prices (regression). A"
+        " distance counts with its square, so a few outputs that are far off outweigh many that are"
+        " nearly right. The factor one half does no more than remove the 2 from the derivative.",
+        usual=(("identity", False), ("identity", True), ("sigmoid", True)),
+    ),
+    "none": Loss(
+        output_itself,
+        "",
+        targets="none",
+        words="no loss",
+        fits="means that the sum of the outputs takes the place of the loss: with one output, the"
+        " output itself is differentiated. There are no targets, so there is nothing to learn.",
+        usual=(("identity", False),),
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sympy import Integer, Symbol
 
+from symbackprop import names
 from symbackprop.layers.activations import ACTIVATIONS
 from symbackprop.layers.architecture import Architecture
 from symbackprop.layers.dense import dense
@@ -38,21 +39,20 @@ def build(architecture: Architecture, one_sample: bool = False) -> Built:
     extents = _extents(architecture)
     units = [_unit(number, extent) for number, extent in enumerate(extents)]
     leading = () if one_sample else (Index("n", Axis("n", SAMPLES, "sample")),)
-    x = Tensor("x", (*leading, units[0]), "input", letter="x")
+    x = Tensor(names.INPUT, (*leading, units[0]), "input", letter=names.INPUT)
     pieces = [Piece((x,), ())]
     aliases: dict[str, str] = {}
     depth = len(architecture.layers)
     for number, layer in enumerate(architecture.layers, start=1):
         last = number == depth
         builder = ACTIVATIONS[layer.activation]
-        name = "yhat" if last and builder is None else f"z{number}"
+        name = names.OUTPUT if last and builder is None else names.total(number)
         pieces.append(dense(pieces[-1].output, name, number, units[number], layer.bias))
         if builder is not None:
-            name = "yhat" if last else f"h{number}"
+            name = names.OUTPUT if last else names.output(number)
             pieces.append(builder(pieces[-1].output, name, number))
-        aliases |= {alias: name for alias in (f"h{number}", f"z{number}") if alias != name}
-        if builder is not None:
-            del aliases[f"z{number}"]
+        further = [names.output(number), *([names.total(number)] if builder is None else [])]
+        aliases |= {alias: name for alias in further if alias != name}
     pieces.append(
         loss(
             pieces[-1].output,
@@ -63,7 +63,7 @@ def build(architecture: Architecture, one_sample: bool = False) -> Built:
         )
     )
     network = Network(
-        architecture.name, _tensors(pieces), _equations(pieces), loss="L", aliases=aliases
+        architecture.name, _tensors(pieces), _equations(pieces), loss=names.LOSS, aliases=aliases
     )
     return Built(network, _numbers(architecture, extents))
 
@@ -77,7 +77,7 @@ def _equations(pieces: list[Piece]) -> tuple[Equation, ...]:
 
 
 def _unit(number: int, extent: Symbol) -> Index:
-    return Index(LETTERS[number % len(LETTERS)], Axis(f"units{number}", extent))
+    return Index(LETTERS[number % len(LETTERS)], Axis(names.units(number), extent))
 
 
 def _extents(architecture: Architecture) -> list[Symbol]:

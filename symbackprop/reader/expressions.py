@@ -15,12 +15,12 @@ from fractions import Fraction
 from typing import Literal
 
 from symbackprop.errors import did_you_mean
-from symbackprop.reader.lexer import FUNCTIONS, LETTERS, PROSE, WORDS, Token
+from symbackprop.notation import LAYER_MARKS
+from symbackprop.reader.lexer import LETTERS, NAMES, PROSE, WORDS, Token, function_names
 from symbackprop.reader.syntax import (
     Apply,
     Big,
     Bound,
-    Bracket,
     Cases,
     Comparison,
     Derivative,
@@ -40,6 +40,7 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
 )
+from symbackprop.scalars import function_lettered, function_spelt, spellings
 
 DEEPEST = 60
 LONGEST_NUMBER = 40
@@ -92,13 +93,11 @@ _ACCENTS = {
     r"\check": r"\check", r"\breve": r"\breve", r"\acute": r"\acute", r"\grave": r"\grave",
     r"\mathring": r"\mathring", r"\overrightarrow": r"\vec",
 }  # fmt: skip
-_FUNCTION_COMMANDS = frozenset(f"\\{name}" for name in FUNCTIONS if name not in ("det", "vec")) | {
+_FUNCTION_COMMANDS = frozenset(f"\\{name}" for name in NAMES if name not in ("det", "vec")) | {
     r"\arg", r"\det", r"\sup", r"\inf",
 }  # fmt: skip
 _NEEDS_GROUP = frozenset("max min argmax argmin sign sgn tr Tr vec det diag Diag trace".split())
-_APPLIED_LETTERS = frozenset(
-    r"\sigma \phi \varphi \psi \Phi \Psi f g p q P softmax sigmoid relu".split()
-)
+_APPLIED_LETTERS = frozenset(r"\sigma \phi \varphi \psi \Phi \Psi f g p q P softmax".split())
 _TRANSPOSED = frozenset(("T", "Tr", "tr", r"\operatorname{tr}", r"\operatorname{Tr}"))
 _OTHERWISE = PROSE | frozenset("other cases elsewhere case sonst".split())
 _UNWRAPPED = frozenset(
@@ -152,7 +151,7 @@ class Expressions:
     """A cursor over the tokens of one piece of a row."""
 
     __slots__ = (
-        "at", "bar", "bold", "depth", "end", "has_over", "in_script", "partners", "stops",
+        "at", "bar", "bold", "depth", "end", "has_over", "in_script", "marks", "partners", "stops",
         "tokens", "words",
     )  # fmt: skip
 
@@ -164,6 +163,7 @@ class Expressions:
             w in _STOPS or (w[:5] in ("\\end{", "\\text") and _ends(w)) for w in self.words
         ]
         self.partners = partners(self.words)
+        self.marks = {mark.frame: mark.closing for mark in LAYER_MARKS.values()}
         self.has_over = r"\over" in self.words
         self.at = 0
         self.depth = 0
@@ -366,6 +366,8 @@ class Expressions:
             return self.bare_word(word) if len(word) > 1 else self.letter()
         if first in _VALUES_OF:
             return self.number()
+        if first == "\\" and word[1:] in spellings():
+            return self.function()
         if word.startswith(r"\text{"):
             return self.text(word)
         if word.startswith(r"\operatorname{"):
@@ -385,7 +387,7 @@ class Expressions:
     def unknown(self, word: str) -> NotRead:
         if word in _REFUSED or not re.fullmatch(r"\\[A-Za-z]+", word) or word in _STOPS:
             return self.unexpected("a letter, a number or a bracket")
-        hint = did_you_mean(word[1:], sorted(KNOWN)).replace("`", "`\\", 1)
+        hint = did_you_mean(word[1:], sorted(KNOWN | spellings())).replace("`", "`\\", 1)
         return self.refuse(f"unknown command `{word}`" + (f"; {hint}" if hint else ""))
 
     def placeholder(self) -> Node:
@@ -442,7 +444,7 @@ class Expressions:
             raise self.refuse("words where a letter, a number or a bracket is expected")
         self.at += 1
         symbol = Symbol(inner, self.span(start), self.bold)
-        return self.applied(symbol, start) if inner in FUNCTIONS else symbol
+        return self.applied(symbol, start) if inner in function_names() else symbol
 
     def bold_font(self) -> Node:
         before, self.bold = self.bold, True
@@ -466,13 +468,13 @@ class Expressions:
 
     def name(self, name: str, font: str, close: int, start: int) -> Node:
         """The letters inside a font command: one letter, a word, or letters side by side."""
-        words = font in _UPRIGHT or self.words[self.at + 1] in WORDS | FUNCTIONS
+        words = font in _UPRIGHT or self.words[self.at + 1] in WORDS | function_names()
         lower = font in BOLD and len(name) > 2 and name.islower()
         if len(name) > 1 and not (words or lower or name.isdigit()):
             return self.argument()
         self.at = close + 1
         symbol = Symbol(name, self.span(start), self.bold)
-        return self.applied(symbol, start) if name in FUNCTIONS else symbol
+        return self.applied(symbol, start) if name in function_names() else symbol
 
     def digits_as_symbol(self, node: Node, start: int) -> Node:
         return Symbol(node.text, self.span(start), self.bold) if isinstance(node, Number) else node
@@ -631,8 +633,7 @@ class Expressions:
         only = found[0] if len(found) == 1 else None
         if isinstance(only, Matrix) and opened[7:-1] in _BARE_MATRICES:
             return Matrix(only.rows, self.span(start))
-        bracket: Bracket = "(" if word == "(" else "[" if word == "[" else "{"
-        return Group(bracket, found, self.span(start))
+        return Group(word, found, self.span(start))
 
     def norm(self) -> Node:
         start = self.at
@@ -735,7 +736,8 @@ class Expressions:
         before = self.words[last - 1]
         if self.words[last] not in _TRANSPOSED or last < self.at:
             return
-        if last == self.at or before.isalnum() or before in (")", "]", r"\}", "}", "'", "^", ","):
+        closers = (")", "]", r"\}", "}", "'", "^", ",", *self.marks.values())
+        if last == self.at or before.isalnum() or before in closers:
             self.words[last] = r"\top"
             self.stops[last] = True
             if last > self.at and before == ",":
@@ -748,7 +750,7 @@ class Expressions:
         if word == "'":
             return [self.mark("prime", start, place)]
         if place == "above" and (
-            word == r"\top" or (word == "T" and self.words[start + 1] in ("(", "["))
+            word == r"\top" or (word == "T" and self.opens(place, self.words[start + 1]))
         ):
             return [self.mark("transpose", start)]
         if word in ("*", r"\star") and start + 1 == close:
@@ -758,8 +760,10 @@ class Expressions:
             return [self.mark("inverse", start)]
         if word == "^" and place == "above":
             return self.script("above")
-        if word in ("(", "[", r"\{") and self.stands_alone(start, close):
-            return [self.bracketed(place, start)]
+        if self.opens(place, word) and self.stands_alone(place, start, close):
+            found = self.bracketed(place, start)
+            self.at += self.words[self.at] == ","
+            return [found]
         if word in LOOSE and start + 1 < close:
             self.at += 1
             inner = self.expression()
@@ -767,9 +771,24 @@ class Expressions:
             return [Script(place, "group", (part,), "", self.span(start))]
         return self.plain_script(place, close)
 
-    def stands_alone(self, start: int, close: int) -> bool:
-        """Whether a bracket is a mark of its own and not a factor: `(l)T`, but not `(a+b)c`."""
-        end = self.partners[start]
+    def opens(self, place: Place, word: str) -> bool:
+        """Whether a word opens something in a script: a bracket, or a sign of a layer mark."""
+        return word in ("(", "[", r"\{") or bool(self.marks.get((place, word)))
+
+    def end_in_script(self, place: Place, start: int, close: int) -> int:
+        """Where what opens ends, or -1; a sign that only layer marks have is no bracket elsewhere,
+        so its end is made one here."""
+        word = self.words[start]
+        closing = self.marks.get((place, word))
+        if word not in _PARTNERS and closing in self.words[start:close]:
+            end = self.words.index(closing, start)
+            self.partners[start], self.stops[end] = end, True
+        return self.partners[start]
+
+    def stands_alone(self, place: Place, start: int, close: int) -> bool:
+        """Whether a bracket is a mark of its own and not a factor: `(l)T`, but not `(a+b)c`. That
+        of a layer below may have indices behind it: `[2],jk`."""
+        end = self.end_in_script(place, start, close)
         if end < 0 or end > close:
             return False
         after = self.words[end + 1]
@@ -777,14 +796,15 @@ class Expressions:
             return self.words[end + 2] in ("T", r"\top", "'") or (
                 self.words[end + 2] == "{" and self.words[end + 3] in ("T", r"\top", "'")
             )
-        return end + 1 == close or after in ("(", "[", r"\{", r"\top", "'")
+        if after == ",":
+            return place == "below" and (place, self.words[start]) in self.marks
+        return end + 1 == close or after in (r"\top", "'") or self.opens(place, after)
 
     def bracketed(self, place: Place, start: int) -> Script:
         word = self.words[self.at]
         self.at += 1
-        parts = self.items(_PARTNERS[word])
-        bracket: Bracket = "(" if word == "(" else "[" if word == "[" else "{"
-        return Script(place, "group", parts, bracket, self.span(start))
+        parts = self.items(_PARTNERS.get(word) or self.marks[place, word])
+        return Script(place, "group", parts, word, self.span(start))
 
     def plain_script(self, place: Place, close: int) -> list[Script]:
         start = self.at
@@ -1349,7 +1369,8 @@ def is_applied_letter(node: Node) -> bool:
     if isinstance(node, Scripted):
         primed = any(script.kind == "prime" for script in node.scripts)
         return primed or is_applied_letter(node.base)
-    return isinstance(node, Symbol) and node.head in _APPLIED_LETTERS
+    head = node.head if isinstance(node, Symbol) else ""
+    return head in _APPLIED_LETTERS or bool(function_spelt(head) or function_lettered(head))
 
 
 def letters_of(node: Node) -> str:

@@ -1,25 +1,24 @@
 """From paths to notes.
 
-Owns: which files are read (`.md`, `.tex`, `.ipynb`; in folders all of them, in order), and the
-refusal of what is no text. Refuses: following links to folders, `\\input`, and hidden folders.
+Owns: which files are read: `.md`, `.tex`, `.ipynb`; in folders all of them, in order.
+Refuses: following links to folders, `\\input`, and hidden folders.
 Would be wrong if a file were left out silently that a user named, or read twice.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from symbackprop.errors import InputError
+from symbackprop.files import read_text, reason_of
 from symbackprop.reader.markdown import read_markdown
 from symbackprop.reader.notebook import read_notebook
 from symbackprop.reader.passages import Note
 from symbackprop.reader.tex import read_tex
 
-LARGEST = 20 * 1024 * 1024
 READERS = {".md": read_markdown, ".tex": read_tex, ".ipynb": read_notebook}
 SKIPPED = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
 _KINDS = ".md, .tex or .ipynb"
@@ -39,7 +38,7 @@ def read_note(path: str | os.PathLike[str]) -> Note:
     reader = READERS.get(Path(name).suffix.lower())
     if reader is None:
         raise InputError(name, f"not a {_KINDS} file")
-    return reader(name, _text(name))
+    return reader(name, read_text(name))
 
 
 def read_notes(paths: Iterable[str | os.PathLike[str]]) -> tuple[Note | Problem, ...]:
@@ -88,44 +87,10 @@ def _inside(folder: str) -> Iterator[str | Problem]:
         try:
             names = sorted(os.listdir(path), reverse=True)
         except OSError as error:
-            yield Problem(path, _reason(error))
+            yield Problem(path, reason_of(error))
             continue
         waiting += [os.path.join(path, name) for name in names if not _is_skipped(name)]
 
 
 def _is_skipped(name: str) -> bool:
     return name.startswith(".") or name in SKIPPED
-
-
-def _text(path: str) -> str:
-    """The file's text, line ends as they are."""
-    try:
-        facts = os.stat(path)
-        if stat.S_ISDIR(facts.st_mode):
-            raise InputError(path, "a folder, not a file")
-        if not stat.S_ISREG(facts.st_mode):
-            raise InputError(path, "not an ordinary file")
-        with open(path, "rb") as stream:
-            data = stream.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        raise InputError(path, _reason(error)) from None
-    if len(data) > LARGEST:
-        raise InputError(path, f"larger than {LARGEST // 1024**2} MB")
-    return _decoded(path, data)
-
-
-def _decoded(path: str, data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(path, "UTF-16 text; save it as UTF-8")
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise InputError(path, f"not a text file: a NUL byte in line {line}")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(path, f"not UTF-8 text (line {line}); save it as UTF-8") from None
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()

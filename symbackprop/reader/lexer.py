@@ -13,7 +13,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
+
+from symbackprop.scalars import spellings
 
 
 class Token(NamedTuple):
@@ -25,9 +28,10 @@ class Token(NamedTuple):
     glued: bool = False
 
 
-FUNCTIONS = frozenset(
-    "exp log ln lg tanh sinh cosh sech coth sigmoid softmax softplus relu ReLU Sigmoid Softmax "
-    "Tanh max min argmax argmin diag Diag sin cos tan cot sign sgn tr Tr trace vec det".split()
+# Functions of LaTeX and of arrays; those of one number have records.
+NAMES = frozenset(
+    "exp log ln lg tanh sinh cosh sech coth softmax Softmax max min argmax argmin diag Diag "
+    "sin cos tan cot sign sgn tr Tr trace vec det".split()
 )
 # Bare words that nobody means as a product of letters.
 WORDS = frozenset(
@@ -123,7 +127,7 @@ _SKIPPED = (
 )
 _PLAIN = (
     r"[A-Za-z](?![A-Za-z])"
-    rf"|(?<![A-Za-z])(?:{_either(' '.join(FUNCTIONS | WORDS))})(?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:%s)(?![A-Za-z])"
     r"|[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++(?![.0-9]))?"
     r"|:\s*=|[-+=<>!]=|=[:>]|->|\.\*|\.\.\.?|#[0-9]|(?![\\%])[!-~]"
 )
@@ -140,9 +144,21 @@ _SPECIAL = (
     rf"|(?P<combining>[{''.join(_COMBINING)}])"
 )
 _COMMAND = r"\\\\\*?(?:\[\s*-?[0-9.]*\s*\\?[a-z]+\s*\])?|\\not\s*=|\\[A-Za-z]++|\\[^A-Za-z]"
-_TOKEN = re.compile(
-    rf"{_SKIPPED}(?:({_PLAIN})|{_SPECIAL}|(?P<command>{_COMMAND})|(?P<other>.)|\Z)", re.DOTALL
-)
+
+
+def function_names() -> frozenset[str]:
+    """Words that take an argument."""
+    return NAMES | spellings()
+
+
+@lru_cache(maxsize=8)
+def _token(words: frozenset[str]) -> re.Pattern[str]:
+    plain = _PLAIN.replace("%s", _either(" ".join(sorted(filter(str.isalnum, words)))), 1)
+    return re.compile(
+        rf"{_SKIPPED}(?:({plain})|{_SPECIAL}|(?P<command>{_COMMAND})|(?P<other>.)|\Z)", re.DOTALL
+    )
+
+
 _CONDITION = re.compile(
     r"(\s*+(?:if|for|for all|when|where|wenn|falls|für|si|pour)\s++)([^=<>≠≤≥]*[=<>≠≤≥].*)",
     re.DOTALL,
@@ -153,7 +169,7 @@ def tokenize(latex: str) -> list[Token]:
     """All tokens of a formula, in order."""
     tokens: list[Token] = []
     append = tokens.append
-    for match in _TOKEN.finditer(latex):
+    for match in _token(function_names() | WORDS).finditer(latex):
         kind = match.lastgroup
         if kind is None:
             if (word := match[1]) is None:

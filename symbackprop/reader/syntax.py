@@ -54,20 +54,23 @@ class Symbol:
     bold: bool = False
 
 
-Bracket = Literal["", "(", "[", "{"]
-
-
 @dataclass(frozen=True)
 class Script:
     r"""One thing written above or below: `^{[l]}` has bracket `[` and the part l; `_{1,j}` two
     parts; `_{ij}` two parts; `^{l+1}` one; a transposition and a prime are marks of their own.
-    A group that mixes them, `^{[1]T}`, is several scripts in reading order."""
+    A group that mixes them, `^{[1]T}`, is several scripts in reading order. The bracket is the
+    sign that opens it, in normal form: `(`, `[`, `\{`, that of a layer mark, or none."""
 
     place: Literal["above", "below"]
     kind: Literal["group", "transpose", "prime", "star", "inverse"]
     parts: tuple[Node, ...]
-    bracket: Bracket
+    bracket: str
     span: Span
+
+    @property
+    def frame(self) -> tuple[str, str]:
+        """Where it stands and what opens it, as for a `LayerMark`."""
+        return self.place, self.bracket
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ class Scripted:
 
 @dataclass(frozen=True)
 class Group:
-    """Something in parentheses, brackets or braces; several items where commas part them."""
+    r"""Something between `(`, `[`, `\{` and their partners, or none; several items where commas
+    part them."""
 
-    bracket: Bracket
+    bracket: str
     items: tuple[Node, ...]
     span: Span
 

@@ -243,7 +243,7 @@ class Evaluator:
                     self.machine.memory.frames = frames
                     del self._globals[name]
             return found
-        if name in containers.BUILTINS:
+        if name in containers.BUILTINS and "*" not in self.constants:
             return Module(f"builtin {name}")
         raise TraceError(f"the name {name} is not known here")
 

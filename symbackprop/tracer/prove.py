@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -20,7 +21,6 @@ from symbackprop.equality import (
     compared,
     cut_names,
     given_values,
-    moderate_point,
     proof_that_zero,
     sizes_of,
     with_definitions,
@@ -29,18 +29,18 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import Array, Point
 from symbackprop.network import CountsClasses, Network, Tensor
 from symbackprop.normalform import Algebra, Atom, Form, NoNormalForm, has_conditions, renamed
+from symbackprop.points import generic_point
 from symbackprop.terms import Expression, Index
 from symbackprop.tracer.arrays import ShapeClash, SymbolicArray, TraceError, place, shown
-from symbackprop.tracer.evaluator import MOST_SECONDS
 from symbackprop.tracer.formvalue import value_of
 from symbackprop.tracer.interpreter import (
     Interpreter,
     Traced,
     cells,
     element_array,
-    nested_too_deeply,
     parsed,
 )
+from symbackprop.tracer.trace import function_of
 from symbackprop.verdict import Equal, Undecided, Unequal, Verdict, Witness
 
 POINTS = 2
@@ -64,49 +64,6 @@ class Swept(Protocol):
     def extended(self) -> Network: ...
     @property
     def derivations(self) -> Mapping[str, Derived]: ...
-
-
-def trace(
-    source: str,
-    function: str,
-    arguments: Mapping[str, Any],
-    algebra: Algebra,
-    must_return: bool = True,
-    unclipped: bool = False,
-    seconds: float = MOST_SECONDS,
-) -> Traced:
-    """Read one function of a module, or a method: `Network.backward`.
-
-    `arguments`: a `SymbolicArray`, or lists, tuples and dicts of them, or an `Object`, or
-    constants, for each parameter without a default. They may be changed in place, as long as no
-    array is given twice; `Traced.arguments` has what is left of them. `must_return`: whether a
-    function without a return statement is an error. `unclipped`: `np.clip` is taken to change
-    nothing, which `Traced.assumptions` says then.
-
-    Raises: TraceError, with the line, for whatever is not read.
-    """
-    definition = _function(source, function)
-    reader = Interpreter(algebra, *parsed(source), seconds=seconds, unclipped=unclipped)
-    return reader.run(definition, cells(arguments, fixed=False), must_return)
-
-
-def _function(source: str, function: str) -> ast.FunctionDef:
-    functions, _, others = parsed(source)
-    kind, dot, name = function.rpartition(".")
-    if dot:
-        owner = others.get(kind)
-        body = owner.body if isinstance(owner, ast.ClassDef) else []
-        functions = functions | {s.name: s for s in body if isinstance(s, ast.FunctionDef)}
-    if name not in functions:
-        raise TraceError(f"there is no function {function}")
-    found = functions[name]
-    if any(nested_too_deeply(part) for part in (*functions.values(), *_nodes(others))):
-        raise TraceError("an expression nested too deeply", found.lineno)
-    return found
-
-
-def _nodes(others: Mapping[str, Any]) -> list[ast.AST]:
-    return [value for value in others.values() if isinstance(value, ast.AST)]
 
 
 # --------------------------------------------------------------------------------------------
@@ -174,7 +131,7 @@ class _Proof:
 
     def point(self, number: int) -> Point:
         if number not in self._points:
-            base = moderate_point(self.extended, 3000 + number)
+            base = generic_point(self.extended, 3000 + number)
             self._points[number] = with_definitions(base, self.definitions)
         return self._points[number]
 
@@ -200,7 +157,9 @@ class _Proof:
     def _namable(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Values that later code is read in terms of, by shape and content."""
         for name in sorted(self.cut):
-            found = self.expected(name)
+            found = None
+            with suppress(NoNormalForm):
+                found = self.expected(name)
             if found is not None and found[0] and _is_worth_a_name(found[1]):
                 shape, form = found
                 yield (shown(shape), form.key), name
@@ -231,7 +190,7 @@ class _Proof:
     # ---- the walk ----------------------------------------------------------------------------
 
     def of(self, source: str, function: str) -> dict[str, Verdict]:
-        definition = _function(source, function)
+        definition = function_of(source, function)
         interpreter = Interpreter(
             self.algebra,
             *parsed(source),

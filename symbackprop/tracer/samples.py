@@ -14,7 +14,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symbackprop.normalform import ONE, ZERO, Atom, Exponent, Form, atom, variable
 from symbackprop.tracer import indexing, ranges
@@ -27,11 +27,9 @@ from symbackprop.tracer.arrays import (
     place,
     widest,
 )
+from symbackprop.tracer.evaluator import Evaluator
 from symbackprop.tracer.memory import Cell, Frame, Touched
 from symbackprop.tracer.values import Repeated, Scope, Unread, element_array
-
-if TYPE_CHECKING:
-    from symbackprop.tracer.interpreter import Reader
 
 MOST_WATCHED = 64
 _CARRIED = "a name that a loop over samples carries from pass to pass"
@@ -59,7 +57,7 @@ class _Pass:
     held: dict[str, Cell]
 
 
-def read_once(reader: Reader, loop: ast.For, source: Repeated, scope: Scope) -> None:
+def read_once(reader: Evaluator, loop: ast.For, source: Repeated, scope: Scope) -> None:
     """Read the loop, and leave arrays and names as the whole loop leaves them."""
     names = _assigned_names(loop)
     watched = _roots([scope[name] for name in sorted(names) if name in scope])
@@ -104,7 +102,7 @@ def _roots(values: Sequence[Any]) -> list[Cell]:
 
 
 def _one_pass(
-    reader: Reader,
+    reader: Evaluator,
     loop: ast.For,
     source: Repeated,
     scope: Scope,
@@ -148,7 +146,7 @@ def _one_pass(
     return _Pass(index, [*slots, *numbers.values()], after, left, held)
 
 
-def _body(reader: Reader, loop: ast.For, scope: Scope) -> None:
+def _body(reader: Evaluator, loop: ast.For, scope: Scope) -> None:
     for node in ast.walk(loop):
         if isinstance(node, (ast.Break, ast.Continue, ast.Return)) and _belongs(loop, node):
             raise TraceError(f"{type(node).__name__} in a loop over samples", node.lineno)
@@ -188,7 +186,7 @@ def _is_carried(scope: Scope, name: str) -> bool:
     return name in scope and not _counts(scope, name) and not isinstance(value, Cell)
 
 
-def _slot(reader: Reader, before: SymbolicArray) -> _Slot:
+def _slot(reader: Evaluator, before: SymbolicArray) -> _Slot:
     algebra = reader.machine.algebra
     name = f"%loop{algebra.fresh(variable('', before.form)).data[0]}"
     unknown = element_array(algebra, name, before.shape, False)
@@ -200,7 +198,7 @@ def _slot(reader: Reader, before: SymbolicArray) -> _Slot:
 # --------------------------------------------------------------------------------------------
 
 
-def _finish(reader: Reader, found: _Pass, scope: Scope) -> None:
+def _finish(reader: Evaluator, found: _Pass, scope: Scope) -> None:
     whole = _Whole(reader, found)
     results = [(cell, whole.after(cell, slot, new)) for cell, slot, new in found.cells]
     bound = {name: whole.bound(name, slot, value) for name, (slot, value) in found.names.items()}
@@ -213,7 +211,7 @@ def _finish(reader: Reader, found: _Pass, scope: Scope) -> None:
 class _Whole:
     """From what one pass adds to what all of them leave."""
 
-    def __init__(self, reader: Reader, found: _Pass) -> None:
+    def __init__(self, reader: Evaluator, found: _Pass) -> None:
         self.m, self.found = reader.machine, found
         self.level = len(self.m.memory.frames)
         self.names = {slot.name for slot in found.slots}
@@ -289,7 +287,7 @@ class _Whole:
         if not _unknowns(atom(what), self.names):
             return Form({((what, exponent),): Fraction(1)})
         if what.kind != "el":
-            inside = algebra._built(what, self._put)
+            inside = algebra.built(what, self._put)
         else:
             before = self.before[what.data[0]]
             inside = indexing.at(algebra, before.form, before.axis_variables, what.data[1])

@@ -16,6 +16,7 @@ import numpy as np
 
 from symbackprop.reader.syntax import Derivative, Node, Scripted, Statement, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import Array, Axes
 from symbackprop.verify.derivatives import (
     Link,
     denominator,
@@ -29,7 +30,8 @@ from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference
-from symbackprop.verify.values import Array, Axes, Clash, Value
+from symbackprop.verify.valuation import Valuation
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 Overrides = Mapping[tuple[str, str], Array]
@@ -49,9 +51,9 @@ class FalseLine:
 def overrides(false: FalseLine, world: World) -> Overrides | None:
     """The derivative that the line claims, in a world; None where it claims none that later
     lines could use."""
-    meaning = Meaning(world, false.settings, false.numbers)
+    surroundings = Valuation(world, false.settings, false.numbers)
     try:
-        meaning = with_ranges(false.statement.sides, meaning)
+        meaning = with_ranges(false.statement.sides, surroundings)
         claimed = meaning.value(false.statement.sides[false.link + 1])
     except (NotUnderstood, IllFormed, Clash):
         return None

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+from symbackprop.notation import DELTA_NUMBERINGS, LAYER_MARKS, SAMPLE_LAYOUTS, LayerMark
 from symbackprop.reader.syntax import (
     Apply,
     Big,
@@ -34,15 +35,19 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.scalars import function_lettered
 from symbackprop.verify.judge import EQUALITIES, Worlds, judge
-from symbackprop.verify.settings import Alias, Mark, Settings
-from symbackprop.verify.symbols import FUNCTIONS, split
+from symbackprop.verify.settings import Alias, Settings
+from symbackprop.verify.symbols import activation, function_called, is_function, split
+
+T = TypeVar("T")
 
 INDEX_LETTERS = frozenset("ijklmnpqrstuvc") | {r"\ell", r"\alpha", r"\beta", "K", "C", "J"}
 CUSTOMARY = frozenset({"W", "w", "b", "x", "y", "z", "a", "h", r"\delta", r"\hat{y}"})
 LEAST_TRUE = 0.25  # of the lines with a letter, for what it was taken for to stand
 TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
+ADJOINTS = ("d_", "delta")
 PROBE = 10  # open lines on which a reading is tried before all of them
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
@@ -65,7 +70,7 @@ class Heads:
     arguments: dict[str, set[str]] = field(default_factory=dict, kw_only=True)
 
 
-def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
+def heads_of(statements: Iterable[Statement], mark: LayerMark) -> Heads:
     """How often each head stands with a layer mark, as a function, alone, and so on. Where layers
     stand below, data that also stand bare have no layers: the y_1 beside y is an entry."""
     heads = Heads(*(Counter() for _ in range(10)))
@@ -73,10 +78,10 @@ def heads_of(statements: Iterable[Statement], mark: Mark) -> Heads:
         for side in statement.sides:
             _look(side, mark, heads, False)
     bare = (h for h in heads.marked if heads.plain[h] and lower(h) in _DATA)
-    return replace(heads, entries=Counter(bare)) if mark == "_l" else heads
+    return replace(heads, entries=Counter(bare)) if mark.looks_like_index else heads
 
 
-def _look(node: Node, mark: Mark, heads: Heads, inside_script: bool) -> None:
+def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> None:
     parts = split(node) if isinstance(node, (Symbol, Scripted)) else None
     if parts is not None:
         head = parts[0].head
@@ -147,20 +152,10 @@ def _compares_indices(node: Node) -> bool:
     return all(n.head in INDEX_LETTERS for n in symbols)
 
 
-_PLACES: Mapping[Mark, tuple[str, str]] = {
-    "^l": ("above", ""),
-    "_l": ("below", ""),
-    "^(l)": ("above", "("),
-    "^[l]": ("above", "["),
-}
-
-
-def _is_mark(script: Any, mark: Mark) -> bool:
-    if script.kind != "group" or not script.parts:
+def _is_mark(script: Script, mark: LayerMark) -> bool:
+    if script.kind != "group" or not script.parts or script.frame != mark.frame:
         return False
-    if (script.place, script.bracket) != _PLACES[mark]:
-        return False
-    return _looks_like_layer(script.parts[0], bare=mark == "^l")
+    return _looks_like_layer(script.parts[0], bare=mark.looks_like_power)
 
 
 def _looks_like_layer(part: Node, bare: bool) -> bool:
@@ -172,46 +167,47 @@ def _looks_like_layer(part: Node, bare: bool) -> bool:
 
 def mark_of(
     statements: Sequence[Statement], depth: int, names: Container[str] = frozenset()
-) -> Mark:
+) -> LayerMark:
     """Where the layer stands, from the scripts that are there, but for those of `names`. A note
     in which nothing but squares stands above, and nothing but indices below, marks no layers:
     there any number is a power."""
-    counts: Counter[str] = Counter()
+    marks = sorted(
+        LAYER_MARKS.values(),
+        key=lambda m: (m.looks_like_index, m.looks_like_power, m.looks_like_sample),
+    )
+    framed = {mark.frame: mark for mark in marks}
+    counts: Counter[LayerMark] = Counter()
     above: set[str] = set()
     below: set[float] = set()
     counted = False  # l + 1 below: a layer, however far the indices of other letters go
     for head, script in _scripts_in(statements):
-        if head in names:
+        mark = framed.get(script.frame)
+        if head in names or mark is None:
             continue
         part = script.parts[0]
         letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
         layered = letters <= {"l", "L", r"\ell"}
-        if script.place == "above" and script.bracket == "[":
-            counts["^[l]"] += 12
-        elif script.place == "above" and script.bracket == "(" and layered:
-            counts["^(l)"] += 4
-        elif script.place == "above" and not script.bracket and layered:
+        if mark.opening and (layered or not mark.looks_like_sample):
+            counts[mark] += 4 if mark.looks_like_sample else 12
+        elif mark.looks_like_power and layered:
             above.add("l" if letters else getattr(part, "text", "l"))
-            counts["^l"] += 4 if letters or head in _WEIGHTS else 1
-        elif script.place == "below" and layered and len(script.parts) == 1:
+            counts[mark] += 4 if letters or head in _WEIGHTS else 1
+        elif mark.looks_like_index and layered and len(script.parts) == 1:
             counted = counted or (bool(letters) and isinstance(part, Sum))
             if letters or depth > 1:
-                counts["_l"] += 4 if letters else 2 if head in _WEIGHTS else 0
+                counts[mark] += 4 if letters else 2 if head in _WEIGHTS else 0
             if isinstance(part, Number) and not letters:
                 below.add(float(part.value))
     if above <= {"2"}:
-        counts["^l"] = 0
+        marks = [m for m in marks if not m.looks_like_power]
     if not counted and any(number > depth + 1 for number in below):
-        counts["_l"] = 0
-    marks: tuple[Mark, ...] = ("^[l]", "^(l)", "^l", "_l")
-    best = max(marks, key=lambda m: counts[m])
-    return best if counts[best] else "^[l]"
+        marks = [m for m in marks if not m.looks_like_index]
+    return max(marks, key=lambda m: counts[m])
 
 
-def depth_letters(statements: Sequence[Statement], mark: Mark) -> tuple[str, ...]:
+def depth_letters(statements: Sequence[Statement], mark: LayerMark) -> tuple[str, ...]:
     """Capitals alone in the place where their symbols elsewhere have l: the number of layers."""
-    place = _PLACES[mark]
-    scripts = [(h, s) for h, s in _scripts_in(statements) if (s.place, s.bracket) == place]
+    scripts = [(h, s) for h, s in _scripts_in(statements) if s.frame == mark.frame]
     layered = {h for h, s in scripts if _letters_of(s) & {"l", r"\ell"}}
     found = {
         s.parts[0].head
@@ -245,6 +241,7 @@ _WEIGHTS = frozenset({"W", "w", r"\theta", r"\Theta", "b", "z", "a", "h", r"\del
 # Candidates
 # --------------------------------------------------------------------------------------------
 
+SIGMA = r"\sigma"
 NODES = {
     "z": ("z", "h"),
     "a": ("h", "z"),
@@ -350,6 +347,16 @@ LABELS = (
 )
 
 
+def _sigma(functions: Sequence[str], marked: bool) -> tuple[str, ...]:
+    r"""What an applied \sigma may be: where the layers differ, one function in the whole note; with
+    a layer's mark the activation of that layer; the sigmoid also where no layer has it."""
+    if marked or len(set(functions)) <= 1:
+        return ("f", "softmax", "sigmoid")
+    names = [f for f in functions if f not in ("identity", "softmax")]
+    known = dict.fromkeys((*names, "sigmoid", "softmax"))
+    return tuple(sorted(known, key=lambda f: (f not in names, f != "sigmoid")))
+
+
 def _free_families(head: str) -> tuple[str, ...]:
     """The families of a letter whose layer its index tells."""
     small = lower(head)
@@ -371,15 +378,18 @@ def lower(head: str) -> str:
     return re.sub(r"^\\([A-Z])", lambda m: "\\" + m.group(1).lower(), head)
 
 
-def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
-    """The families a head may stand for, likeliest first."""
-    if head in FUNCTIONS:
-        return (FUNCTIONS[head],)
+def candidates(
+    head: str, heads: Heads, depth: int, functions: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The families a head may stand for, likeliest first; `functions` are the activations of the
+    network, layer by layer."""
+    if function_called(head):
+        return (function_called(head),)
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
-        both = (*candidates(head, bare, depth), *candidates(head, layered, depth))
-        return tuple(dict.fromkeys(both))
+        both = (candidates(head, each, depth, functions) for each in (bare, layered))
+        return tuple(dict.fromkeys(itertools.chain(*both)))
     found: list[str] = []
     if head == "e" and not heads.plain[head]:
         return ()  # the base of the exponential
@@ -393,12 +403,14 @@ def candidates(head: str, heads: Heads, depth: int) -> tuple[str, ...]:
         return tuple("d_" + f for f in candidates(inner, heads, depth))
     if head in ("N", "m", "M", "n") and (heads.bounds[head] or heads.plain[head]):
         found.append("N")
-    if applied and head in ACTIVATIONS:
+    if applied and head == SIGMA:
+        found.extend(_sigma(functions, marked))
+    elif applied and (head in ACTIVATIONS or function_lettered(head)):
         found.append("f")
-        if "softmax" not in found and head in (r"\sigma", "S", "s", "f"):
+        if head in ("S", "s", "f"):
             found.append("softmax")
-        if head == r"\sigma":
-            found.append("sigmoid")  # of its own, where the network has another function
+        if function_lettered(head):
+            found.append(function_lettered(head))  # where the network has another function
     if head in ("I", r"\mathbb{I}", r"\mathbf{I}", "E") and heads.plain[head] and not marked:
         found.append("identity")
     if head in ("1", r"\mathbf{1}", r"\mathbb{1}", r"\vec{1}"):
@@ -515,10 +527,12 @@ class Finder:
         names = [head for head, family in self.fixed.items() if family == "numbered"]
         mark = mark_of(self.statements, self.depth, names)
         heads = heads_of(self.statements, mark)
+        world = next(iter(self.worlds[self.reduction].generic.values()))
+        functions = [activation(world.network, layer) for layer in range(1, self.depth + 1)]
         choices = {
             head: found
             for head in [*heads.seen, *heads.bounds]
-            if (found := candidates(head, heads, self.depth))
+            if (found := candidates(head, heads, self.depth, functions))
         }
         seen = {*heads.seen, *heads.bounds}
         choices.update(
@@ -605,7 +619,8 @@ class Finder:
         for head in sorted(letters, key=lambda h: len(choices[h])):
             for family in choices[head]:
                 key = f"{family}|{lower(head) if len(head) == 1 else head}"
-                clash = taken.get(family) if family != "f" else None  # of one layer and of all
+                several = family == "f" or is_function(family)  # may have more letters than one
+                clash = None if several else taken.get(family)
                 if clash is None or lower(clash) == lower(head) or key in taken:
                     letters[head] = family
                     taken.setdefault(family, head)
@@ -700,28 +715,28 @@ class Finder:
         if not statements:
             return settings
         best, top = settings, float("-inf")
-        for trial in self._orientations(settings, ""):
+        for trial in self._orientations(settings):
             found = self.score(statements, trial, self.reduction)
             if found > top + 1e-9:
                 best, top = trial, found
             if top >= len(statements) - 1e-9:
                 return best
         if any("b" in _heads_in(s) for s in statements):
-            for stands in ("rows", "columns"):
+            for stands in SAMPLE_LAYOUTS:
                 trial = replace(best, biases=stands)
                 found = self.score(statements, trial, self.reduction)
                 if stands != best.samples and found > top + 1e-9:
                     best, top = trial, found
         return self._letters(best, statements, choices, self.reduction)
 
-    def _orientations(self, settings: Settings, biases: str) -> Iterator[Settings]:
+    def _orientations(self, settings: Settings) -> Iterator[Settings]:
         """Rows or columns, W either way round, layers counted from where."""
         for samples, weights, nodes, start in itertools.product(
-            ("rows", "columns"), ("in_out", "out_in"), (0, 1), (0, 1)
+            SAMPLE_LAYOUTS, ("in_out", "out_in"), (0, 1), (0, 1)
         ):
             yield replace(
                 settings,
-                biases=biases,
+                biases="",
                 samples=samples,
                 single=samples,
                 weights=weights,
@@ -768,7 +783,7 @@ class Finder:
     ) -> Settings | None:
         orientations = [(settings.samples, settings.weights)]
         if open_ and (anew or all(":" in f for h in open_ for f in choices[h][:1])):
-            orientations += [(s, w) for s in ("rows", "columns") for w in ("in_out", "out_in")]
+            orientations += [(s, w) for s in SAMPLE_LAYOUTS for w in ("in_out", "out_in")]
         tried = 0
         for samples, weights in orientations:
             for picks in itertools.product(*(choices[h] for h in open_)):
@@ -898,7 +913,26 @@ class Finder:
                 gain += points[found[n]] - 1.0
                 if gain < least:
                     return None
-        return found
+        lost = sum(
+            self._defines(statement, settings) * ((was == "true") - (now == "true"))
+            for statement, was, now in zip(statements, outcomes, found, strict=True)
+        )
+        return found if lost <= (-1 if _takes_sum_for_unit(settings, trial) else 0) else None
+
+    def _defines(self, statement: Statement, settings: Settings) -> bool:
+        """Whether it is a forward equation, that of a layer, the output or the loss: no number of
+        other lines outvotes it."""
+        parts = split(statement.sides[0])
+        family = settings.letters.get(parts[0].head, "") if parts is not None else ""
+        return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
+            isinstance(node, Derivative)
+            or (
+                isinstance(node, Symbol)
+                and settings.letters.get(node.head, "").startswith(ADJOINTS)
+            )
+            for side in statement.sides
+            for node in walk(side)
+        )
 
     def _costs_one_sample(
         self, true: Sequence[Statement], settings: Settings, trial: Settings, reduction: str
@@ -927,8 +961,7 @@ class Finder:
                 yield settings, other
         errors = [h for h, f in settings.letters.items() if f.startswith("delta")]
         if errors:
-            turned = "from_output" if settings.deltas == "by_layer" else "by_layer"
-            yield replace(settings, deltas=turned), reduction
+            yield replace(settings, deltas=_other(settings.deltas, *DELTA_NUMBERINGS)), reduction
             yield replace(settings, delta_of="h"), reduction
             yield replace(settings, kronecker=not settings.kronecker), reduction
         adjoints = [h for h, f in settings.letters.items() if f.startswith(("delta", "d_"))]
@@ -952,13 +985,13 @@ class Finder:
             yield replace(settings, vectors="variable", layout="denominator", chain="up"), reduction
         yield replace(settings, depth=1 - settings.depth), reduction
         if settings.samples == "rows":
-            yield replace(settings, single=_other(settings.single, "rows", "columns")), reduction
+            yield replace(settings, single=_other(settings.single, *SAMPLE_LAYOUTS)), reduction
         for head in self.settable:
             if settings.letters.get(head) != "alias":
                 letters = {**settings.letters, head: "alias"}
                 aliases = {**settings.aliases, head: self.settable[head]}
                 yield replace(settings, letters=letters, aliases=aliases), reduction
-        turned = _other(settings.samples, "rows", "columns")
+        turned = _other(settings.samples, *SAMPLE_LAYOUTS)
         yield replace(settings, samples=turned, single=turned), reduction
         if turned == "rows":
             yield replace(settings, samples=turned), reduction
@@ -991,7 +1024,17 @@ class Finder:
             yield ("", r"\cdot")
 
 
-def _other(value: str, one: str, other: str) -> str:
+def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
+    """Whether z, the sum in front of an activation, is to be what comes behind it, while no other
+    letter is the sum: only a forward equation says so."""
+    moved = any(
+        lower(head) == "z" and family[:1] == "h" and settings.letters.get(head, "")[:1] == "z"
+        for head, family in trial.letters.items()
+    )
+    return moved and not any(family[:1] == "z" for family in trial.letters.values())
+
+
+def _other(value: T, one: T, other: T) -> T:
     return other if value == one else one
 
 

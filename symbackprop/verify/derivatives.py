@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symbackprop.reader.syntax import Apply, Derivative, Group, Node, Product, Scripted, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array, Axes, Axis
 from symbackprop.verify.entries import (
     gathered,
     is_weight,
@@ -25,12 +25,10 @@ from symbackprop.verify.entries import (
 from symbackprop.verify.functions import called_loss, is_called
 from symbackprop.verify.letters import head_or_none, plain
 from symbackprop.verify.literals import kronecker
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import SAMPLE, Array, Axes, Axis, Value
+from symbackprop.verify.values import Value
 from symbackprop.verify.world import STEP, loss_slopes
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,9 @@ def notation_of(settings: Settings) -> Notation:
     if counts:
         symbols["N"] = counts[0]
     return Notation(
-        samples="columns" if settings.samples == "columns" else "rows",
-        layer=settings.mark,
-        delta="from_output" if settings.deltas == "from_output" else "by_layer",
+        samples=settings.samples,
+        layer=settings.mark.word,
+        delta=settings.deltas,
         symbols=tuple(sorted(symbols.items())),
     )
 

@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symbackprop.reader.syntax import Group, Node, Number, Span, Sum, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array, Axes, Axis
 from symbackprop.verify.letters import is_whole
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, Reference
-from symbackprop.verify.values import SAMPLE, Array, Axes, Axis, Value
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.values import Value
 
 _FIRST = Number(value=Fraction(1), text="1", span=Span(0, 0))
 

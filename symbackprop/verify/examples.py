@@ -37,6 +37,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict, compare, fitting
 from symbackprop.verify.entries import entries_of
@@ -47,7 +48,8 @@ from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.repair import Explanation, applied
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Scope, split
-from symbackprop.verify.values import SAMPLE, Array, Clash, Value
+from symbackprop.verify.valuation import Valuation
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 GIVEN: Final = ("input", "label", "parameter")
@@ -217,7 +219,7 @@ def given(statement: Statement, settings: Settings, world: World) -> tuple[Given
     if statement.continues or not gives_numbers(statement):
         return ()
     names, numbers = _names_and_numbers(statement)
-    scope = Meaning(world, settings).scope
+    scope = Valuation(world, settings).scope
     found = [_given(node, numbers[-1], scope) for node in names]
     return tuple(each for each in found if each is not None) if None not in found else ()
 
@@ -293,7 +295,7 @@ class Examples:
         later = (part for side in statement.sides[1:] for part in walk(side))
         own = any(isinstance(part, Symbol) and part.head == symbol[0].head for part in later)
         step = statement.relations[0] in STEPS or (own and statement.relations[0] == "=")
-        scope = Meaning(next(iter(self.templates.values())), settings).scope
+        scope = Valuation(next(iter(self.templates.values())), settings).scope
         new = _given(statement.sides[0], statement.sides[-1], scope) if step else None
         if new is None or scope.network.by_name[new.name].kind != "parameter":
             return False
@@ -383,7 +385,7 @@ def _counts(stated: Sequence[Given], settings: Settings, template: World) -> lis
     """How many samples there may be: a side of an array that is given for each sample."""
     if SAMPLE not in template.sizes:
         return [1]
-    meaning = Meaning(template, settings)
+    meaning = Valuation(template, settings)
     found: list[int] = []
     for each in stated:
         if template.network.by_name[each.name].kind == "parameter":
@@ -434,7 +436,7 @@ def _with_numbers(target: Array, each: Given, settings: Settings, world: World) 
     """The array with the numbers where the statement says; None where they do not fit."""
     target = np.array(target, dtype=float)
     places = np.arange(target.size, dtype=float).reshape(1, *target.shape)
-    meaning = Meaning(world, settings)
+    meaning = Valuation(world, settings)
     try:
         reference = meaning.scope.resolve(each.node)
         where = entries_of(meaning, each.name, places, reference)
@@ -474,7 +476,7 @@ def as_claimed(false: FalseLine, example: World) -> World | None:
         with suppress(*UNREADABLE):
             if split(node) is None or not is_plain(numbers):
                 continue
-            name = Meaning(example, false.settings).scope.resolve(node).name
+            name = Valuation(example, false.settings).scope.resolve(node).name
             claim = Given(name, node, numbers)
             if name not in example.values:
                 continue
@@ -495,7 +497,7 @@ def judge_example(
 ) -> Verdict | None:
     """The verdict on a statement with numbers in it: links with numbers at those of the example,
     the others in the `world` of generic points. None where nothing is known of it."""
-    if layer_letters(statement, Meaning(world, settings).scope):
+    if layer_letters(statement, Valuation(world, settings).scope):
         return None
     rest: Verdict | None = None
     for number, relation in enumerate(statement.relations):
@@ -530,7 +532,7 @@ def _is_value_of_tensor(pair: Statement, settings: Settings, world: World) -> bo
     if not is_plain(pair.sides[1]) or split(pair.sides[0]) is None:
         return False
     with suppress(NotUnderstood, IllFormed):
-        return Meaning(world, settings).scope.resolve(pair.sides[0]).kind == "tensor"
+        return Valuation(world, settings).scope.resolve(pair.sides[0]).kind == "tensor"
     return False
 
 
@@ -542,12 +544,13 @@ def _first_point(world: World) -> World:
 def _is_constant(pair: Statement, settings: Settings, world: World) -> bool:
     """Whether both sides are the same at every point, so that they need no numbers."""
     try:
-        meaning = with_ranges(pair.sides, Meaning(world, settings))
+        meaning = with_ranges(pair.sides, Valuation(world, settings))
         with np.errstate(all="ignore"):
             arrays = [meaning.spanned(side).array for side in pair.sides]
     except UNREADABLE:
         return False
-    return all(bool(np.all(array == array[:1])) for array in arrays)
+    alike = all(bool(np.all(array == array[:1])) for array in arrays)
+    return alike and not meaning.one_sided
 
 
 def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | None:
@@ -555,7 +558,7 @@ def _judge_link(pair: Statement, settings: Settings, world: World) -> Verdict | 
     if SAMPLE not in world.sizes and any(_is_part_of_loss(side, settings) for side in pair.sides):
         return Verdict("unknown", reason="a loss with an index, where there is one sample")
     try:
-        meaning = with_ranges(pair.sides, Meaning(world, settings))
+        meaning = with_ranges(pair.sides, Valuation(world, settings))
         with np.errstate(all="ignore"):
             left, right = (meaning.spanned(side) for side in pair.sides)
             slack = _slack(pair, meaning, left, right)
@@ -676,7 +679,7 @@ def computed(
     )
     cells = printed(pair.sides[1])
     try:
-        meaning = with_ranges(pair.sides, Meaning(example, settings))
+        meaning = with_ranges(pair.sides, Valuation(example, settings))
         with np.errstate(all="ignore"):
             left, right = (meaning.spanned(side) for side in pair.sides)
     except UNREADABLE:

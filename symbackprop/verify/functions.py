@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symbackprop import names
 from symbackprop.evaluate import apply
 from symbackprop.reader.syntax import (
     Group,
@@ -28,15 +28,21 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.scalars import FUNCTIONS
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Array
 from symbackprop.verify.entries import entries_of, picked
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, Reference, split
-from symbackprop.verify.values import SAMPLE, Array, Clash, Value
-from symbackprop.verify.world import activation
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.symbols import (
+    IllFormed,
+    NotUnderstood,
+    OneSample,
+    Reference,
+    activation,
+    is_function,
+    split,
+)
+from symbackprop.verify.values import Clash, Value
 
 LARGEST_NUMBER = 10**300  # that is read
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 def application_value(
@@ -71,7 +77,7 @@ def _extreme(meaning: Meaning, name: str, arguments: Sequence[Node], node: Node)
     one, other = meaning.value(items[0]), meaning.value(items[1])
 
     def choose(a: Array, b: Array) -> Array:
-        larger = np.real(a) >= np.real(b)
+        larger = meaning.decided(np.real(a) >= np.real(b), node)
         return np.where(larger if name == "max" else ~larger, a, b)
 
     return v.entrywise(one, other, choose)
@@ -109,12 +115,13 @@ def function_name(meaning: Meaning, reference: Reference, argument: Value) -> st
     if reference.name != "f":
         return reference.name
     if reference.layer is not None:
-        return activation(meaning.world, reference.layer)
-    labels = {a.label for a in argument.axes if a.label.startswith("units")}
+        return activation(meaning.world.network, reference.layer)
+    labels = {a.label for a in argument.axes if names.layer_of_units(a.label) is not None}
     labels = labels or ({argument.feature} if argument.feature else set())
-    if len(labels) == 1:
-        return activation(meaning.world, int(labels.pop()[5:]))
-    known = {activation(meaning.world, n) for n in range(1, meaning.scope.layers + 1)} - {
+    layer = names.layer_of_units(labels.pop()) if len(labels) == 1 else None
+    if layer is not None:
+        return activation(meaning.world.network, layer)
+    known = {activation(meaning.world.network, n) for n in range(1, meaning.scope.layers + 1)} - {
         "softmax",
         "identity",
     }
@@ -131,12 +138,11 @@ def row_of_entry(meaning: Meaning, argument: Node) -> Node | None:
     parts = split(inner)
     if parts is None or not isinstance(inner, Scripted):
         return None
-    scripts = tuple(s for s in inner.scripts if s.place == "above" or _is_mark(meaning, inner, s))
+    frame, first = meaning.settings.mark.frame, inner.scripts[0]
+    scripts = tuple(
+        s for s in inner.scripts if s.place == "above" or (s is first and s.frame == frame)
+    )
     return replace(inner, scripts=scripts) if scripts else inner.base
-
-
-def _is_mark(meaning: Meaning, node: Scripted, script: object) -> bool:
-    return meaning.settings.mark == "_l" and node.scripts[0] is script
 
 
 def _softmax(meaning: Meaning, argument: Node, value: Value, of_row: Node | None) -> Value:
@@ -255,7 +261,7 @@ def function_of(meaning: Meaning, node: Node) -> Reference | None:
     if parts is None or parts[0].head in meaning.ranges:
         return None
     family = meaning.settings.letters.get(parts[0].head, "")
-    if family != "f" and family not in ("softmax", *FUNCTIONS):
+    if family != "f" and not is_function(family):
         return None
     return meaning.scope.resolve(node)
 

@@ -28,6 +28,7 @@ from symbackprop.reader.syntax import (
     walk,
 )
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE
 from symbackprop.verify.compare import Verdict, compare
 from symbackprop.verify.functions import function_of
 from symbackprop.verify.layers import for_all_layers, layer_letters
@@ -45,7 +46,8 @@ from symbackprop.verify.symbols import (
     OutOfRange,
     split,
 )
-from symbackprop.verify.values import SAMPLE, Clash, Value
+from symbackprop.verify.valuation import Valuation
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 NO_ALIASES: Mapping[str, Sequence[Alias]] = MappingProxyType({})
@@ -82,7 +84,7 @@ def judge_in(
         statement = replace(statement, conditions=(*statement.conditions, *conditions))
     if world.too_large:
         return Verdict("unknown", reason="the network is too large to judge single entries")
-    meaning = Meaning(world, settings)
+    meaning = Valuation(world, settings)
     if SAMPLE not in world.sizes and _has_two_losses(statement, meaning):
         reason = "the loss of a sample and that of all, where there is one sample"
         return Verdict("unknown", "mode", reason)
@@ -228,6 +230,9 @@ def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) 
     found = compare(values[0], values[1], meaning.settings, mask)
     if found.outcome == "true" and broken is not None:
         return broken
+    if found.outcome == "true" and meaning.one_sided:
+        reason = "a condition in it holds at all test points, or at none"
+        return Verdict("unknown", reason=reason, span=meaning.one_sided[0])
     if found.outcome == "true":
         return found
     return replace(found, span=found.span or right.span)

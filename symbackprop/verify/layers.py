@@ -10,15 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from symbackprop.reader.syntax import Comparison, Node, Scripted, Statement, Symbol, walk
 from symbackprop.verify.compare import Verdict
-from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Scope, split
-from symbackprop.verify.world import activation
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Scope, activation, split
 
 
 def layer_letters(statement: Statement, scope: Scope) -> list[str]:
@@ -113,8 +109,8 @@ def _in_part(
     meant. The last layer with an activation of its own is not meant by "a layer"."""
     held, failed = [n for n, _ in true], [n for n, _ in false]
     last = meaning.scope.layers + meaning.settings.nodes
-    names = {activation(meaning.world, n) for n in range(1, meaning.scope.layers)}
-    own = activation(meaning.world, meaning.scope.layers) not in names
+    names = {activation(meaning.world.network, n) for n in range(1, meaning.scope.layers)}
+    own = activation(meaning.world.network, meaning.scope.layers) not in names
     told = f"for {letter} = {', '.join(map(str, held))}"
     if own and all(n >= last - 1 for n in failed) and len(failed) == 1:
         note = f"{told}; not for {letter} = {failed[0]}, where the activation is another"

@@ -40,7 +40,7 @@ def looks_kronecker(symbol: Symbol, scripts: tuple[Script, ...], settings: Setti
         return False
     if not settings.letters.get(symbol.head, "").startswith("delta"):
         return True
-    of_layer = settings.mark == "_l" and isinstance(scripts[0].parts[0], Number)
+    of_layer = settings.mark.looks_like_index and isinstance(scripts[0].parts[0], Number)
     return settings.kronecker and not of_layer
 
 
@@ -96,9 +96,9 @@ def _index_letters(node: Node) -> Iterator[str]:
 def argument_of(node: Node) -> tuple[Node | None, tuple[Any, ...]]:
     """The parenthesised argument of a function, and the scripts behind it."""
     match node:
-        case Group(bracket=("(" | "[" | "{"), items=(one,)):
+        case Group(bracket=("(" | "[" | r"\{"), items=(one,)):
             return one, ()
-        case Scripted(base=Group(bracket=("(" | "[" | "{"), items=(one,)), scripts=scripts):
+        case Scripted(base=Group(bracket=("(" | "[" | r"\{"), items=(one,)), scripts=scripts):
             return one, scripts
     return None, ()
 

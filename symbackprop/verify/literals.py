@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from symbackprop.reader.syntax import Comparison, Node, Norm, Number, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import Array, Axis
 from symbackprop.verify.entries import places_of
 from symbackprop.verify.letters import looks_kronecker
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import NotUnderstood, split
-from symbackprop.verify.values import Array, Axis, Clash, Value
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 def kronecker(meaning: Meaning, node: Node) -> Value | None:
@@ -55,8 +54,13 @@ def condition_value(meaning: Meaning, node: Comparison) -> Value:
     if node.relation not in relations:
         raise NotUnderstood(f"the condition {node.relation}", node.span)
     relation = relations[node.relation]
-    found = v.entrywise(one, other, lambda a, b: relation(np.real(a), np.real(b)).astype(float))
-    return replace(found, literal=False)
+    counts = all(meaning.is_letter(s) or isinstance(s, Number) for s in (node.left, node.right))
+
+    def hold(a: Array, b: Array) -> Array:
+        held = relation(np.real(a), np.real(b))
+        return np.asarray(held if counts else meaning.decided(held, node)).astype(float)
+
+    return replace(v.entrywise(one, other, hold), literal=False)
 
 
 def cases_value(
@@ -82,7 +86,8 @@ def cases_value(
 def norm_value(meaning: Meaning, node: Norm) -> Value:
     value = meaning.value(node.content)
     if value.is_scalar:
-        return v.mapped(value, lambda a: np.where(np.real(a) < 0, -a, a))
+        below = meaning.decided(np.real(value.array) < 0, node)
+        return v.mapped(value, lambda a: np.where(below, -a, a))
     if node.single:
         raise NotUnderstood("bars around a vector", node.span)
     square = v.mapped(value, np.square)

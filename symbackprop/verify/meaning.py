@@ -1,58 +1,34 @@
-r"""The value of a formula: syntax, read under settings, at the numbers of a world.
+r"""The surroundings in which a formula is read.
 
-Owns: `Meaning`: the surroundings of a formula, and which module values which node of the syntax.
-Refuses: comparing sides, and reading what is not certain: that is NotUnderstood. Would be wrong
-if a part of a formula were read in other surroundings than its own.
+Owns: `Meaning`: world, settings, letters with their ranges and values. Refuses: reading; which
+module values which node is told in `valuation`, above those modules. Would be wrong if a part of a
+formula were read in other surroundings than its own.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import assert_never
 
 import numpy as np
 
-from symbackprop.reader.syntax import (
-    Apply,
-    Big,
-    Cases,
-    Comparison,
-    Derivative,
-    Dots,
-    Group,
-    Indicator,
-    Matrix,
-    Node,
-    Norm,
-    Number,
-    Product,
-    Quotient,
-    Root,
-    Scripted,
-    Span,
-    Sum,
-    Symbol,
-)
-from symbackprop.verify import values as v
-from symbackprop.verify.derivatives import derivative_value
-from symbackprop.verify.functions import application_value, as_float
-from symbackprop.verify.literals import cases_value, condition_value, matrix_value, norm_value
-from symbackprop.verify.products import product_value
-from symbackprop.verify.references import symbol_value
+from symbackprop.reader.syntax import Node, Span, Symbol
+from symbackprop.verify.axes import Array, Axis
 from symbackprop.verify.settings import Settings
-from symbackprop.verify.sums import big_value, sum_value
-from symbackprop.verify.symbols import NotUnderstood, Scope
-from symbackprop.verify.values import Array, Axis, Clash, Value
+from symbackprop.verify.symbols import Scope
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 
 @dataclass
-class Meaning:
-    """A formula's surroundings. `numbers` are whole numbers by letter (the layer l); `ranges` say
-    which axis an index letter runs over; `local` are the variables of a function's definition;
-    `moved` are numbers of the text that are not the same at every point, by their place.
+class Meaning(ABC):
+    """A formula's surroundings, in which `value` reads any part of it. `numbers` are whole numbers
+    by letter (the layer l); `ranges` say which axis an index letter runs over; `local` are the
+    variables of a function's definition; `moved` are numbers of the text that are not the same at
+    every point, by their place.
+    `one_sided` are the conditions so far that came out alike at all test points.
     """
 
     world: World
@@ -61,6 +37,7 @@ class Meaning:
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
     moved: Mapping[Span, Array] = field(default_factory=dict)
+    one_sided: list[Span] = field(default_factory=list)
 
     @cached_property
     def scope(self) -> Scope:
@@ -69,47 +46,16 @@ class Meaning:
         known = dict.fromkeys((*heads, "L"), depth + self.settings.depth)
         return Scope(self.world.network, self.settings, {**known, **self.numbers})
 
+    @abstractmethod
     def value(self, node: Node) -> Value:
         """Raises: NotUnderstood, IllFormed, Clash."""
-        match node:
-            case Number(value=number, span=span):
-                if span in self.moved:
-                    return Value(self.moved[span], literal=True)
-                return v.number(as_float(number, node))
-            case Symbol() | Scripted():
-                return symbol_value(self, node)
-            case Group(items=items):
-                if len(items) == 1:
-                    return self.value(items[0])
-                return matrix_value(self, (items,))
-            case Apply(function=function, arguments=arguments):
-                return application_value(self, function, arguments, node)
-            case Product(sign=sign, factors=factors):
-                return product_value(self, sign, factors)
-            case Quotient(numerator=top, denominator=bottom):
-                return v.entrywise(self.value(top), self.value(bottom), np.divide)
-            case Sum(signs=signs, terms=terms):
-                return sum_value(self, signs, terms)
-            case Comparison():
-                return condition_value(self, node)
-            case Big():
-                return big_value(self, node)
-            case Derivative():
-                return derivative_value(self, node)
-            case Matrix(rows=rows):
-                return matrix_value(self, rows)
-            case Cases(branches=branches):
-                return cases_value(self, branches, node)
-            case Indicator(condition=condition):
-                return condition_value(self, condition)
-            case Norm():
-                return norm_value(self, node)
-            case Root(content=content):
-                return v.mapped(self.value(content), np.sqrt)
-            case Dots():
-                raise NotUnderstood("dots stand for something left out", node.span)
-            case _:
-                assert_never(node)
+
+    def decided(self, held: Array, node: Node) -> Array:
+        """A condition on values, as it is; noted where it holds at every test point or at none. A
+        single point is an example, whose numbers are its own."""
+        if len(self.world.points) > 1 and (np.all(held) or not np.any(held)):
+            self.one_sided.append(node.span)
+        return held
 
     def letter(self, name: str) -> Value:
         size = self.ranges[name].size

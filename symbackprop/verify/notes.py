@@ -33,7 +33,7 @@ from symbackprop.reader.syntax import (
 )
 from symbackprop.verify.carried import FalseLine, overrides
 from symbackprop.verify.compare import Verdict
-from symbackprop.verify.conventions import INDEX_LETTERS, Finder, mark_of
+from symbackprop.verify.conventions import INDEX_LETTERS, SIGMA, Finder, mark_of
 from symbackprop.verify.derived import right_side
 from symbackprop.verify.examples import (
     Examples,
@@ -56,7 +56,8 @@ from symbackprop.verify.report import Claim, FileReport, Method
 from symbackprop.verify.scopes import NOT_OF_NETWORK, scopes_of
 from symbackprop.verify.sectional import Definitions
 from symbackprop.verify.settings import Alias, Settings
-from symbackprop.verify.symbols import IllFormed, NotUnderstood, split
+from symbackprop.verify.symbols import IllFormed, NotUnderstood, is_function, split
+from symbackprop.verify.valuation import Valuation
 from symbackprop.verify.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.verify.witness import counterexample
 from symbackprop.verify.world import World
@@ -139,7 +140,7 @@ class _Judgement:
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         items, lost = self._items(macros)
-        self.worlds = {name: worlds_of(v, self.samples) for name, v in self.variants.items()}
+        self.worlds = worlds_of(self.variants, self.samples)
         read_on, items = items, [item for item in items if not item.aside]
         statements = [item.statement for item in items]
         self.indices = {h for s in statements for side in s.sides for h in _indices(side)}
@@ -230,7 +231,7 @@ class _Judgement:
         """Letters that end sums, each with the axis that most of its sums run over."""
         counted: dict[str, Counter[str]] = {}
         for mode, world in self.current.generic.items():
-            meaning = Meaning(world, replace(self.settings, mode=mode))
+            meaning = Valuation(world, replace(self.settings, mode=mode))
             for statement in statements:
                 for side in statement.sides:
                     for head, label in ends_of_sums(meaning, side):
@@ -293,6 +294,8 @@ class _Judgement:
             return
         if verdict.outcome == "unknown":
             verdict = self._named(item, verdict) or verdict
+        if verdict.outcome == "false":
+            verdict = _of_each_layer(item.statement, settings, world) or verdict
         if verdict.outcome in ("false", "unknown"):
             verdict = self._in_numbers(item, settings, world) or verdict
         if verdict.outcome == "false" and item.example is None:
@@ -546,7 +549,8 @@ class _Judgement:
         world: World,
         macros: Macros,
     ) -> list[Explanation]:
-        meaning, ranged = Meaning(world, settings, verdict.numbers), False
+        meaning: Meaning = Valuation(world, settings, verdict.numbers)
+        ranged = False
         with contextlib.suppress(NotUnderstood, IllFormed):
             meaning, ranged = with_ranges(statement.sides, meaning), True
         return Repair(
@@ -561,9 +565,9 @@ class _Judgement:
         ).explanations()
 
     def _names(self, settings: Settings) -> Names:
-        depth = Meaning(self.current.generic["batch"], settings).scope.layers
+        depth = Valuation(self.current.generic["batch"], settings).scope.layers
         counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
-        functions = [h for h, f in sorted(settings.letters.items()) if f == "f"]
+        functions = [h for h, f in sorted(settings.letters.items()) if f == "f" or h == SIGMA]
         text = self.note.text
         hadamard = r"\circ" if r"\circ" in text and r"\odot" not in text else r"\odot"
         transpose = r"\top" if r"\top" in text else "T"
@@ -605,11 +609,14 @@ class _Judgement:
         }
         if status != "refuted":
             sentence = verdict.reason if status == "undecided" else verdict.note
+            method = _method(verdict)
             if status == "verified" and (facts := self._proof(item)) is not None:
                 return Claim(
                     **common, status="verified", method="proved", sentence=sentence, facts=facts
                 )
-            return Claim(**common, status=status, method=_method(verdict), sentence=sentence)  # type: ignore[arg-type]
+            if status == "verified" and (unmet := self._unmet(item)):
+                status, method, sentence = "undecided", "", unmet
+            return Claim(**common, status=status, method=method, sentence=sentence)  # type: ignore[arg-type]
         sentence = self._sentence(item, best)
         span = best.span if best is not None else verdict.span
         return Claim(
@@ -633,7 +640,7 @@ class _Judgement:
         verdict = item.verdict
         assert verdict is not None
         settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
-        meaning = Meaning(world, settings, verdict.numbers)
+        meaning = Valuation(world, settings, verdict.numbers)
         for number in (verdict.link, 0):
             if found := right_side(item.statement.sides[number], meaning):
                 return found
@@ -647,6 +654,11 @@ class _Judgement:
             return None
         found = prove(item.statement, settings, world.network, (), world.flat, sizes)
         return None if found is None else found.facts
+
+    def _unmet(self, item: Item) -> str:
+        """The branch of an activation at which a formula that is true at the points was not
+        tried. The numbers of an example are on the branches that they are on."""
+        return "" if item.example is not None else self._world(item, item.mode).unmet
 
     def _sentence(self, item: Item, best: Explanation | None) -> str:
         verdict = item.verdict
@@ -719,7 +731,7 @@ class _Judgement:
             "layout": settings.layout,
             "reduction": self.reduction,
             "mode": modes.pop() if len(modes) == 1 else "one sample, then a batch",
-            "layer": settings.mark,
+            "layer": settings.mark.word,
             "layers_from": {"units": settings.nodes, "weights": settings.weights_from},
             "L": self._depth(),
             "delta": settings.deltas,
@@ -736,7 +748,7 @@ class _Judgement:
 
     def _depth(self) -> int:
         world = next(iter(self.current.generic.values()))
-        return Meaning(world, self.settings).scope.numbers["L"]
+        return Valuation(world, self.settings).scope.numbers["L"]
 
 
 # --------------------------------------------------------------------------------------------
@@ -811,6 +823,19 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
                             letters.setdefault(part.head, part)
     found = list(letters.values())
     return [(a, b) for n, a in enumerate(found) for b in found[n + 1 :]]
+
+
+def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
+    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: true
+    if it were that of whatever layer it meets. Only as the sigmoid it is sure not to be."""
+    family = settings.letters.get(SIGMA, "f")
+    if family == "sigmoid" or not is_function(family):
+        return None
+    letters = {**settings.letters, SIGMA: "f"}
+    if judge_in(statement, replace(settings, letters=letters), world).outcome != "true":
+        return None
+    reason = rf"\sigma is {family} in this note, and another function here"
+    return Verdict("unknown", reason=reason)
 
 
 def _defines(statement: Statement, settings: Settings) -> bool:

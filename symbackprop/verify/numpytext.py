@@ -16,7 +16,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from sympy import Expr
 
+from symbackprop.codegen import numpy_words as levels
+from symbackprop.codegen.numpy_words import Text
+from symbackprop.codegen.scalar_text import scalar_text
+from symbackprop.evaluate import explicit_value
 from symbackprop.reader.syntax import (
     Apply,
     Big,
@@ -37,7 +42,9 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
 )
+from symbackprop.scalars import FUNCTIONS, Z
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import ANY, SAMPLE, Array
 from symbackprop.verify.derivatives import Link, link_of, link_value
 from symbackprop.verify.entries import slopes_of
 from symbackprop.verify.functions import function_name, function_of, is_called
@@ -48,10 +55,11 @@ from symbackprop.verify.products import times
 from symbackprop.verify.ranges import open_letters, range_of
 from symbackprop.verify.sums import bounded, limit_of
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import ANY, SAMPLE, Array, Clash, Value
+from symbackprop.verify.values import Clash, Value
 
 Env = Mapping[str, int]
 ATOM, POWER, TERM, SUM = 3, 2, 1, 0  # how tightly a text binds
+LEVELS = {SUM: levels.SUM, TERM: levels.PRODUCT, POWER: levels.POWER, ATOM: levels.ATOM}
 MANY, MOST = 600, 20_000  # numbers in one quantity: beyond the first only what is needed
 LONGEST = 1500
 FAULTS = (ArithmeticError, IndexError, TypeError, ValueError)
@@ -65,25 +73,6 @@ RELATIONS: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
     ">": (">", np.greater),
     r"\leq": ("<=", np.less_equal),
     r"\geq": (">=", np.greater_equal),
-}
-FORMS: Mapping[tuple[str, int], tuple[str, Callable[[Any], Any]]] = {  # {0} tight, {1} as it is
-    ("exp", 0): ("np.exp({1})", np.exp),
-    ("exp", 1): ("np.exp({1})", np.exp),
-    ("log", 0): ("np.log({1})", np.log),
-    ("log", 1): ("1 / {0}", lambda a: 1 / a),
-    ("sigmoid", 0): ("1 / (1 + np.exp(-{0}))", lambda a: 1 / (1 + np.exp(-a))),
-    ("sigmoid", 1): (
-        "1 / (2 + np.exp({1}) + np.exp(-{0}))",
-        lambda a: 1 / (2 + np.exp(a) + np.exp(-a)),
-    ),
-    ("tanh", 0): ("np.tanh({1})", np.tanh),
-    ("tanh", 1): ("1 - np.tanh({1}) ** 2", lambda a: 1 - np.tanh(a) ** 2),
-    ("relu", 0): ("np.maximum({1}, 0)", lambda a: np.maximum(a, 0)),
-    ("relu", 1): ("1.0 * ({0} > 0)", lambda a: 1.0 * (a > 0)),
-    ("leaky_relu", 0): ("np.maximum({1}, 0.01 * {0})", lambda a: np.maximum(a, 0.01 * a)),
-    ("leaky_relu", 1): ("np.where({0} > 0, 1, 0.01)", lambda a: np.where(a > 0, 1, 0.01)),
-    ("softplus", 0): ("np.log(1 + np.exp({1}))", lambda a: np.log(1 + np.exp(a))),
-    ("softplus", 1): ("1 / (1 + np.exp(-{0}))", lambda a: 1 / (1 + np.exp(-a))),
 }
 
 
@@ -369,10 +358,8 @@ class Translator:
             made = _softmax(inner)
         elif name == "identity":
             made = _constant(1.0) if reference.primes else inner.code
-        elif (name, reference.primes) in FORMS:
-            made = _formed(*FORMS[name, reference.primes], inner.code)
         else:
-            raise NoText
+            made = _defined(FUNCTIONS[name].value(Z, reference.primes), inner.code)
         if reference.power is not None:
             made = _powered(made, self.code(reference.power, meaning))
         return _turned(made) if reference.transposed else made
@@ -632,10 +619,11 @@ def _called(text: str, work: Callable[..., Any], *codes: Code) -> Code:
     return Code(shown, lambda env: work(*(c.run(env) for c in codes)), rank, _reads(*codes))
 
 
-def _formed(text: str, work: Callable[[Any], Any], made: Code) -> Code:
-    shown = text.format(made.within(ATOM), made.text)
-    rank = ATOM if shown.startswith("np.") else TERM if text.startswith(("1 /", "1.0 *")) else SUM
-    return Code(shown, lambda env: work(made.run(env)), rank, made.reads)
+def _defined(definition: Expr, made: Code) -> Code:
+    """A scalar function by its definition."""
+    shown = scalar_text(definition, {Z: Text(made.text, LEVELS[made.rank], True, True)})
+    rank = max(rank for rank, level in LEVELS.items() if level <= shown.level)
+    return Code(shown.text, lambda env: explicit_value(definition, made.run(env)), rank, made.reads)
 
 
 def _negative(made: Code) -> Code:

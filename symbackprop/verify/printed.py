@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from symbackprop.errors import UsageError
 from symbackprop.latex import Typesetting, _upper
-from symbackprop.notation import DEFAULT_SYMBOLS
+from symbackprop.notation import DEFAULT_SYMBOLS, LAYER_MARKS
 from symbackprop.reader.parser import read
 from symbackprop.reader.syntax import Statement
 from symbackprop.verify.settings import Settings
@@ -22,14 +22,14 @@ def settings_of(setting: Typesetting) -> Settings:
 
     Raises: UsageError where a letter cannot be told from its scripts (`h` printed as `W_{h}`).
     """
-    columns = setting.columns
-    stands = "columns" if columns else "rows"
+    stands = setting.notation.samples
+    word = setting.notation.layer if setting.depth > 1 else "^(l)"  # one layer has no marks
     return Settings(
         mode="batch" if setting.is_batch else "one",
         samples=stands,
         single=stands,
-        weights="out_in" if columns else "in_out",
-        mark=setting.notation.layer if setting.depth > 1 else "^(l)",  # one layer has no marks
+        weights="out_in" if setting.columns else "in_out",
+        mark=LAYER_MARKS[word],
         letters=dict(_letters(setting)),
         deltas=setting.notation.delta,
     )

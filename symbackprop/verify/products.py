@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,12 +25,10 @@ from symbackprop.verify.functions import (
     refuse_elsewhere,
 )
 from symbackprop.verify.letters import argument_of
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.references import referred
 from symbackprop.verify.symbols import NotUnderstood
 from symbackprop.verify.values import Clash, Value
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 Work = Callable[[], Value]
 

@@ -3,7 +3,7 @@ r"""A formula of a note as index calculus, and its proof for all sizes.
 Owns: `prove`, and a second interpreter of the syntax trees: each side becomes an index expression
 with the indices along its rows and columns, so that a matrix product is a sum over a shared index
 and a transposition an exchange. What stands where (which tensor a symbol is, which axis an index
-letter runs over) is read as `meaning` reads it; its arithmetic of arrays is not used.
+letter runs over) is read as `valuation` reads it; its arithmetic of arrays is not used.
 Refuses: verdicts. What it cannot read (literal matrices, sums that end before their axis does)
 and what it cannot prove is None, which says nothing: numbers have decided before.
 Would be wrong if two indices of different axes were ever identified, or if a name were captured:
@@ -22,12 +22,14 @@ from typing import Any, assert_never, get_args
 
 from sympy import Add, Expr, Integer, Pow, Rational, S
 
-from symbackprop import equality
-from symbackprop.derive import Sweep, jacobian, leads_to, sweep
+from symbackprop import equality, names
+from symbackprop.canonical import canonical
+from symbackprop.derive import jacobian, leads_to, sweep
 from symbackprop.errors import SymbackpropError
 from symbackprop.evaluate import generic_sizes
 from symbackprop.network import CountsClasses, Network, SumsToOne, Tensor
 from symbackprop.normalform import Algebra, NoNormalForm
+from symbackprop.points import generic_point
 from symbackprop.reader import syntax
 from symbackprop.reader.syntax import (
     Apply,
@@ -50,6 +52,7 @@ from symbackprop.reader.syntax import (
     Sum,
 )
 from symbackprop.rules import USE_LABEL_SUMS
+from symbackprop.steps import Sweep
 from symbackprop.terms import (
     Applied,
     Axis,
@@ -59,7 +62,6 @@ from symbackprop.terms import (
     Index,
     Term,
     as_scalar,
-    canonical,
     elements_in,
     expression,
     free_indices,
@@ -69,6 +71,8 @@ from symbackprop.terms import (
     substitute,
 )
 from symbackprop.verdict import Equal
+from symbackprop.verify.axes import SAMPLE
+from symbackprop.verify.axes import Axis as Labelled
 from symbackprop.verify.derivatives import denominator, key_of, plain_reference
 from symbackprop.verify.entries import index_order, index_places, is_weight
 from symbackprop.verify.functions import (
@@ -92,11 +96,12 @@ from symbackprop.verify.symbols import (
     NotUnderstood,
     OutOfRange,
     Reference,
+    activation,
     split,
 )
-from symbackprop.verify.values import SAMPLE, Clash
-from symbackprop.verify.values import Axis as Labelled
-from symbackprop.verify.world import World, activation, make_world
+from symbackprop.verify.valuation import Valuation
+from symbackprop.verify.values import Clash
+from symbackprop.verify.world import World, world_at
 
 TIME_LIMIT = 8.0  # seconds; a safety only: the outcome must not depend on the clock
 MOST_TERMS = 60
@@ -200,7 +205,7 @@ def interpreted(
     home = _home(network, flat)
     node = with_primed_letters(node)
     ranges = {letter: home.labelled(axis) for letter, axis in letters.items()}
-    grammar = with_ranges((node,), Meaning(home.world, settings, ranges=ranges))
+    grammar = with_ranges((node,), Valuation(home.world, settings, ranges=ranges))
     found = Reading(home, grammar, _Book(), sizes=sizes).value(node)
     return replace(found, whole=home.flattened(found.whole))
 
@@ -214,7 +219,7 @@ def coincide(
 ) -> bool:
     """Whether two arrays have one shape and are equal at all sizes, by a proof."""
     home = _home(network, flat)
-    reading = Reading(home, Meaning(home.world, settings), _Book())
+    reading = Reading(home, Valuation(home.world, settings), _Book())
     try:
         left, right = reading.fitted(one, other)
     except Unproved:
@@ -250,9 +255,8 @@ class _Home:
             for axis in t.axes
             if axis.name in self.flat
         }
-        return make_world(
-            self.network, {**generic_sizes(self.network), **single_sizes}, self.flat, 5
-        )
+        sizes = {**generic_sizes(self.network), **single_sizes}
+        return world_at(self.network, (generic_point(self.network, 5, sizes),), self.flat)
 
     def labelled(self, name: str) -> Labelled:
         """An axis as `meaning` knows it."""
@@ -424,7 +428,7 @@ class _Task:
 
     def facts(self) -> set[str]:
         """Facts that the proofs of all layers use. Raises: Unproved and what reading raises."""
-        grammar = Meaning(self.home.world, self.settings)
+        grammar = Valuation(self.home.world, self.settings)
         letters = layer_letters(self.statement, grammar.scope)
         if not letters:
             return self._settled(grammar)
@@ -634,7 +638,7 @@ class Reading:
         assert parts is not None
         ranges, places = self.grammar.ranges, parts[1][0].parts
         is_adjoint = self.settings.letters.get(parts[0].head) == "delta"
-        if is_adjoint and self.settings.mark == "_l" and isinstance(places[0], Number):
+        if is_adjoint and self.settings.mark.looks_like_index and isinstance(places[0], Number):
             return False
         heads = [p.head for p in places if isinstance(p, syntax.Symbol)]
         return len({ranges[head].label for head in heads if head in ranges}) == 1
@@ -934,13 +938,14 @@ class Reading:
         if reference.name != "f":
             return reference.name
         if reference.layer is not None:
-            return activation(world, reference.layer)
+            return activation(world.network, reference.layer)
         labels = {i.axis.name for i in array.axes if i is not None and i.axis.name != SAMPLE}
         labels = labels or ({array.feature} if array.feature else set())
-        if len(labels) == 1:
-            return activation(world, int(labels.pop()[5:]))
+        layer = names.layer_of_units(labels.pop()) if len(labels) == 1 else None
+        if layer is not None:
+            return activation(world.network, layer)
         layers = range(1, self.grammar.scope.layers + 1)
-        known = {activation(world, n) for n in layers} - {"softmax", "identity"}
+        known = {activation(world.network, n) for n in layers} - {"softmax", "identity"}
         if len(known) != 1:
             raise Unproved
         return known.pop()

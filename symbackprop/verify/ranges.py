@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from symbackprop.reader.syntax import Big, Node, Product, Scripted, Symbol, children, walk
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Axis
 from symbackprop.verify.entries import index_order, index_places
 from symbackprop.verify.functions import function_of
 from symbackprop.verify.letters import (
@@ -23,11 +23,9 @@ from symbackprop.verify.letters import (
     index_letters,
     looks_kronecker,
 )
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OneSample, OutOfRange, split
-from symbackprop.verify.values import SAMPLE, Axis, Clash
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.values import Clash
 
 
 def open_letters(meaning: Meaning, body: Node) -> list[str]:

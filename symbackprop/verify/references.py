@@ -9,25 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 import numpy as np
 
 from symbackprop.reader.syntax import Node, Norm, Script, Scripted, Symbol
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Axis
 from symbackprop.verify.derivatives import scale_of, total_derivative
 from symbackprop.verify.entries import entries_of, gathered, picked
 from symbackprop.verify.functions import powered
 from symbackprop.verify.letters import head_or_none, names_a_norm
 from symbackprop.verify.literals import kronecker
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import range_of
 from symbackprop.verify.settings import Alias
 from symbackprop.verify.symbols import NotUnderstood, OneSample, Reference, split
-from symbackprop.verify.values import SAMPLE, Axis, Value
+from symbackprop.verify.values import Value
 from symbackprop.verify.world import loss_by_sample
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
 
 
 def symbol_value(meaning: Meaning, node: Symbol | Scripted) -> Value:

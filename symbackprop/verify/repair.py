@@ -36,15 +36,24 @@ from symbackprop.reader.syntax import (
     children,
     walk,
 )
+from symbackprop.verify.axes import Array
 from symbackprop.verify.compare import Verdict, compare
 from symbackprop.verify.functions import function_of, is_called
 from symbackprop.verify.letters import free_letters, index_letters
 from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.references import referred
 from symbackprop.verify.settings import Settings
-from symbackprop.verify.symbols import LAYERED, IllFormed, NotUnderstood, Reference, split
-from symbackprop.verify.values import Array, Clash, Value
-from symbackprop.verify.world import activation
+from symbackprop.verify.symbols import (
+    LAYERED,
+    IllFormed,
+    NotUnderstood,
+    Reference,
+    activation,
+    is_function,
+    split,
+)
+from symbackprop.verify.through import slope_through
+from symbackprop.verify.values import Clash, Value
 
 WORK = 160_000  # characters read again in trying edits, for one formula
 AFTER = 12_000  # of these, once an explanation is found
@@ -287,7 +296,7 @@ class Repair:
             symbol, scripts = parts
             reference = self._reference(node)
             family = self.meaning.settings.letters.get(symbol.head, "")
-            if family in ("f", "softmax", *_FUNCTIONS):
+            if family == "f" or is_function(family):
                 yield from self._prime_edits(node, symbol, scripts)
             yield from self._transpose_edits(node, scripts, reference)
             yield from self._layer_edits(node, symbol, scripts, family)
@@ -457,10 +466,10 @@ class Repair:
             places.setdefault(parts[0].head, []).append(parts[0])
         for head, symbols in sorted(places.items(), key=lambda p: p[1][0].span.start):
             family = self.meaning.settings.letters.get(head, "")
-            if len(symbols) < 2 or family in ("f", "softmax", "N", "depth", *_FUNCTIONS):
+            if len(symbols) < 2 or family in _NO_VALUES or is_function(family):
                 continue
             for other, found in self.names.letters():
-                if other == head or found in ("f", "depth", *_NAMES, "N", *_FUNCTIONS):
+                if other == head or found in (*_NO_VALUES, *_NAMES) or is_function(found):
                     continue
                 pieces = [(x.span.start, x.span.end, other) for x in symbols]
                 sentence = f"{other} is meant where {head} stands, in {len(pieces)} places"
@@ -522,7 +531,7 @@ class Repair:
     def _is_index(self, script: Script) -> bool:
         if script.place == "below":
             return True
-        return script.bracket == "(" and self.meaning.settings.mark != "^(l)"
+        return script.bracket == "(" and script.frame != self.meaning.settings.mark.frame
 
     def _bound_letters(self) -> list[str]:
         found: list[str] = []
@@ -553,11 +562,11 @@ class Repair:
         reference: Reference | None,
         family: str,
     ) -> Iterator[Edit]:
-        if family in ("f", "softmax", "N", "depth", *_FUNCTIONS):
+        if family in _NO_VALUES or is_function(family):
             return
         scripted = bool(scripts)
         for head, other in self.names.letters():
-            if head == symbol.head or other in ("f", "depth", *_NAMES, *_FUNCTIONS):
+            if head == symbol.head or other in ("f", "depth", *_NAMES) or is_function(other):
                 continue
             if (other == "N") != (family == "N"):
                 continue
@@ -827,7 +836,7 @@ class Repair:
             letter = "i" if count == "n" else "n"
             held = text if isinstance(side, (Symbol, Scripted)) else f"({text})"
             whole = rf"\sum_{letter} {held}_{letter}"
-            if self.meaning.settings.mark != "_l":
+            if self.meaning.settings.mark.place == "above":
                 yield Edit(start, end, whole, "batch-sum", sentence, 0.65)
             whole = rf"\sum_{{{letter}=1}}^{{{count or 'N'}}} {tight}"
             yield Edit(start, end, whole, "batch-sum", sentence, 0.7)
@@ -1163,15 +1172,9 @@ class Names:
         return sorted(self.settings.letters.items(), key=lambda p: (p[0].islower() == batch, p[0]))
 
     def script(self, number: int | str) -> str:
-        match self.settings.mark:
-            case "^l":
-                return f"^{number}" if len(str(number)) == 1 else f"^{{{number}}}"
-            case "_l":
-                return f"_{number}" if len(str(number)) == 1 else f"_{{{number}}}"
-            case "^(l)":
-                return f"^{{({number})}}"
-            case "^[l]":
-                return f"^{{[{number}]}}"
+        mark = self.settings.mark
+        text = mark.around(number)
+        return f"{mark.sign}{text}" if len(text) == 1 else f"{mark.sign}{{{text}}}"
 
     def name(self, family: str, layer: int | str) -> str | None:
         """The text of a layered quantity, as the writer would put it; `layer` as the writer
@@ -1200,7 +1203,10 @@ class Names:
                 text = rf"{self.function}'({pre})"
                 yield text, "derivative-missing", f"the factor {text} is missing"
             post = None if pre and self.function else self.name("h", layer)
-            for text in self.slopes(post, layer, meaning) if post else ():
+            texts = self.slopes(post, layer, meaning) if post else []
+            if not self.function and not texts:
+                texts = self.named_slopes(pre, layer, meaning)
+            for text in texts:
                 yield text, "derivative-missing", f"the factor {text} is missing"
         for layer in self.layers(meaning):
             above = self.name("delta", layer) or self.name("d_z", layer)
@@ -1224,19 +1230,26 @@ class Names:
 
     def slopes(self, post: str, layer: int | str, meaning: Meaning) -> list[str]:
         """The derivative of an activation in terms of the activation, as people write it."""
-        scope = meaning.scope
-        try:
-            number = layer if isinstance(layer, int) else _plus(scope.numbers, layer)
-            name = activation(meaning.world, number - self.settings.nodes)
-        except (NotUnderstood, IllFormed):
-            return []
+        name = self._activation(layer, meaning)
         square = f"({post})^2" if "^" in post else f"{post}^2"
-        if "_" not in post or self.settings.mark == "_l":
+        if "_" not in post or self.settings.mark.place == "below":
             square = f"{post} {self.hadamard} {post}"
-        return {
-            "sigmoid": [f"{post} {self.hadamard} (1 - {post})"],
-            "tanh": [f"(1 - {square})"],
-        }.get(name, [])
+        text = slope_through(name, post, square, self.hadamard)
+        return [text] if text else []
+
+    def named_slopes(self, pre: str | None, layer: int | str, meaning: Meaning) -> list[str]:
+        """The derivative of an activation that the note calls by its own name."""
+        name = self._activation(layer, meaning)
+        heads = [head for head, family in self.letters() if family == name and is_function(name)]
+        names = [head if head.startswith("\\") else rf"\operatorname{{{head}}}" for head in heads]
+        return [f"{names[0]}'({pre})"] if pre and names else []
+
+    def _activation(self, layer: int | str, meaning: Meaning) -> str:
+        try:
+            number = layer if isinstance(layer, int) else _plus(meaning.scope.numbers, layer)
+            return activation(meaning.world.network, number - self.settings.nodes)
+        except (NotUnderstood, IllFormed):
+            return ""
 
     def others(self, reference: Reference | None) -> Iterator[str]:
         """Other quantities that may stand where one stands, without indices."""
@@ -1265,7 +1278,7 @@ def _plus(numbers: Mapping[str, int], text: str) -> int:
     return numbers[head] + (step if sign == "+" else -step)
 
 
-_FUNCTIONS = frozenset({"sigmoid", "tanh", "relu", "softplus", "exp", "log", "softmax"})
+_NO_VALUES = ("f", "N", "depth")
 _NAMES = ("alias", "numbered")
 
 

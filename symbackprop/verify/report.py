@@ -155,13 +155,3 @@ class Report:
                 {"file": file.file, "problem": file.problem} for file in self.files if file.problem
             ],
         }
-
-    def __str__(self) -> str:
-        from symbackprop.verify.printing.text import as_text
-
-        return as_text(self)
-
-    def _repr_markdown_(self) -> str:
-        from symbackprop.verify.printing.markdown import as_markdown
-
-        return as_markdown(self)

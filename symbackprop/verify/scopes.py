@@ -25,12 +25,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from symbackprop.notation import LayerMark
 from symbackprop.reader.macros import Macros
 from symbackprop.reader.parser import read
 from symbackprop.reader.passages import Note, Passage
 from symbackprop.reader.syntax import Group, Product, Statement, Symbol, walk
 from symbackprop.verify.conventions import candidates, heads_of
-from symbackprop.verify.settings import Mark
 from symbackprop.verify.symbols import split
 
 NOT_OF_NETWORK = "the text says that these letters are not those of the network"
@@ -141,7 +141,7 @@ class Scopes:
     """What a note says of its letters; `known` are all heads that may be the network's."""
 
     scopes: tuple[Scope, ...]
-    mark: Mark = "^l"
+    mark: LayerMark
     known: frozenset[str] = frozenset()
 
     def tells(self, passage: Passage, statement: Statement) -> bool:
@@ -165,17 +165,17 @@ class Scopes:
         if wording == "any":
             return bool(letters) and not (heads_in(statement) & self.known) - declared
         if wording == "other" or not bare:  # x^2 looks like a layer of x
-            return bool(letters) and not others_are_marked and (bare or self.mark == "^l")
+            return bool(letters) and not others_are_marked and (bare or self.mark.looks_like_power)
         return bare
 
 
 def scopes_of(
-    note: Note, statements: Sequence[Statement], macros: Macros, depth: int, mark: Mark
+    note: Note, statements: Sequence[Statement], macros: Macros, depth: int, mark: LayerMark
 ) -> Scopes:
     """The sentences of a note that take letters for something else than the network's."""
     found = tuple(_said(note, macros))
     if not found:
-        return Scopes(())
+        return Scopes((), mark)
     heads = heads_of(statements, mark)
     known = frozenset(h for h in heads.seen if candidates(h, heads, depth))
     return Scopes(found, mark, known)

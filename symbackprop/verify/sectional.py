@@ -48,7 +48,7 @@ from symbackprop.verify.conventions import heads_of
 from symbackprop.verify.judge import EQUALITIES
 from symbackprop.verify.scopes import Reach, defined_function, heads_in, reach_of, sentences
 from symbackprop.verify.settings import Settings
-from symbackprop.verify.symbols import FUNCTIONS, LAYERED
+from symbackprop.verify.symbols import LAYERED, is_function
 
 _INTRODUCES = re.compile(
     r"\b(?:let|take|consider|suppose|imagine|assume|say|for example|for instance|e\.g\.?"
@@ -61,7 +61,6 @@ _OF_NETWORK = re.compile(
     r"|network|weight|bias|label|target|predict)",
     re.IGNORECASE,
 )
-_FUNCTIONS = frozenset({"f", "h", "alias", *FUNCTIONS.values()})  # h: g of g(x) is like a unit
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class Definitions:
         family = settings.letters.get(letter, "").partition(":")[0]
         if family in ("", "alias", "x", "y"):
             families = {settings.letters.get(h, "f").partition(":")[0] for h in functions - local}
-            return families <= _FUNCTIONS
+            return all(f in ("f", "h", "alias") or is_function(f) for f in families)
         if functions or not whole.numbered or not whole.plain:
             return False
         if family in ("f", "softmax", "L", "loss_n"):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from symbackprop.notation import LAYER_MARKS, DeltaNumbering, LayerMark, Notation, SampleLayout
 from symbackprop.reader.syntax import Node
 
-Mark = Literal["^l", "_l", "^(l)", "^[l]"]
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -49,19 +49,19 @@ class Settings:
     """
 
     mode: str = "one"  # or "batch"
-    samples: str = "rows"  # or "columns"
-    single: str = "rows"  # or "columns"
-    biases: str = ""  # as the samples; else "rows" or "columns"
+    samples: SampleLayout = "rows"
+    single: SampleLayout = "rows"
+    biases: SampleLayout | Literal[""] = ""  # as the samples; else so
     weights: str = "in_out"  # or "out_in"
     layout: str = "numerator"  # or "denominator"
     vectors: str = "variable"  # or "row"
     chain: str = "down"  # or "up"
-    mark: Mark = "^l"
+    mark: LayerMark = LAYER_MARKS[Notation.layer]
     letters: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     nodes: int = 0
     weights_from: int = 0
     depth: int = 0
-    deltas: str = "by_layer"  # or "from_output"
+    deltas: DeltaNumbering = "by_layer"
     delta_of: str = "z"  # or "h"
     kronecker: bool = True
     scales: Mapping[str, str] = field(default_factory=lambda: EMPTY)

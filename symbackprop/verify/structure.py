@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from symbackprop.reader.syntax import Derivative, Matrix, Node, Scripted, walk
 from symbackprop.verify.compare import Verdict, compare
 from symbackprop.verify.entries import split_digits
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, Reference, split
 from symbackprop.verify.values import Clash, Value
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
-
 
 Place = tuple[int, ...]
 

@@ -10,20 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symbackprop.reader.syntax import Big, Bound, Comparison, Node, Number, Symbol, walk
 from symbackprop.verify import values as v
+from symbackprop.verify.axes import SAMPLE, Axis
 from symbackprop.verify.letters import head_of, index_letters
 from symbackprop.verify.literals import condition_value
+from symbackprop.verify.meaning import Meaning
 from symbackprop.verify.ranges import axis_of_uses, open_letters, range_of
 from symbackprop.verify.symbols import IllFormed, NotUnderstood, OutOfRange, split
-from symbackprop.verify.values import SAMPLE, Axis, Value
-
-if TYPE_CHECKING:
-    from symbackprop.verify.meaning import Meaning
+from symbackprop.verify.values import Value
 
 LONGEST = 10_000  # terms of a sum that counts for itself
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from symbackprop import roles
 from symbackprop.network import Network
+from symbackprop.notation import delta_number
 from symbackprop.reader.syntax import (
     Group,
     Node,
@@ -24,21 +26,22 @@ from symbackprop.reader.syntax import (
     Sum,
     Symbol,
 )
+from symbackprop.scalars import FUNCTIONS as SCALARS
+from symbackprop.scalars import function_spelt
 from symbackprop.verify.settings import Settings
 
 LAYERED = frozenset({"z", "h", "W", "b", "delta", "s", "input"})
-FUNCTIONS = {
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "ReLU": "relu",
-    "softplus": "softplus",
-    "lrelu": "leaky_relu",
-    "softmax": "softmax",
-    "exp": "exp",
-    "log": "log",
-    "ln": "log",
-}
+SOFTMAX = ("softmax", "Softmax")
+
+
+def function_called(head: str) -> str:
+    """The function that a word in a note names: `ln` is log; "" where it names none."""
+    return "softmax" if head in SOFTMAX else function_spelt(head)
+
+
+def is_function(family: str) -> bool:
+    """Whether a meaning is a function with a name of its own, so not f."""
+    return family == "softmax" or family in SCALARS
 
 
 _PARAMETERS = frozenset({"W", "w", "b", r"\theta", r"\Theta", "V", "U"})
@@ -102,6 +105,14 @@ def split(node: Node) -> tuple[Symbol, tuple[Script, ...]] | None:
         case Group(bracket="", items=(one,)):
             return split(one)
     return None
+
+
+def activation(network: Network, layer: int) -> str:
+    """The scalar function of a layer, `softmax` or `identity`. Raises: OutOfRange."""
+    found = roles.activation(network, layer)
+    if found is None:
+        raise OutOfRange(f"there is no layer {layer}", None, "layer")
+    return found
 
 
 @dataclass(frozen=True)
@@ -192,7 +203,6 @@ class Scope:
         return whole and bool(set(heads) - {"b", "V", "U"})
 
     def role(self, script: Script, layer_open: bool, letter: str) -> str:
-        mark = self.settings.mark
         match script.kind:
             case "transpose" | "prime" | "inverse":
                 return script.kind
@@ -200,22 +210,15 @@ class Scope:
                 raise NotUnderstood("a star", script.span)
         if not script.parts:
             raise NotUnderstood("an empty script", script.span)
-        if script.place == "below":
-            marks = mark == "_l" or letter == "numbered"
-            return "layer" if layer_open and marks and not script.bracket else "index"
-        if script.bracket == "[":
-            if mark == "^[l]" and layer_open:
-                return "layer"
-        elif script.bracket == "(":
-            if mark == "^(l)" and layer_open:
-                return "layer"
-            if mark != "^(l)" or not layer_open:
-                return "sample"
-        elif mark == "^l" and layer_open and letter != "numbered":
+        frame = ("below", "") if letter == "numbered" else self.settings.mark.frame
+        if layer_open and script.frame == frame:
             return "layer"
-        elif not script.bracket:
-            return "power"
-        raise NotUnderstood("a script that is no layer mark here", script.span)
+        if script.place == "below":
+            return "index"
+        found = {"": "power", "(": "sample"}.get(script.bracket)
+        if found is None:
+            raise NotUnderstood("a script that is no layer mark here", script.span)
+        return found
 
     def _named(
         self,
@@ -241,7 +244,7 @@ class Scope:
             case "f":
                 number = None if marked is None else self.whole(marked) - settings.nodes
                 return replace(state, kind="function", name="f", layer=number)
-            case _ if letter in FUNCTIONS.values():
+            case _ if is_function(letter):
                 return replace(state, kind="function", name=letter)
             case "alias" | "numbered":
                 number = None if marked is None else self.whole(marked)
@@ -290,7 +293,7 @@ class Scope:
         written = self.whole(marked)
         settings = self.settings
         if letter == "delta" and settings.deltas == "from_output":
-            return self.layers + 1 - written
+            return delta_number(settings.deltas, written, self.layers)
         offset = settings.weights_from if letter in ("W", "b") else settings.nodes
         return written - offset
 

@@ -15,17 +15,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from symbackprop import names
 from symbackprop.reader.syntax import Span
+from symbackprop.verify.axes import ANY, Array, Axes, Axis
 from symbackprop.verify.symbols import NotUnderstood
 
-Array = npt.NDArray[Any]
-ANY = "*"
-SAMPLE = "n"
 LARGEST = 2_000_000  # entries of one array: beyond, a formula is not evaluated
 
 
@@ -36,24 +33,6 @@ class Clash(Exception):
     def __init__(self, reason: str, span: Span | None = None) -> None:
         self.reason, self.span = reason, span
         super().__init__(reason)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A direction: its label, "" where it comes from a literal, `*` for ones of any length."""
-
-    label: str
-    size: int
-
-    def fits(self, other: Axis) -> bool:
-        if ANY in (self.label, other.label):
-            return True
-        return self.size == other.size and (
-            self.label == other.label or not self.label or not other.label
-        )
-
-
-Axes = tuple[Axis, ...]
 
 
 @dataclass(frozen=True)
@@ -310,6 +289,7 @@ def shape_text(value: Value) -> str:
 
 def axis_text(axis: Axis) -> str:
     """`d3` for the units of layer 3, `N` for the samples, the number for a literal."""
-    if axis.label.startswith("units"):
-        return f"d{axis.label[5:]}"
+    layer = names.layer_of_units(axis.label)
+    if layer is not None:
+        return f"d{layer}"
     return {"n": "N", "": str(axis.size), ANY: "any"}.get(axis.label, axis.label)

@@ -7,7 +7,7 @@ user's network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from symbackprop.evaluate import forward
 from symbackprop.layers.multilayer import Built
 from symbackprop.network import Network, SumsToOne
 from symbackprop.verify.judge import Worlds
-from symbackprop.verify.world import World, make_world
+from symbackprop.verify.world import World, make_world, under_loss, world_at
 
 SEED = 11
 LARGEST_SIZE = 64  # of an axis at which single entries are judged
@@ -30,9 +30,23 @@ class Variant:
     batch: Built
     one: Built | None
 
+    @property
+    def modes(self) -> dict[str, Built]:
+        built = {"one": self.one, "batch": self.batch}
+        return {mode: each for mode, each in built.items() if each is not None}
 
-def worlds_of(variant: Variant, samples: int | None) -> Worlds:
-    """The network at generic sizes and at the user's own; a batch is of `samples`, else of 3."""
+
+def worlds_of(variants: Mapping[str, Variant], samples: int | None) -> dict[str, Worlds]:
+    """The network under each reduction, at the same points: at generic sizes and at the user's
+    own; a batch is of `samples`, else of 3."""
+    found: dict[str, Worlds] = {}
+    for name, variant in variants.items():
+        known = next(iter(found.values()), None)
+        found[name] = _worlds(variant, samples) if known is None else _under(variant, known)
+    return found
+
+
+def _worlds(variant: Variant, samples: int | None) -> Worlds:
     flat = frozenset(
         a.name
         for t in variant.batch.network.tensors
@@ -41,9 +55,7 @@ def worlds_of(variant: Variant, samples: int | None) -> Worlds:
     )
     generic: dict[str, World] = {}
     real: dict[str, World] = {}
-    for mode, built in (("one", variant.one), ("batch", variant.batch)):
-        if built is None:
-            continue
+    for mode, built in variant.modes.items():
         single = {s: 1 for s, n in built.sizes.items() if n == 1}
         generic[mode] = make_world(built.network, single, flat, SEED)
         sizes = dict(built.sizes)
@@ -53,6 +65,16 @@ def worlds_of(variant: Variant, samples: int | None) -> Worlds:
             real[mode] = replace(generic[mode], too_large=True)
         else:
             real[mode] = make_world(built.network, sizes, flat, SEED + 50)
+    return Worlds(generic, real)
+
+
+def _under(variant: Variant, worlds: Worlds) -> Worlds:
+    """The worlds for another reduction of the loss."""
+    generic, real = (
+        {mode: under_loss(known[mode], built.network) for mode, built in variant.modes.items()}
+        for known in (worlds.generic, worlds.real)
+    )
+    real = {m: replace(w, too_large=worlds.real[m].too_large) for m, w in real.items()}
     return Worlds(generic, real)
 
 
@@ -79,8 +101,4 @@ def one_hot_worlds(world: World) -> Iterator[World]:
             label = np.zeros_like(np.asarray(point.values[name], dtype=float))
             label[..., place] = 1.0
             points.append(forward(point.with_values({name: label})))
-        values = {
-            t.name: np.stack([np.asarray(p.values[t.name], dtype=float) for p in points])
-            for t in network.tensors
-        }
-        yield World(network, values, tuple(points), world.flat)
+        yield world_at(network, points, world.flat, world.unmet)

@@ -31,6 +31,7 @@ from symbackprop.reader.syntax import (
     Sum,
     children,
 )
+from symbackprop.verify.axes import Array
 from symbackprop.verify.compare import Difference, Verdict, fitting
 from symbackprop.verify.judge import with_function_variable
 from symbackprop.verify.meaning import Meaning
@@ -39,7 +40,8 @@ from symbackprop.verify.ranges import with_ranges
 from symbackprop.verify.settings import Settings
 from symbackprop.verify.sums import bounded
 from symbackprop.verify.symbols import IllFormed, NotUnderstood
-from symbackprop.verify.values import Array, Clash, Value
+from symbackprop.verify.valuation import Valuation
+from symbackprop.verify.values import Clash, Value
 from symbackprop.verify.world import World
 
 Source = Callable[[Span], str]
@@ -130,7 +132,7 @@ def _recomputed(
 def _surroundings(
     statement: Statement, verdict: Verdict, settings: Settings, world: World
 ) -> Meaning:
-    meaning = with_ranges(statement.sides, Meaning(world, settings, verdict.numbers))
+    meaning = with_ranges(statement.sides, Valuation(world, settings, verdict.numbers))
     return with_function_variable(statement, meaning)
 
 

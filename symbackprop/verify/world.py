@@ -8,20 +8,19 @@ a local derivative of an equation were accumulated along the wrong path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from sympy import Symbol
 
-from symbackprop.evaluate import Point, evaluate, forward, generic_sizes, jacobian, random_point
+from symbackprop.evaluate import Point, evaluate, forward, generic_sizes, jacobian
 from symbackprop.network import Network
+from symbackprop.points import generic_points
 from symbackprop.terms import Expression
-from symbackprop.verify.symbols import OutOfRange
-from symbackprop.verify.values import SAMPLE, Array, Axis
+from symbackprop.verify.axes import SAMPLE, Array, Axis
 
-POINTS = 3
 STEP = 1e-30
 
 
@@ -31,9 +30,9 @@ class World:
 
     `flat` are the labels of axes with a single place in the user's network: no axes to a reader.
     `too_large` says that the user's own sizes are too large to write entries out, and others stand
-    in their place. `overrides` are total derivatives (of, wrt) that an earlier line claims; they
-    count for every path. `moving` is set where the values are perturbed: there, derivatives are
-    not known.
+    in their place. `unmet` says which branch of the network none of the points meets. `overrides`
+    are total derivatives (of, wrt) that an earlier line claims; they count for every path.
+    `moving` is set where the values are perturbed: there, derivatives are not known.
     """
 
     network: Network
@@ -43,6 +42,7 @@ class World:
     overrides: Mapping[tuple[str, str], Array] = field(default_factory=dict)
     moving: bool = False
     too_large: bool = False
+    unmet: str = ""
     _local: dict[tuple[str, str], Array] = field(default_factory=dict)
     _total: dict[tuple[str, str], Array] = field(default_factory=dict)
 
@@ -139,43 +139,30 @@ class World:
 def make_world(
     network: Network, sizes: Mapping[Symbol, int] | None, flat: frozenset[str], seed: int
 ) -> World:
-    """Generic points of moderate size, at which no function is saturated."""
-    full = dict(generic_sizes(network))
-    full.update(sizes or {})
-    points = []
-    for number in range(POINTS):
-        point = random_point(network, seed + number, full)
-        names = [t.name for t in network.of_kind("input", "parameter")]
-        names += [
-            t.name for t in network.of_kind("label") if not t.facts
-        ]  # below 1, for log(1 - y)
-        points.append(forward(point.with_values({n: point.values[n] / 2 for n in names})))
+    """The network at generic points that meet every branch of it."""
+    chosen = generic_points(network, seed, {**generic_sizes(network), **(sizes or {})})
+    return world_at(network, chosen.points, flat, chosen.unmet)
+
+
+def world_at(
+    network: Network, points: Sequence[Point], flat: frozenset[str], unmet: str = ""
+) -> World:
+    """The network at those points."""
     values = {
         t.name: np.stack([np.asarray(p.values[t.name], dtype=float) for p in points])
         for t in network.tensors
     }
-    return World(network, values, tuple(points), flat)
+    return World(network, values, tuple(points), flat, unmet=unmet)
 
 
-def activation(world: World, layer: int) -> str:
-    """The name of the scalar function of a layer, `softmax` or `identity`."""
-    network = world.network
-    pre, post = network.resolve(f"z{layer}"), network.resolve(f"h{layer}")
-    if post not in network.by_name:
-        raise OutOfRange(f"there is no layer {layer}", None, "layer")
-    if pre == post or pre not in network.by_name:
-        return "identity"
-    equation = network.equation_of[post]
-    functions = {
-        a.function
-        for t in equation.rhs.terms
-        for f in t.factors
-        for a in f.atoms() | {f}
-        if hasattr(a, "function")
-    }
-    if len(functions) == 1 and len(equation.reads) == 1:
-        return str(functions.pop())
-    return "softmax"
+def under_loss(world: World, network: Network) -> World:
+    """The same points in a network that differs in its loss alone."""
+    given = [t.name for t in network.of_kind("input", "parameter", "label")]
+    points = [
+        forward(Point(network, {name: p.values[name] for name in given}, p.sizes))
+        for p in world.points
+    ]
+    return world_at(network, points, world.flat, world.unmet)
 
 
 def loss_share(world: World) -> float:

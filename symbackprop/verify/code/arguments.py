@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,12 @@ import numpy as np
 from symbackprop.verify.code import naming
 from symbackprop.verify.code.layout import Layout
 from symbackprop.verify.code.naming import Naming
-from symbackprop.verify.code.reading import Bundle, Fault, Instance
+from symbackprop.verify.code.reading import Bundle, Instance
 from symbackprop.verify.code.truth import Subject
+from symbackprop.verify.code.unknown import Unknown
 
 RATE = 0.0625
+MOST_KEPT = 256
 Make = Callable[[str], Any]
 
 
@@ -36,10 +40,8 @@ class Binder:
     length: Callable[[int], Any]
 
     def bound(self, function: ast.FunctionDef, methods: Any) -> dict[str, Any]:
-        """Values of the arguments by name; those with a default and no meaning keep it.
-
-        Raises: Fault at an argument that means nothing.
-        """
+        """Values of the arguments by name; those with a default and no meaning keep it, others
+        without a meaning are unknown."""
         spec = function.args
         names = [*spec.posonlyargs, *spec.args]
         optional = {a.arg for a in names[len(names) - len(spec.defaults) :]}
@@ -54,14 +56,13 @@ class Binder:
             if value is not None:
                 found[argument.arg] = value
             elif argument.arg not in optional:
-                raise Fault(
+                reason = (
                     f"the argument {argument.arg} of {function.name} means no tensor of the "
                     "network; call it x, y, W1, b1, z1, a1, …, params or cache, or give it a "
-                    "default",
-                    "unread",
-                    argument.lineno,
-                    argument.col_offset,
+                    "default"
                 )
+                place = (argument.lineno, argument.col_offset)
+                found[argument.arg] = Unknown(reason, *place)
         return found
 
     def value(self, name: str, function: ast.FunctionDef) -> Any:
@@ -72,7 +73,7 @@ class Binder:
             if listed is not None:
                 return listed
         if wanted in ("dict", "tuple") and self.names.meaning(name) not in ("x", "y"):
-            return self._bundle()
+            return self._bundle(None, low)
         meaning = self.names.meaning(name)
         if meaning == "N":
             return self.count
@@ -86,7 +87,7 @@ class Binder:
         if low in naming.DEPTHS:
             return self.subject.depth
         if low in naming.PARAMETERS | naming.CACHES:
-            return self._bundle()
+            return self._bundle(None, low)
         return self._list(low)
 
     def _list(self, low: str) -> list[Any] | None:
@@ -109,17 +110,21 @@ class Binder:
 
     # ---- dicts -------------------------------------------------------------------------------
 
-    def _bundle(self, layer: int | None = None) -> Bundle:
+    def _bundle(self, layer: int | None = None, name: str = "") -> Bundle:
+        """`name`: what the code calls it; parameters have all of them, in the usual order."""
+
         def find(key: Any) -> Any:
-            return self._entry(key, layer)
+            return self._entry(key, layer, name)
 
-        return Bundle(find, {})
+        parameters = [t.name for t in self.subject.network.of_kind("parameter")]
+        return Bundle(find, {}, parameters if name in naming.PARAMETERS else ())
 
-    def _entry(self, key: Any, layer: int | None) -> Any:
+    def _entry(self, key: Any, layer: int | None, name: str) -> Any:
         depth = self.subject.depth
         if key == "len()":
             parameters = len(self.subject.network.of_kind("parameter"))
-            return parameters if layer is None else None
+            counts = {**dict.fromkeys(naming.PARAMETERS, parameters), "caches": depth}
+            return counts.get(name) if layer is None else None
         if isinstance(key, (int, np.integer)):
             number = int(key) + 1 - self.layout.first
             number = number + depth if key < 0 else number
@@ -165,23 +170,7 @@ class Binder:
 
 def _used_as(name: str, function: ast.FunctionDef) -> str:
     """`list`, `dict` or `tuple` where the body shows that an argument is one; else empty."""
-    found: set[str] = set()
-    for node in ast.walk(function):
-        match node:
-            case ast.Subscript(value=ast.Name(id=owner), slice=index) if owner == name:
-                found.add(_subscripted(index))
-            case ast.Call(
-                func=ast.Name(id="len" | "zip" | "enumerate" | "reversed"), args=args
-            ) if any(isinstance(a, ast.Name) and a.id == name for a in args):
-                found.add("zipped")
-            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Name(id=owner)) if (
-                owner == name
-            ):
-                found.add("tuple" if len(parts) > 0 else "")
-            case ast.Attribute(value=ast.Name(id=owner), attr="items" | "keys" | "get") if (
-                owner == name
-            ):
-                found.add("dict")
+    found = _uses(function).get(name, set())
     for kind in ("dict", "tuple"):
         if kind in found:
             return kind
@@ -190,6 +179,24 @@ def _used_as(name: str, function: ast.FunctionDef) -> str:
     if low in lists and found & {"number", "zipped"}:
         return "list"
     return ""
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _uses(function: ast.FunctionDef) -> Mapping[str, set[str]]:
+    """What the body does with names: looks something up in them, goes through them, unpacks."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for node in ast.walk(function):
+        match node:
+            case ast.Subscript(value=ast.Name(id=owner), slice=index):
+                found[owner].add(_subscripted(index))
+            case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate" | "reversed"), args=args):
+                for name in (a.id for a in args if isinstance(a, ast.Name)):
+                    found[name].add("zipped")
+            case ast.Assign(targets=[ast.Tuple(elts=[_, *_])], value=ast.Name(id=owner)):
+                found[owner].add("tuple")
+            case ast.Attribute(value=ast.Name(id=owner), attr="items" | "keys" | "get" | "values"):
+                found[owner].add("dict")
+    return found
 
 
 def _subscripted(index: ast.expr) -> str:
@@ -212,6 +219,7 @@ def _is_text(node: ast.expr) -> bool:
     return False
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def argument_names(function: ast.FunctionDef) -> Sequence[str]:
     """Names of arguments, and the texts by which the body looks things up."""
     spec = function.args

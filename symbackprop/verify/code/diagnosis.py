@@ -29,13 +29,13 @@ from symbackprop.verify.code.edits import (
     span,
 )
 from symbackprop.verify.code.marks import Session
-from symbackprop.verify.code.reading import Closure, Fault, Module, Place, Reader
+from symbackprop.verify.code.modules import Module
+from symbackprop.verify.code.reading import Closure, Fault, Place, Reader
 from symbackprop.verify.code.roots import Root
 from symbackprop.verify.code.truth import EXACTLY, factor_between
 
 MOST_TRIED = 1500
 MOST_FOUND = 6
-OTHER_POINT = 1
 
 
 @dataclass(frozen=True)
@@ -267,10 +267,8 @@ class Diagnoser:
         if session is None:
             return False
         moved = {place: fill for place, fill in others.items() if place[0] != root.line}
-        for number in (self.session.point, OTHER_POINT + self.session.point):
-            if not session.returns_right(number, moved, self.ignored):
-                return False
-        return True
+        numbers = dict.fromkeys((self.session.point, 0, *self.session.numbers))
+        return all(session.returns_right(n, moved, self.ignored) for n in numbers)
 
     def _edited(self, text: str) -> Session | None:
         try:
@@ -340,7 +338,7 @@ class Diagnoser:
             root.meaning,
             session.subject.activation(session.subject.depth) == "softmax"
             and root.meaning == f"d:z{session.subject.depth}",
-            next((k for k, v in session.module.imports.items() if v == "numpy"), "np"),
+            session.module.numpy,
             root.fault is not None or (root.mark is not None and not self._has_its_shape(root)),
         )
 
@@ -418,9 +416,9 @@ class Diagnoser:
             prefix = "self." if name in self.session.methods else ""
             for atom in atoms:
                 if atom.meaning and atom.meaning[0] in "zh":
-                    layer = atom.meaning[1:]
+                    layer = int(atom.meaning[1:])
                     value = self._parsed(f"{prefix}{name}({atom.text})", scope)
-                    right = self.session.filled_slope(f"f'{layer}", truth)
+                    right = self.session.slope(layer, truth)
                     if right is not None and factor_between(value, right, truth) == EXACTLY:
                         derivatives.add(name)
         return found, frozenset(derivatives)
@@ -438,7 +436,7 @@ class Diagnoser:
             if not atom.meaning or atom.meaning[0] not in "zh" or atom.factor != 1.0:
                 continue
             layer = int(atom.meaning[1:])
-            right = self.session.filled_slope(f"f'{layer}", truth)
+            right = self.session.slope(layer, truth)
             if right is None:
                 continue
             if np.ndim(atom.value) < right.ndim and not self.session.layout.is_one:

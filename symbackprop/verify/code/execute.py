@@ -14,18 +14,20 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from symbackprop.verify.code.layout import layouts
 from symbackprop.verify.code.marks import Mark, Reading, Session
-from symbackprop.verify.code.reading import Bundle, Fault, Instance, Module, Trail
+from symbackprop.verify.code.modules import Module
+from symbackprop.verify.code.reading import Bundle, Fault, Instance, Trail
 from symbackprop.verify.code.search import Subjects, mentions_batch
+from symbackprop.verify.code.unknown import Unknown
 from symbackprop.verify.report import Claim, FileReport
 
 SECONDS = 30.0
-POINTS = 2
 SAID = "the code was run"
 _RUNNER = """
 import json, sys
@@ -85,7 +87,7 @@ def executed(
     problem = ""
     for session in sessions:
         try:
-            sent = [_sent(session, number) for number in range(POINTS)]
+            sent = [_sent(session, number) for number in (0, *session.numbers)]
         except Fault as fault:
             problem = f"line {fault.line}: {fault.reason}"
             continue
@@ -134,6 +136,8 @@ def _plain(value: Any, used: Any, depth: int) -> Any:
         return [_plain(part, None, depth) for part in value]
     if isinstance(value, Instance):
         raise Fault("an object cannot be handed to another process")
+    if isinstance(value, Unknown):
+        raise Fault.of(value)
     return value
 
 
@@ -165,16 +169,17 @@ def _report(
 ) -> FileReport:
     best: tuple[int, Session, list[Reading]] | None = None
     faults = []
-    for place, session in enumerate(sessions):
+    waiting = iter(answers)
+    for session in sessions:
         readings = []
-        for number in range(POINTS):
-            answer = answers[place * POINTS + number]
+        numbers = (0, *session.numbers)
+        for number, answer in zip(numbers, islice(waiting, len(numbers)), strict=True):
             if "fault" in answer:
                 faults.append((answer["line"], answer["fault"]))
-                break
+                continue
             trail = Trail(returned=_value(answer["value"]), return_node=_return(session.function))
             readings.append(session.marked(trail, session.truth(number)))
-        if len(readings) == POINTS:
+        if len(readings) == len(numbers):
             score = min(reading.score for reading in readings)
             if best is None or score > best[0]:
                 best = (score, session, readings)
@@ -211,17 +216,15 @@ def _claims(path: str, session: Session, readings: Sequence[Reading]) -> list[Cl
     for place, mark in enumerate(readings[0].returned):
         twins = [r.returned[place] for r in readings if place < len(r.returned)]
         ok = all(m.ok for m in twins)
-        claim = Claim(
-            path,
-            mark.line,
-            mark.column + 1,
-            mark.length,
-            "verified" if ok else "refuted",
-            "executed",
-            name=mark.name,
-            sentence=SAID,
-        )
-        made.append(claim if ok else _refuted(claim, session, readings, twins))
+        line, column = mark.line, mark.column + 1
+        claim = Claim(path, line, column, mark.length, "refuted", name=mark.name, sentence=SAID)
+        claim = replace(claim, method="executed")
+        if not ok:
+            made.append(_refuted(claim, session, readings, twins))
+        elif session.unmet:
+            made.append(replace(claim, status="undecided", method="", sentence=session.unmet))
+        else:
+            made.append(replace(claim, status="verified"))
     return made
 
 

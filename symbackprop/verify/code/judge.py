@@ -8,12 +8,15 @@ Would be wrong if a claim were refuted without numbers that anyone can recompute
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
+from symbackprop import errors
+from symbackprop.errors import SymbackpropError
 from symbackprop.layers.multilayer import Built
 from symbackprop.tracer.interpreter import nested_too_deeply
 from symbackprop.verify.code.budget import GUARD_SECONDS, Budget, OutOfTime
@@ -21,18 +24,21 @@ from symbackprop.verify.code.derived import Deriver
 from symbackprop.verify.code.diagnosis import Diagnoser, Finding
 from symbackprop.verify.code.execute import executed
 from symbackprop.verify.code.marks import Mark, Reading, Session, arrangement
+from symbackprop.verify.code.modules import Module
 from symbackprop.verify.code.proofs import Proved, proofs
-from symbackprop.verify.code.reading import Fault, Module
+from symbackprop.verify.code.reading import Fault
 from symbackprop.verify.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.verify.code.search import Subjects, settled
 from symbackprop.verify.code.truth import Factor, Subject, distance, factor_between
+from symbackprop.verify.code.unknown import Unknown, first_unknown
 from symbackprop.verify.report import Claim, FileReport, Method
 
 DIAGNOSIS_STEPS = 400_000
-POINTS = 4
 STRICT = 1e-9
 DEEPEST = 150
 MOST_CHARACTERS = 300_000
+MOST_SAID = 200
+Judged = TypeVar("Judged")
 
 
 def judge_code(
@@ -55,12 +61,26 @@ def judge_code(
     subjects = Subjects(Subject.of(batch), Subject.of(one))
     if execute:
         return executed(source, function, path, module, node, methods, subjects)
-    try:
-        return _judged(source, path, module, node, methods, subjects)
-    except OutOfTime:
-        reason = f"not judged: it took more than {GUARD_SECONDS:g} seconds"
+
+    def undecided(reason: str) -> FileReport:
         claim = Claim(path, node.lineno, 1, 1, "undecided", name=function, sentence=reason)
         return FileReport(path, (claim,), {}, source)
+
+    try:
+        return guarded(partial(_judged, source, path, module, node, methods, subjects), undecided)
+    except OutOfTime:
+        return undecided(f"not judged: it took more than {GUARD_SECONDS:g} seconds")
+
+
+def guarded(judged: Callable[[], Judged], instead: Callable[[str], Judged]) -> Judged:
+    """What is judged; where that ends in a bug of this program, what stands instead and says so."""
+    try:
+        return judged()
+    except SymbackpropError:
+        raise
+    except errors.BUGS as bug:
+        said = " ".join(f"{type(bug).__name__} {bug}".split())[:MOST_SAID]
+        return instead(f"a fault of symbackprop, not of the code: {said}; please report it")
 
 
 def _judged(
@@ -72,12 +92,12 @@ def _judged(
     subjects: Subjects,
 ) -> FileReport:
     session, reading, blame = settled(module, node, methods, subjects, Budget())
-    for number in range(1, POINTS) if reading.all_right else ():
-        other = session.read(number)
-        if not other.all_right:
-            session, reading = replace(session, point=number), other
-            break
-    return _Judgement(source, path, session, reading, blame).report()
+    numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
+    readings = [reading, *(session.read(number) for number in numbers[1:])]
+    worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
+    if worst:
+        session, reading, blame = replace(session, point=numbers[worst]), readings[worst], None
+    return _Judgement(source, path, session, reading, blame, tuple(readings)).report()
 
 
 def _function(
@@ -114,7 +134,7 @@ def _function(
     return f"there is no function {function} in this file{listed}"
 
 
-def _positioned(fault: Fault) -> str:
+def _positioned(fault: Fault | Unknown) -> str:
     return f"line {fault.line}: {fault.reason}" if fault.line else fault.reason
 
 
@@ -127,6 +147,7 @@ class _Judgement:
     session: Session
     reading: Reading
     blame: Blame | None
+    everywhere: tuple[Reading, ...]  # at all points
     proved: Proved = field(default_factory=lambda: Proved({}))
     explained: dict[Any, list[Finding]] = field(default_factory=dict)
 
@@ -154,12 +175,22 @@ class _Judgement:
         if fault is not None and not reading.stored:
             return _positioned(fault) if fault.kind != "shape" else ""
         if fault is None and not reading.returned:
-            name, line = self.session.function.name, self.session.function.lineno
-            return (
-                f"line {line}: {name} returns no gradient that is known by its name; return a "
-                'dict such as {"W1": …} or a tuple of names such as dW1, db1'
-            )
+            return self._nothing_returned()
         return ""
+
+    def _nothing_returned(self) -> str:
+        """What is said where nothing returned has the name of a gradient; empty where there are
+        other claims, and what is returned is not known."""
+        name, line = self.session.function.name, self.session.function.lineno
+        unknown = first_unknown(self.reading.trail.returned)
+        if unknown is not None:
+            is_known = any(mark.found is not None for mark in self.reading.stored)
+            return "" if is_known else _positioned(unknown)
+        unread = "".join(f"; {_positioned(u)}" for u in self.reading.trail.unknowns[:1])
+        return (
+            f"line {line}: {name} returns no gradient that is known by its name; return a "
+            f'dict such as {{"W1": …}} or a tuple of names such as dW1, db1{unread}'
+        )
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -173,25 +204,11 @@ class _Judgement:
         chosen = _claimed(self.reading, blame)
         self.proved = proofs(self.session, self.source, self.reading.stored, self.reading.returned)
         healed = _by_site(blame.healed)
-        made = [self._claim(mark, blame, healed) for mark in chosen]
-        made = self._with_derived(made, chosen, blame)
+        deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in chosen))
+        made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
         made += self._loss()
         return made + list(self._missing())
-
-    def _with_derived(
-        self, made: Sequence[Claim], marks: Sequence[Mark], blame: Blame
-    ) -> list[Claim]:
-        """Each claim with the right expression in the author's names, where there is one."""
-        deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in marks))
-        roots = {r.site: r.meaning for r in blame.roots}
-        found = []
-        for claim, mark in zip(made, marks, strict=True):
-            own = mark.found if claim.status == "verified" else mark.meaning
-            meaning = roots.get(mark.site) or own or mark.meaning
-            text = deriver.text(meaning, mark.line) if meaning is not None else ""
-            found.append(replace(claim, derived=text))
-        return found
 
     def _loss(self) -> Iterator[Claim]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
@@ -200,7 +217,9 @@ class _Judgement:
         if mark is None:
             return
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
-        if mark.state == "right":
+        if mark.unknown is not None:
+            yield self._unknown(base, mark.unknown)
+        elif mark.state == "right":
             yield self._verified(base, mark)
         elif mark.state == "scaled":
             counted = mark.factor.samples or mark.factor.classes
@@ -221,11 +240,13 @@ class _Judgement:
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
-        if self.reading.trail.fault is not None or not self.reading.returned:
+        if self.reading.trail.fault is not None:
             return
+        unknown = first_unknown(self.reading.trail.returned)
+        why = f"; not all of it is known: {_positioned(unknown)}" if unknown is not None else ""
         node = self.reading.trail.return_node or self.session.function
         for meaning in self.reading.missing:
-            reason = f"nothing that is returned is known as the gradient of {meaning[2:]}"
+            reason = f"nothing that is returned is known as the gradient of {meaning[2:]}{why}"
             place = (node.lineno, node.col_offset + 1, len("return"))
             claim = Claim(self.path, *place, "undecided", name=meaning[2:], sentence=reason)
             yield self._twice(claim) or claim
@@ -252,8 +273,28 @@ class _Judgement:
                 )
         return None
 
-    def _claim(self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
+    def _guarded_claim(
+        self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark], deriver: Deriver
+    ) -> Claim:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
+
+        def judged() -> Claim:
+            claim = self._claim(base, mark, blame, healed)
+            return self._with_derived(claim, mark, blame, deriver)
+
+        return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
+
+    def _with_derived(self, claim: Claim, mark: Mark, blame: Blame, deriver: Deriver) -> Claim:
+        """The claim with the right expression in the author's names, where there is one."""
+        roots = {r.site: r.meaning for r in blame.roots}
+        own = mark.found if claim.status == "verified" else mark.meaning
+        meaning = roots.get(mark.site) or own or mark.meaning
+        text = deriver.text(meaning, mark.line) if meaning is not None else ""
+        return replace(claim, derived=text)
+
+    def _claim(self, base: Claim, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
+        if mark.unknown is not None:
+            return self._unknown(base, mark.unknown)
         root = next((r for r in blame.roots if r.site == mark.site), None)
         if root is not None and not (mark.returned and mark.ok and mark.factor.is_one):
             return self._explained(self._refuted(base, mark, root), root, blame)
@@ -266,7 +307,7 @@ class _Judgement:
             return self._verified(base, mark, said)
         if unchanged and mark.state in ("scaled", "other"):
             return self._verified(base, mark, _convention(mark))
-        if mark.state == "bad" and unchanged and not mark.returned:
+        if not mark.returned and ((mark.state == "bad" and unchanged) or not blame.roots):
             reason = f"{mark.name} is no multiple of {_said(mark.meaning)}, but nothing "
             reason += "returned shows it wrong: the name may mean something else"
             return replace(base, status="undecided", sentence=reason)
@@ -281,20 +322,49 @@ class _Judgement:
             )
         return refuted
 
+    def _unknown(self, base: Claim, unknown: Unknown) -> Claim:
+        """A value of which nothing can be said, and where that comes from."""
+        reason = unknown.reason
+        if unknown.line and unknown.line != base.line:
+            reason = f"it depends on line {unknown.line}: {reason}"
+        return replace(base, status="undecided", sentence=reason)
+
     def _verified(self, base: Claim, mark: Mark, sentence: str = "") -> Claim:
         """Proved for all sizes where the tracer could; else right at points."""
         proved = self.proved.facts
         facts = proved.get((mark.line, mark.name))
         if mark.returned:
             facts = proved.get((0, mark.name), facts)
+        trusted = self._trusted(mark)
         if facts is None:
             gap = self._gap(mark)
             if gap > STRICT:
                 reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
                 reason += "to tell a slip from rounding or from a small constant such as 1e-8"
                 return replace(base, status="undecided", sentence=reason)
-            return replace(base, method="numeric", sentence=sentence)
-        return replace(base, method="proved", facts=facts, sentence=sentence)
+            if reason := self._untried(mark):
+                return replace(base, status="undecided", sentence=reason)
+            return replace(base, method="numeric", facts=trusted, sentence=sentence)
+        return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
+
+    def _trusted(self, mark: Mark) -> tuple[str, ...]:
+        """What is taken for granted of functions that are not read, and were called before."""
+        calls = self.reading.trail.trusted.items()
+        return tuple(
+            f"that {name} in line {line} changes none of its arguments"
+            for name, line in calls
+            if mark.returned or line < mark.line
+        )
+
+    def _untried(self, mark: Mark) -> str:
+        """Where a value that is right at one point may be wrong; empty where it is right at all,
+        and these meet every branch of the network."""
+        own = _twins(self.reading, mark)
+        for other in self.everywhere:
+            pairs = zip(own, _twins(other, mark), strict=False)
+            if any((m.state, m.found) != (o.state, o.found) for m, o in pairs):
+                return f"{mark.name} is {_said(mark.found)} at some points and at others it is not"
+        return self.session.unmet
 
     def _gap(self, mark: Mark) -> float:
         """The relative distance of a value from what it was found to be."""
@@ -387,7 +457,7 @@ class _Judgement:
         plain_found = root.mark.found in (None, f"d:h{subject.depth}")
         if factor_between(root.mark.value, wanted, truth) in _COMMON and plain_found:
             return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
-        slope = self.session.filled_slope(f"f'{subject.depth}", truth)
+        slope = self.session.slope(subject.depth, truth)
         if slope is None or root.mark.found is not None:
             return ""
         output = self.session.layout.of(last.replace("z", "h"), truth)
@@ -522,12 +592,14 @@ def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
     return made
 
 
-_RANK = {"right": 0, "scaled": 1, "other": 2, "silent": 3, "bad": 4}
+_RANK = {"right": 0, "scaled": 1, "other": 2, "silent": 3, "bad": 4, "unknown": 5}
 
 
 def _is_twin(stored: Mark, returned: Mark) -> bool:
     """Whether a returned value is the one that was stored, under the name it has there."""
     same_name = stored.name == returned.name or stored.meaning == returned.meaning
+    if isinstance(stored.value, Unknown) or isinstance(returned.value, Unknown):
+        return same_name and stored.value is returned.value
     return (
         same_name
         and stored.event is not None
@@ -544,7 +616,8 @@ def _drafts(reading: Reading) -> set[int]:
         event = mark.event
         assert event is not None
         key = (event.name, event.index, event.function)
-        if (event.how == "change" and key in last) or (
+        is_change = event.how == "change" or _adds_to_itself(event.statement)
+        if (is_change and key in last) or (
             key in last and mark.state == "right" and reading.stored[last[key]].state == "bad"
         ):
             found.add(last[key])
@@ -552,11 +625,29 @@ def _drafts(reading: Reading) -> set[int]:
     return found
 
 
+def _adds_to_itself(statement: ast.stmt) -> bool:
+    """`db = db + …`, which is `db += …` written out."""
+    match statement:
+        case ast.Assign(
+            targets=[ast.Name(id=name)], value=ast.BinOp(op=ast.Add() | ast.Sub()) as sum_
+        ):
+            sides = (sum_.left, sum_.right)
+            return any(isinstance(side, ast.Name) and side.id == name for side in sides)
+    return False
+
+
 def _by_site(reading: Reading) -> dict[Any, Mark]:
     found: dict[Any, Mark] = {}
     for mark in (*reading.stored, *reading.returned):
         found[(mark.site, mark.name)] = mark
     return found
+
+
+def _twins(reading: Reading, mark: Mark) -> list[Mark]:
+    """What that gradient is in a reading; of a stored value each time that it is stored there."""
+    if mark.returned:
+        return [m for m in reading.returned if m.meaning == mark.meaning]
+    return [m for m in reading.stored if (m.site, m.name) == (mark.site, mark.name)]
 
 
 def _same_mark(mark: Mark, after: Mark) -> bool:

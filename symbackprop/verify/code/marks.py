@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,13 +19,13 @@ import numpy as np
 from symbackprop.verify.code.arguments import RATE, Binder, argument_names
 from symbackprop.verify.code.budget import COMPARED, Budget
 from symbackprop.verify.code.layout import Layout, arranged
+from symbackprop.verify.code.modules import Module
 from symbackprop.verify.code.naming import ACTIVATION_LISTS, Naming, offset_of
 from symbackprop.verify.code.reading import (
     Bundle,
     Event,
     Fault,
     Instance,
-    Module,
     Place,
     Reader,
     Trail,
@@ -39,8 +39,9 @@ from symbackprop.verify.code.truth import (
     factor_between,
     same,
 )
+from symbackprop.verify.code.unknown import Unknown
 
-State = Literal["right", "scaled", "other", "bad", "silent"]
+State = Literal["right", "scaled", "other", "bad", "silent", "unknown"]
 Site = tuple[int, int]  # line and column of what is stored to
 
 
@@ -57,7 +58,8 @@ class Fill:
 class Mark:
     """A stored value (`event`) or a returned one, judged.
 
-    `meaning` is what its name says; `found` what its value is, `factor` times.
+    `meaning` is what its name says; `found` what its value is, `factor` times; `unknown` why that
+    cannot be said.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Mark:
     sample: int | None = None
     step: float | None = None
     fits: bool = True
+    unknown: Unknown | None = None
 
     @property
     def site(self) -> Site:
@@ -102,12 +105,15 @@ class Reading:
     @property
     def wrong(self) -> tuple[str, ...]:
         """Gradients that are not right: wrong, or not reached."""
-        bad = tuple(m.name for m in self.returned if not m.ok)
-        return bad + (self.missing if self.trail.fault is not None else ())
+        bad = tuple(m.name for m in self.returned if not m.ok and m.unknown is None)
+        fault = self.trail.fault
+        return bad + (self.missing if fault is not None and fault.kind != "unread" else ())
 
     @property
     def all_right(self) -> bool:
-        return self.trail.fault is None and bool(self.returned) and all(m.ok for m in self.returned)
+        """Whether what is returned and known is right."""
+        known = [m for m in self.returned if m.unknown is None]
+        return self.trail.fault is None and bool(known) and all(m.ok for m in known)
 
     @property
     def score(self) -> int:
@@ -132,13 +138,23 @@ class Session:
     point: int = 0
     budget: Budget = field(default_factory=Budget, compare=False)
 
-    @property
+    @cached_property
     def names(self) -> Naming:
         names = argument_names(self.function)
         return Naming(self.subject.depth, offset_of(names, self.subject.depth))
 
     def truth(self, number: int) -> Truth:
         return self.subject.truth(number, self.layout.sizes, self.layout.labels)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The points beside the first at which what is right there must be right."""
+        return self.subject.numbers(self.layout.sizes)
+
+    @property
+    def unmet(self) -> str:
+        """The branch of an activation that none of the points meets; empty where they meet all."""
+        return self.subject.met(self.layout.sizes).unmet
 
     def arguments(self, number: int) -> dict[str, Any]:
         truth = self.truth(number)
@@ -209,29 +225,14 @@ class Session:
 
     def _whole(self, meaning: str, truth: Truth) -> Numbers | None:
         if meaning.startswith("f'"):
-            return self._slope(meaning, truth)
+            return self.slope(int(meaning[2:]), truth)
         return self.layout.of(meaning, truth)
 
-    def filled_slope(self, meaning: str, truth: Truth) -> Numbers | None:
-        """f'(z) of a layer, in this layout."""
-        return self._slope(meaning, truth)
-
-    def _slope(self, meaning: str, truth: Truth) -> Numbers | None:
-        layer = int(meaning[2:])
-        z, h = truth.values[f"z{layer}"], truth.values[f"h{layer}"]
-        match self.subject.activation(layer):
-            case "sigmoid" | "softmax":
-                value = h * (1 - h)
-            case "tanh":
-                value = 1 - h * h
-            case "relu":
-                value = (z > 0).astype(float)
-            case "leaky_relu":
-                value = np.where(z > 0, 1.0, 0.01)
-            case "softplus":
-                value = 1 / (1 + np.exp(-z))
-            case _:
-                return None
+    def slope(self, layer: int, truth: Truth) -> Numbers | None:
+        """f'(z) of a layer, in this layout; None where it has no activation."""
+        value = truth.slopes.get(layer)
+        if value is None:
+            return None
         return arranged(value, self.layout.kept(f"z{layer}", value.ndim))
 
     def one_sample(self, value: Numbers, number: int) -> Numbers:
@@ -273,9 +274,16 @@ class Session:
 
     def _stored(self, event: Event, truth: Truth) -> Mark:
         meaning = self.meaning_of(event) if event.depth == 0 else None
-        if meaning is not None and meaning not in truth:
+        if meaning is not None and (
+            meaning not in truth or (truth.values[meaning].ndim and _is_whole_number(event.value))
+        ):
             meaning = None
-        state, found, factor, sample = self.compared(event.value, meaning, truth, event.occurrence)
+        unknown = event.value if isinstance(event.value, Unknown) else None
+        state: State = "unknown"
+        found, factor, sample = None, EXACTLY, None
+        if unknown is None:
+            compared = self.compared(event.value, meaning, truth, event.occurrence)
+            state, found, factor, sample = compared
         name = event.name if event.index is None else f"{event.name}[{event.index}]"
         length = max(event.end_column - event.column, 1)
         return Mark(
@@ -290,6 +298,7 @@ class Session:
             factor,
             event,
             sample,
+            unknown=unknown,
         )
 
     def compared(
@@ -363,7 +372,9 @@ class Session:
             if meaning is None or meaning in seen or not _is_gradient(meaning, truth):
                 continue
             seen.add(meaning)
-            yield self._returned_mark(name or meaning[2:], value, node, meaning, truth, index)
+            mark = self._returned_mark(name or meaning[2:], value, node, meaning, truth, index)
+            unknown = _unknown_of(value, mark.state, trail)
+            yield mark if unknown is None else replace(mark, state="unknown", unknown=unknown)
 
     def _returned_loss(self, trail: Trail, truth: Truth) -> Mark | None:
         """A number that is returned under a name of the loss, at the line that computes it."""
@@ -373,14 +384,17 @@ class Session:
             same_name = [e for e in trail.events if e.name == name and not e.depth]
             event = same_name[-1] if same_name else None
             where = node if event is None else _at(event)
-            known = self._against(value, "L", truth, 0)
+            unknown = _unknown_of(value, "bad", trail)
+            known = None if unknown is not None else self._against(value, "L", truth, 0)
             factor = known[0] if known is not None else Factor()
             state: State = "bad" if known is None else "right" if factor.is_one else "scaled"
             found = None if known is None else "L"
             end = where.end_col_offset or 0
             length = max(end - where.col_offset, 1)
             line, column = where.lineno, where.col_offset
-            return Mark(name, value, line, column, length, "L", state, found, factor)
+            state = "unknown" if unknown is not None else state
+            mark = Mark(name, value, line, column, length, "L", state, found, factor)
+            return replace(mark, unknown=unknown or _unknown_of(value, state, trail))
         return None
 
     def _returned_meaning(self, name: str, index: int | None, length: int | None) -> str | None:
@@ -435,7 +449,9 @@ class Session:
         wanted = self.layout.of(meaning, truth)
         state: State = "bad"
         found, factor, step = None, Factor(), None
-        if wanted is not None and same(value, wanted):
+        if isinstance(value, Unknown):
+            pass
+        elif wanted is not None and same(value, wanted):
             state, found = "right", meaning
         elif wanted is not None and self.adds_steps and same(value, -wanted):
             state, found, factor = "right", meaning, Factor(-1)
@@ -494,8 +510,23 @@ class Session:
         return False
 
 
+def _is_whole_number(value: Any) -> bool:
+    """A count or a switch, whatever it is called: no tensor of a network."""
+    return isinstance(value, np.ndarray) and not value.ndim and value.dtype.kind in "iub"
+
+
+def _unknown_of(value: Any, state: State, trail: Trail) -> Unknown | None:
+    """Why it cannot be said whether a returned value is right: it is not known, another function
+    may be called, or the call ends before."""
+    if isinstance(value, Unknown):
+        return value
+    return trail.doubt or (trail.stops if state == "right" else None)
+
+
 def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
     """Whether what a name says leaves room for the gradient that its place says."""
+    if meaning is None and isinstance(value, Unknown):
+        return wanted in truth
     if meaning is None:
         return wanted in truth and np.size(value) == truth.values[wanted].size
     return meaning == wanted or (meaning.startswith("d:z") and wanted.startswith("d:b"))

@@ -7,6 +7,7 @@ Would be wrong if a listed function could run code, write a file, or outgrow the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,14 +31,39 @@ _PLAIN = (
     "logaddexp nansum nanmean rollaxis split dtype sort argsort round"
 )
 _TYPES = ("float64", "float32", "int64", "int32", "int8", "intp", "bool_", "double")
+
+
+def _expit(x: Any) -> Any:
+    return 1 / (1 + np.exp(-np.asarray(x, dtype=float)))
+
+
+def _logsumexp(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    top = np.max(a, axis=axis, keepdims=True)
+    found = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
+    return found if keepdims else np.squeeze(found, axis=axis)
+
+
+def _log_softmax(x: Any, axis: Any = None) -> Any:
+    return x - _logsumexp(x, axis, True)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in (*_PLAIN.split(), *_TYPES)},
     "add.at": np.add.at,
     "subtract.at": np.subtract.at,
     "multiply.at": np.multiply.at,
     "linalg.norm": np.linalg.norm,
-    "special.expit": lambda z: 1 / (1 + np.exp(-np.asarray(z, dtype=float))),
-    "expit": lambda z: 1 / (1 + np.exp(-np.asarray(z, dtype=float))),
+    "special.expit": _expit,
+    "special.logsumexp": _logsumexp,
+    "special.log_softmax": _log_softmax,
+    "special.softmax": lambda x, axis=None: np.exp(_log_softmax(x, axis)),
+}
+_MATH = (
+    "exp exp2 expm1 log log1p log2 log10 sqrt pow fabs tanh sinh cosh sin cos tan atan hypot "
+    "floor ceil erf isnan isinf isfinite"
+)
+MATH: Mapping[str, Callable[..., Any]] = {
+    name: getattr(math, name) for name in _MATH.split() if hasattr(math, name)
 }
 CONSTANTS: Mapping[str, Any] = {
     "newaxis": None,
@@ -47,6 +73,10 @@ CONSTANTS: Mapping[str, Any] = {
     "float": np.float64,
     "int": np.int64,
 }
+NAMES = frozenset(
+    [f"numpy.{name}" for name in (*FUNCTIONS, *CONSTANTS)]
+    + [f"math.{name}" for name in (*MATH, "pi", "e", "inf")]
+)
 ARRAY_METHODS = frozenset(
     "sum mean max min prod dot copy astype transpose reshape ravel flatten squeeze clip argmax "
     "argmin item fill std var any all repeat take diagonal cumsum tolist swapaxes round conj "
@@ -98,6 +128,13 @@ def _entries(values: Any, most: int = MOST_ENTRIES) -> int:
         if total > most:
             raise TooLarge("a list that is too long")
     return total
+
+
+def size_of(value: Any) -> int:
+    """How many entries a value holds in memory."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    return len(value) if isinstance(value, (list, tuple, str, set)) else 1
 
 
 def bounded(value: Any) -> Any:

@@ -9,6 +9,7 @@ Would be wrong if a value were replaced by a tensor's name before it was proved 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -24,11 +25,12 @@ from symbackprop.tracer.interpreter import (
     element_array,
     parsed,
 )
-from symbackprop.tracer.values import Object
+from symbackprop.tracer.values import Object, Unread
 from symbackprop.verify.code.arguments import Binder
 from symbackprop.verify.code.marks import Mark, Session, leaves_of_values
 from symbackprop.verify.code.reading import Bundle, Instance
 from symbackprop.verify.code.truth import Factor
+from symbackprop.verify.code.unknown import Unknown
 
 MOST_WORK = 30_000
 LONGEST = 16
@@ -87,7 +89,8 @@ class _Proof:
         self._recognised: dict[tuple[str, str], SymbolicArray] = {}
         for meaning, name in subject.meanings.items():
             if name in self.cut:
-                self._recognise(meaning, name)
+                with suppress(NoNormalForm):
+                    self._recognise(meaning, name)
 
     def _recognise(self, meaning: str, name: str) -> None:
         whole = self.wanted(meaning, written_out=True)
@@ -302,6 +305,8 @@ def _is_worth_a_name(form: Form) -> bool:
 
 def _plain(value: Any, numeric: Any, depth: int) -> Any:
     """A dict with the entries that were looked up, in place of one that finds them by name."""
+    if isinstance(value, Unknown):
+        return Unread(value.reason, value.line)
     if isinstance(value, Instance):
         held = numeric.bundle if isinstance(numeric, Instance) else {}
         given = {key: value.bundle.find(key) for key in held if key not in numeric.written}

@@ -149,6 +149,8 @@ def _candidates(session: Session, reading: Reading, fills: Mapping[Place, Fill])
             continue
         if all(m.state == "right" for m in marks) and not session.adds_steps:
             continue
+        if any(m.unknown is not None for m in marks):
+            continue
         yield from _site_roots(session, marks, factors, reading)
     for factor in factors:
         yield from _several(session, own_first, fills, reading.truth, factor)

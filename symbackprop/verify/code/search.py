@@ -15,6 +15,7 @@ from typing import Any
 from symbackprop.verify.code.budget import Budget, Share
 from symbackprop.verify.code.layout import Layout, layouts
 from symbackprop.verify.code.marks import Reading, Session
+from symbackprop.verify.code.modules import Module
 from symbackprop.verify.code.naming import (
     ACTIVATION_LISTS,
     BIAS_LISTS,
@@ -23,7 +24,6 @@ from symbackprop.verify.code.naming import (
     WEIGHT_LISTS,
     argument_lists,
 )
-from symbackprop.verify.code.reading import Module
 from symbackprop.verify.code.roots import Blame, blamed
 from symbackprop.verify.code.truth import Labels, Sizes, Subject
 

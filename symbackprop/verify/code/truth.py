@@ -1,7 +1,8 @@
 """What the right values are: tensors and adjoints of a network at generic points.
 
-Owns: the points (pairwise different sizes, nothing saturated), the values by meaning (`z1`,
-`d:W1`), and the constant factors by which an author's value may differ from the true one.
+Owns: the sizes of the points (pairwise different; those of odd number have others), the values by
+meaning (`z1`, `d:W1`), and the constant factors by which an author's value may differ from the true
+one.
 Refuses: code and layouts. Values come from the interpreter, which knows no code.
 Would be wrong if two axes had one size: a transposed value could then agree by accident.
 """
@@ -19,26 +20,35 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Rational, Symbol
 
-from symbackprop.derive import Sweep, sweep
+from symbackprop.derive import sweep
 from symbackprop.equality import with_definitions
-from symbackprop.evaluate import Point, forward, generic_sizes, random_point
+from symbackprop.evaluate import Point, explicit_value, forward, generic_sizes
 from symbackprop.layers.multilayer import SAMPLES, Built
 from symbackprop.network import CountsClasses, Network, SumsToOne
+from symbackprop.points import Chosen, generic_point, generic_points
+from symbackprop.scalars import Z
+from symbackprop.steps import Sweep
 
 Numbers = npt.NDArray[Any]
 Sizes = Literal["generic", "ones", "file"]
 Labels = Literal["as the network says", "one-hot", "integer"]
 AGREE = 1e-6
+SEED = 5000
+FIRST_POINTS = 4
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The right values at one point, in the network's own layout (samples as rows)."""
+    """The right values at one point, in the network's own layout (samples as rows).
+
+    `slopes`: f'(z) by layer, entry by entry; of a softmax the diagonal of its Jacobian.
+    """
 
     values: Mapping[str, Numbers]
     sizes: Mapping[str, int]
     samples: int
     classes: int
+    slopes: Mapping[int, Numbers] = field(default_factory=dict)
 
     def __contains__(self, meaning: str) -> bool:
         return meaning in self.values
@@ -53,6 +63,7 @@ class Subject:
     depth: int
     is_one: bool
     _made: dict[Any, Truth] = field(default_factory=dict, repr=False, compare=False)
+    _met: dict[Sizes, Chosen] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def of(built: Built) -> Subject:
@@ -129,14 +140,29 @@ class Subject:
             self._made[key] = self._truth(number, sizes, labels)
         return self._made[key]
 
+    def numbers(self, sizes: Sizes) -> tuple[int, ...]:
+        """The points beside the first at which what is right there must be right. Those of even
+        number meet every branch of the network, together with the first."""
+        return (*range(1, FIRST_POINTS), *range(FIRST_POINTS, 2 * len(self.met(sizes).points), 2))
+
+    def met(self, sizes: Sizes) -> Chosen:
+        """The points of even number, and which branch none of them meets."""
+        if sizes not in self._met:
+            chosen = self._sizes(0, sizes)
+            with np.errstate(all="ignore"):
+                points = generic_points(self.swept.extended, SEED, chosen, least=2)
+            self._met[sizes] = points
+        return self._met[sizes]
+
+    def _point(self, number: int, sizes: Sizes) -> Point:
+        known = self.met(sizes).points
+        if number % 2 or number // 2 >= len(known):
+            return generic_point(self.swept.extended, SEED + number, self._sizes(number, sizes))
+        return known[number // 2]
+
     def _truth(self, number: int, sizes: Sizes, labels: Labels) -> Truth:
-        chosen = self._sizes(number, sizes)
         with np.errstate(all="ignore"):
-            point = random_point(self.swept.extended, 5000 + number, chosen)
-            halved = {
-                t.name: point.values[t.name] / 2 for t in self.network.of_kind("input", "parameter")
-            }
-            point = forward(point.with_values(halved))
+            point = self._point(number, sizes)
             if labels != "as the network says":
                 point = forward(point.with_values({"y": _one_hot(point.values["y"], number)}))
             definitions = {
@@ -155,7 +181,18 @@ class Subject:
         values["N"] = np.array(1 if self.is_one else values["x"].shape[0])
         sizes = {str(symbol): int(size) for symbol, size in point.sizes.items()}
         samples = 1 if self.is_one else int(values["x"].shape[0])
-        return Truth(values, sizes, samples, int(values[f"h{self.depth}"].shape[-1]))
+        classes = int(values[f"h{self.depth}"].shape[-1])
+        return Truth(values, sizes, samples, classes, dict(self._slopes(values)))
+
+    def _slopes(self, values: Mapping[str, Numbers]) -> Iterator[tuple[int, Numbers]]:
+        for layer in range(1, self.depth + 1):
+            name, z, h = self.activation(layer), values[f"z{layer}"], values[f"h{layer}"]
+            if name == "softmax":
+                yield layer, h * (1 - h)
+            elif name in self.network.functions:
+                with np.errstate(all="ignore"):
+                    slope = explicit_value(self.network.functions[name].value(Z, 1), z)
+                yield layer, np.broadcast_to(slope, z.shape)
 
     def _sizes(self, number: int, sizes: Sizes) -> dict[Symbol, int]:
         chosen = generic_sizes(self.network)

@@ -1,32 +1,40 @@
-"""Reading an index expression as matrix algebra.
+"""Reading an index expression as matrix algebra: `sum_k d[n,k] W[j,k]` -> d W^T.
 
-Owns: the nodes of matrix algebra (each knows the index along its rows and its columns), the
-reading `sum_k d[n,k] W[j,k]` -> d W^T, transposition, and the way to SymPy's matrix expressions.
+Owns: `matrix_form`: which factors become matrices, and in which order their sums are taken.
 Refuses: expressions with no such reading (three free indices, three matrices that meet in one
 sum): the answer is None and the index form stands.
-Would be wrong if: two parts with different indices were ever laid on each other entry by entry;
-every constructor takes row and column from its parts, and a test evaluates readings of random
-expressions against the interpreter.
-
-A tensor with one axis is a row (1 x k), unless the axis is that of the samples: then a column.
+Would be wrong if: a sum were read over an index that another part still needs; a test evaluates
+readings of random expressions against the interpreter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Integer, MatrixSymbol, S, Symbol
-from sympy import Identity as SympyIdentity
-from sympy.matrices.expressions import (
-    DiagMatrix,
-    HadamardPower,
-    HadamardProduct,
-    MatAdd,
-    OneMatrix,
-)
-from sympy.matrices.expressions import MatMul as SympyMatMul
+from sympy import Expr, S
 
+from symbackprop.matrixform.nodes import (
+    Constant,
+    Diag,
+    Divide,
+    Hadamard,
+    Identity,
+    Leaf,
+    Map,
+    Node,
+    OneHot,
+    Ones,
+    Power,
+    Scale,
+    Sum,
+    hadamard,
+    matmul,
+    scaled,
+    summed,
+    tensor_is_column,
+    transpose,
+)
 from symbackprop.network import Network
 from symbackprop.terms import (
     Applied,
@@ -40,168 +48,6 @@ from symbackprop.terms import (
     product,
     text,
 )
-
-
-@dataclass(frozen=True)
-class Node:
-    """A matrix: `row` runs down, `col` runs across; None where there is one row or one column."""
-
-    row: Index | None
-    col: Index | None
-
-
-@dataclass(frozen=True)
-class Leaf(Node):
-    """A tensor of the network. `labels` are layer indices, which are no matrix axes."""
-
-    tensor: str
-    transposed: bool
-    labels: tuple[Expr, ...] = ()
-
-
-@dataclass(frozen=True)
-class Map(Node):
-    """A scalar function, or its derivative, entry by entry."""
-
-    function: str
-    order: int
-    inner: Node
-
-
-@dataclass(frozen=True)
-class OneHot(Node):
-    """1 where the column is the class that the label picks."""
-
-    tensor: str
-    transposed: bool
-
-
-@dataclass(frozen=True)
-class Ones(Node):
-    """A column or a row of ones."""
-
-
-@dataclass(frozen=True)
-class Identity(Node):
-    """The identity matrix."""
-
-
-@dataclass(frozen=True)
-class Constant(Node):
-    """A number in every entry."""
-
-    value: Expr
-
-
-@dataclass(frozen=True)
-class Diag(Node):
-    """The square matrix with the entries of a row `inner` on its diagonal."""
-
-    inner: Node
-
-
-@dataclass(frozen=True)
-class MatMul(Node):
-    """Matrix product; inner indices agree."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Hadamard(Node):
-    """Product entry by entry."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Divide(Node):
-    """Quotient entry by entry."""
-
-    numerator: Node
-    denominator: Node
-
-
-@dataclass(frozen=True)
-class Power(Node):
-    """Whole power entry by entry."""
-
-    inner: Node
-    exponent: int
-
-
-@dataclass(frozen=True)
-class Scale(Node):
-    """A number or a size times a matrix."""
-
-    coefficient: Expr
-    inner: Node
-
-
-@dataclass(frozen=True)
-class Sum(Node):
-    """Sum of matrices of one shape."""
-
-    parts: tuple[Node, ...]
-
-
-# --------------------------------------------------------------------------------------------
-# Transposition
-# --------------------------------------------------------------------------------------------
-
-
-def transpose(node: Node) -> Node:
-    """The transposed matrix, with the transposition carried down to the letters."""
-    turned = replace(node, row=node.col, col=node.row)
-    match turned:
-        case Leaf() | OneHot():
-            return replace(turned, transposed=not turned.transposed)
-        case Map() | Power() | Scale():
-            return replace(turned, inner=transpose(turned.inner))
-        case MatMul():
-            return replace(turned, parts=tuple(transpose(part) for part in turned.parts[::-1]))
-        case Hadamard() | Sum():
-            return replace(turned, parts=tuple(map(transpose, turned.parts)))
-        case Divide():
-            return replace(
-                turned,
-                numerator=transpose(turned.numerator),
-                denominator=transpose(turned.denominator),
-            )
-        case _:
-            return turned
-
-
-def in_columns(node: Node) -> Node:
-    """The same matrix as texts with samples as columns write it: transposed as a whole, where
-    every letter stands for the transposed array (z = Wh + b instead of z = hW + b)."""
-    return letters_turned(transpose(node))
-
-
-def letters_turned(node: Node) -> Node:
-    """The same matrix in letters that stand for transposed arrays."""
-    match node:
-        case Leaf() | OneHot():
-            return replace(node, transposed=not node.transposed)
-        case Map() | Power() | Scale():
-            return replace(node, inner=letters_turned(node.inner))
-        case Diag():
-            return replace(node, inner=letters_turned(transpose(node.inner)))
-        case MatMul() | Hadamard() | Sum():
-            return replace(node, parts=tuple(map(letters_turned, node.parts)))
-        case Divide():
-            return replace(
-                node,
-                numerator=letters_turned(node.numerator),
-                denominator=letters_turned(node.denominator),
-            )
-        case _:
-            return node
-
-
-# --------------------------------------------------------------------------------------------
-# Reading
-# --------------------------------------------------------------------------------------------
 
 
 def matrix_form(whole: Expression, indices: Sequence[Index], network: Network) -> Node | None:
@@ -336,10 +182,6 @@ class _Reader:
         return None
 
 
-def tensor_is_column(index: Index) -> bool:
-    return index.axis.role == "sample"
-
-
 def _reading_order(factor: Expr) -> list[Index]:
     if isinstance(factor, Element):
         return [
@@ -362,6 +204,44 @@ def _pair(axes: Sequence[Index]) -> tuple[Index | None, Index | None]:
 def _reading(factor: Expr) -> list[Expr]:
     """Addends and factors as a reader writes them: 1 - h, yhat - y."""
     return sorted(factor.args, key=lambda part: (part.could_extract_minus_sign(), text(part)))
+
+
+def _is_slope(node: Node) -> bool:
+    return isinstance(node, Map) and node.order > 0
+
+
+def _common_scale(whole: Expression) -> Expr:
+    """The scale that all terms share up to sign and whole numbers."""
+    first = whole.terms[0].coefficient
+    for term in whole.terms[1:]:
+        if term.coefficient not in (first, -first):
+            return S.One
+    if len(whole.terms) == 1:
+        return first
+    positive = next((t for t in whole.terms if not t.coefficient.could_extract_minus_sign()), None)
+    return positive.coefficient if positive is not None else first
+
+
+def _leads_negative(node: Node) -> bool:
+    return isinstance(node, Scale) and node.coefficient.could_extract_minus_sign()
+
+
+def _common_factors(whole: Expression) -> tuple[tuple[Expr, ...], Expression]:
+    """Factors that all of several terms share, none of them summed over; not across deltas."""
+    if len(whole.terms) < 2 or any(f.has(Delta) for t in whole.terms for f in t.factors):
+        return (), whole
+    shared = set(whole.terms[0].factors)
+    for term in whole.terms:
+        loose = {f for f in term.factors if not indices_in(f) & set(term.bound)}
+        shared &= loose
+    if not shared:
+        return (), whole
+    rest = []
+    for term in whole.terms:
+        kept = product(term.coefficient, term.bound, (f for f in term.factors if f not in shared))
+        assert kept is not None
+        rest.append(kept)
+    return tuple(sorted(shared, key=text)), Expression(tuple(rest))
 
 
 # --------------------------------------------------------------------------------------------
@@ -508,172 +388,3 @@ def _relabelled(vector: Node, index: Index | None) -> Node:
 def _times_number(number: Node, body: Node) -> Node:
     """A 1 x 1 matrix times a matrix, entry by entry."""
     return Hadamard(body.row, body.col, (number, body))
-
-
-def matmul(parts: Sequence[Node]) -> Node:
-    flat = [p for part in parts for p in (part.parts if isinstance(part, MatMul) else (part,))]
-    return flat[0] if len(flat) == 1 else MatMul(flat[0].row, flat[-1].col, tuple(flat))
-
-
-def hadamard(parts: Sequence[Node]) -> Node:
-    """Entry by entry product, numerators together; products and sums lead, f' comes last."""
-    flat: list[Node] = []
-    below: list[Node] = []
-    for part in parts:
-        for piece in part.parts if isinstance(part, Hadamard) else (part,):
-            if isinstance(piece, Divide):
-                below.append(piece.denominator)
-                if not isinstance(piece.numerator, Constant):
-                    flat.append(piece.numerator)
-            else:
-                flat.append(piece)
-    flat.sort(key=_rank)
-    row, col = parts[0].row, parts[0].col
-    above = _joined(flat, row, col)
-    return Divide(row, col, above, _joined(below, row, col)) if below else above
-
-
-def _joined(parts: list[Node], row: Index | None, col: Index | None) -> Node:
-    if not parts:
-        return Constant(row, col, S.One)
-    return parts[0] if len(parts) == 1 else Hadamard(row, col, tuple(parts))
-
-
-def _rank(node: Node) -> int:
-    match node:
-        case MatMul(parts=parts) if not any(isinstance(part, Ones) for part in parts):
-            return 0
-        case Sum() if not any(isinstance(part, Constant) for part in node.parts):
-            return 1
-        case Leaf() | OneHot():
-            return 2
-        case MatMul():
-            return 3
-        case Map(order=0):
-            return 4
-        case _:
-            return 5
-
-
-def _is_slope(node: Node) -> bool:
-    return isinstance(node, Map) and node.order > 0
-
-
-def summed(parts: Sequence[Node]) -> Node:
-    return parts[0] if len(parts) == 1 else Sum(parts[0].row, parts[0].col, tuple(parts))
-
-
-def scaled(coefficient: Expr, inner: Node) -> Node:
-    if coefficient == 1:
-        return inner
-    if isinstance(inner, Constant):
-        return replace(inner, value=inner.value * coefficient)
-    return Scale(inner.row, inner.col, coefficient, inner)
-
-
-def _common_scale(whole: Expression) -> Expr:
-    """The scale that all terms share up to sign and whole numbers."""
-    first = whole.terms[0].coefficient
-    for term in whole.terms[1:]:
-        if term.coefficient not in (first, -first):
-            return S.One
-    if len(whole.terms) == 1:
-        return first
-    positive = next((t for t in whole.terms if not t.coefficient.could_extract_minus_sign()), None)
-    return positive.coefficient if positive is not None else first
-
-
-def _leads_negative(node: Node) -> bool:
-    return isinstance(node, Scale) and node.coefficient.could_extract_minus_sign()
-
-
-def _common_factors(whole: Expression) -> tuple[tuple[Expr, ...], Expression]:
-    """Factors that all of several terms share, none of them summed over; not across deltas."""
-    if len(whole.terms) < 2 or any(f.has(Delta) for t in whole.terms for f in t.factors):
-        return (), whole
-    shared = set(whole.terms[0].factors)
-    for term in whole.terms:
-        loose = {f for f in term.factors if not indices_in(f) & set(term.bound)}
-        shared &= loose
-    if not shared:
-        return (), whole
-    rest = []
-    for term in whole.terms:
-        kept = product(term.coefficient, term.bound, (f for f in term.factors if f not in shared))
-        assert kept is not None
-        rest.append(kept)
-    return tuple(sorted(shared, key=text)), Expression(tuple(rest))
-
-
-# --------------------------------------------------------------------------------------------
-# SymPy's matrices
-# --------------------------------------------------------------------------------------------
-
-
-def to_sympy(node: Node, sizes: Mapping[Symbol, int]) -> Expr:
-    """The form as a SymPy matrix expression over `MatrixSymbol`s named like the tensors.
-
-    Rows of one sample are 1 x k. Sizes that the network file gives stand as numbers.
-    """
-    rows, cols = (_extent(index, sizes) for index in (node.row, node.col))
-    match node:
-        case Leaf():
-            shape = (cols, rows) if node.transposed else (rows, cols)
-            symbol = MatrixSymbol(_labelled(node), *shape)
-            return symbol.T if node.transposed else symbol
-        case OneHot():
-            shape = (cols, rows) if node.transposed else (rows, cols)
-            symbol = MatrixSymbol(f"onehot_{node.tensor}", *shape)
-            return symbol.T if node.transposed else symbol
-        case Map():
-            name = node.function + "_prime" * node.order
-            inner = to_sympy(node.inner, sizes)
-            return inner.applyfunc(_function(name))
-        case Ones():
-            return OneMatrix(rows, cols)
-        case Identity():
-            return SympyIdentity(rows)
-        case Constant():
-            return node.value.subs(sizes) * OneMatrix(rows, cols)
-        case Diag():
-            return DiagMatrix(to_sympy(node.inner, sizes).T)
-        case MatMul():
-            return SympyMatMul(*(to_sympy(part, sizes) for part in node.parts)).doit(deep=False)
-        case Hadamard():
-            return _entrywise([to_sympy(part, sizes) for part in node.parts])
-        case Divide():
-            below = HadamardPower(to_sympy(node.denominator, sizes), Integer(-1))
-            if isinstance(node.numerator, Constant):
-                return node.numerator.value.subs(sizes) * below
-            return _entrywise([to_sympy(node.numerator, sizes), below])
-        case Power():
-            return HadamardPower(to_sympy(node.inner, sizes), Integer(node.exponent))
-        case Scale():
-            return node.coefficient.subs(sizes) * to_sympy(node.inner, sizes)
-        case Sum():
-            return MatAdd(*(to_sympy(part, sizes) for part in node.parts)).doit(deep=False)
-        case _:
-            raise AssertionError(f"no SymPy form for {type(node).__name__}")
-
-
-def _entrywise(parts: list[Expr]) -> Expr:
-    numbers = [part for part in parts if part.shape == (1, 1)]
-    others = [part for part in parts if part.shape != (1, 1)]
-    if not others or not numbers:
-        return HadamardProduct(*parts)
-    body = others[0] if len(others) == 1 else HadamardProduct(*others)
-    return SympyMatMul(*(number[0, 0] for number in numbers), body)
-
-
-def _extent(index: Index | None, sizes: Mapping[Symbol, int]) -> Expr:
-    return S.One if index is None else index.axis.extent.subs(sizes)
-
-
-def _labelled(node: Leaf) -> str:
-    return node.tensor + "".join(f"[{label}]" for label in node.labels)
-
-
-def _function(name: str) -> Expr:
-    from sympy import Function
-
-    return Function(name)
