@@ -132,6 +132,14 @@ class Net:
         widths = "-".join(map(str, self.architecture.widths))
         return f"Net({self.name!r}, {widths}, {self.architecture.loss})"
 
+    @property
+    def address(self) -> str:
+        """What `load` takes for it: the name of a shipped example, else a file by its name."""
+        text = self.spec.text if self.spec is not None else ""
+        shipped = self.name in specification.example_names()
+        is_example = shipped and text == specification.example_text(self.name)
+        return self.name if is_example else f"{self.name}.toml"
+
     @cached_property
     def batch(self) -> Built:
         if self.equations is not None:
@@ -372,12 +380,15 @@ class Derivation:
         if detail not in ("summary", "full"):
             raise UsageError(f"detail: found {detail!r}, expected summary or full")
         values = self.net.spec.values if self.net.spec is not None else {}
-        blocks = document_of(self.net.architecture, self.net.notation, values, detail)
+        blocks = document_of(
+            self.net.architecture, self.net.notation, values, detail, self.net.address
+        )
         return replace(blocks, record=self.record)
 
     def record(self) -> dict[str, Any]:
         """The whole derivation as plain data, every step with its check."""
         from symbackprop.document.proofs import proven
+        from symbackprop.document.sympy_says import said
         from symbackprop.record import record
 
         return record(
@@ -387,6 +398,7 @@ class Derivation:
             adjoints=(g for name, g in self.adjoints.items() if g.name == name),
             jacobian=self.jacobian,
             proofs=proven(self.sweep, self.built.sizes).checks,
+            said=said(self.net.batch, self.net.address),
         )
 
     @cached_property

@@ -19,7 +19,7 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.networks.network import Network
 
 PRODUCTS = 10_000
-PATHS = 300_000
+PATHS = 1_000_000
 WRITTEN = 150_000
 
 Sizes = Mapping[Symbol, int]
