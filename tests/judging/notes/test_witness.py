@@ -180,6 +180,7 @@ def _network(slip: Slip) -> sbp.Net:
 # ---- tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slip", _sample(), ids=_name)
 def test_the_script_of_a_slip_shows_the_difference(slip: Slip) -> None:
     claims = _of_slip(slip)
@@ -194,6 +195,7 @@ def test_the_quantities_of_a_slip_follow_from_its_values(slip: Slip) -> None:
         check_quantities(claim, _network(slip))
 
 
+@pytest.mark.slow
 def test_the_scripts_of_the_seed_note_show_the_differences(seed_claims: tuple[Claim, ...]) -> None:
     assert len(seed_claims) >= 10
     for claim in seed_claims:
