@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from symbackprop.derivation.points import kinks_of
 from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare
 from symbackprop.judging.notes.formula.functions import function_of
@@ -149,9 +150,11 @@ def with_function_variable(statement: Statement, meaning: Meaning) -> Meaning:
     variable = function_variable(statement, meaning)
     if variable is None:
         return meaning
-    points = meaning.world.values[meaning.world.network.loss].shape[0]
-    source = np.random.default_rng(7)
-    array = source.uniform(-2, 2, size=(points, 7))
+    network = meaning.world.network
+    points = meaning.world.values[network.loss].shape[0]
+    kinks = (abs(kink) for function in network.functions.values() for kink in kinks_of(function))
+    reach = 2 + max(kinks, default=0)
+    array = np.random.default_rng(7).uniform(-reach, reach, size=(points, 7))
     local = Value(array, ("variable " + variable,))
     return replace(meaning, local={**meaning.local, variable: local})
 
