@@ -354,6 +354,7 @@ def _formulas(markdown: str) -> list[tools.Formula]:
     return [(tex, True) for tex in displays] + [(tex, False) for tex in inline]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NETWORKS, *MORE])
 def test_markdown_is_portable(name: str) -> None:
     markdown = render(_document({**NETWORKS, **MORE}[name]), "md")

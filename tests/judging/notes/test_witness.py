@@ -22,6 +22,8 @@ from symbackprop.witnesses import reference
 from tests.bench_verify import judged, seed_text
 from tests.slips import Slip, chosen, slipped_text
 
+pytestmark = pytest.mark.slow
+
 COUNT, SEED = 20, 5
 CLOSE = 1e-6
 
@@ -180,7 +182,6 @@ def _network(slip: Slip) -> sbp.Net:
 # ---- tests
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("slip", _sample(), ids=_name)
 def test_the_script_of_a_slip_shows_the_difference(slip: Slip) -> None:
     claims = _of_slip(slip)
@@ -195,7 +196,6 @@ def test_the_quantities_of_a_slip_follow_from_its_values(slip: Slip) -> None:
         check_quantities(claim, _network(slip))
 
 
-@pytest.mark.slow
 def test_the_scripts_of_the_seed_note_show_the_differences(seed_claims: tuple[Claim, ...]) -> None:
     assert len(seed_claims) >= 10
     for claim in seed_claims:
