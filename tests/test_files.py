@@ -396,6 +396,7 @@ def _gone() -> int:
     return writing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_who_reads_the_streams_changes_no_exit_code(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -412,6 +413,7 @@ def test_who_reads_the_streams_changes_no_exit_code(
             monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["| head -n 1", ">&-", "2>&-", ">&- 2>&- <&-", "2>&1 | true"])
 @pytest.mark.parametrize("command", ["init", "explain", "--help", "nonsense"])
 def test_a_stream_that_is_closed_leaves_no_trace(command: str, ending: str) -> None:

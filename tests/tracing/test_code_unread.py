@@ -103,6 +103,7 @@ READ = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("right", "wrong"), READ, ids=[r.split("\n")[0][:40] for r, _ in READ])
 def test_what_does_not_enter_a_gradient_leaves_it_judged(
     right: str, wrong: str, built: tuple[Built, Built]
@@ -148,6 +149,7 @@ UNREAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", UNREAD, ids=[u.split("\n")[-1][:40] for u in UNREAD])
 def test_what_is_not_read_is_undecided_where_it_enters(
     lines: str, built: tuple[Built, Built]

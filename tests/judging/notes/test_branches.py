@@ -47,6 +47,7 @@ CHAIN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", [1, 2, 3])
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_a_forgotten_slope_shows_in_a_chain_of_single_units(
@@ -151,6 +152,7 @@ def judged(source: str, net: api.Net, slope: str) -> FileReport:
     return judge_code(source.replace("SLOPE", slope), "backward", "notes.py", *both)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "slope"), [("relu", "0.0"), ("leaky_relu", "0.01")])
 @pytest.mark.parametrize("units", [(1, 1), (3, 2)], ids=str)
 def test_a_forgotten_slope_in_code_shows(activation: str, slope: str, units: Sequence[int]) -> None:
