@@ -23,8 +23,8 @@ from symbackprop.tracer.interpreter import (
     Traced,
     cells,
     element_array,
-    parsed,
 )
+from symbackprop.tracer.source import names_of
 from symbackprop.tracer.values import Object, Unread
 from symbackprop.verify.code.arguments import Binder
 from symbackprop.verify.code.marks import Mark, Session, leaves_of_values
@@ -45,9 +45,7 @@ class Proved:
     reason: str = ""
 
 
-def proofs(
-    session: Session, source: str, stored: Sequence[Mark], returned: Sequence[Mark]
-) -> Proved:
+def proofs(session: Session, stored: Sequence[Mark], returned: Sequence[Mark]) -> Proved:
     """What the tracer proves of values that are right at points."""
     layout = session.layout
     if layout.sizes != "generic" or layout.labels != "as the network says" or layout.flat_labels:
@@ -55,7 +53,7 @@ def proofs(
     proof = _Proof(session, stored, returned)
     reason = ""
     try:
-        proof.run(source)
+        proof.run()
     except RecursionError:
         reason = "nested too deeply"
     except (ShapeClash, TraceError, NoNormalForm) as problem:
@@ -140,10 +138,23 @@ class _Proof:
 
     # ---- the walk ----------------------------------------------------------------------------
 
-    def run(self, source: str) -> None:
+    def run(self) -> None:
+        functions: dict[str, Any] = {}
+        modules: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        for module in reversed(list(self.session.module.chain)):
+            assert module.block is not None
+            for holder, found in zip(
+                (functions, modules, others), names_of(module.block), strict=True
+            ):
+                for name in found:  # what is further inside has the name
+                    functions.pop(name, None), modules.pop(name, None), others.pop(name, None)
+                holder.update(found)
         interpreter = Interpreter(
             self.algebra,
-            *parsed(source),
+            functions,
+            modules,
+            others,
             on_assignment=self._assigned,
             on_value=self._value,
             seconds=self.session.budget.seconds_left,
