@@ -7,10 +7,8 @@ names of one thing gave two answers.
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +22,6 @@ from symbackprop.derivation.sweep import jacobian as derive_jacobian
 from symbackprop.derivation.sweep import sweep
 from symbackprop.errors import InputError, SpecError, UnsupportedError, UsageError
 from symbackprop.errors import unknown_name as _unknown
-from symbackprop.files import read_text
 from symbackprop.networks import file as specification
 from symbackprop.networks.arrays import Array
 from symbackprop.networks.file import Specification
@@ -522,31 +519,45 @@ def _required(net: Net | None, what: str) -> Net:
 
 
 def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> FileReport:
-    """A Python function, by its source text."""
+    """A Python function, by the text of its file; where there is none, by its own text."""
     from symbackprop.judging.code.judge import judge_code
+    from symbackprop.judging.code.live import Live
+    from symbackprop.judging.code.text import beside
+    from symbackprop.tracing.numbers.modules import Beside
 
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
-        raise UsageError(
-            "verify: the source of this function is not to be had; give FILE.py::function"
-        ) from None
-    name = getattr(function, "__name__", "function")
-    path = getattr(getattr(function, "__code__", None), "co_filename", "")
-    return judge_code(source, name, os.path.basename(path), net.batch, net.single, execute=execute)
+    live = Live.of(function)
+    return judge_code(
+        live.source,
+        live.name,
+        os.path.basename(live.path),
+        net.batch,
+        net.single,
+        execute=execute,
+        beside=Beside(beside(live.path)) if live.whole else None,
+        live=live,
+    )
 
 
 def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> FileReport:
     from symbackprop.judging.code.judge import judge_code
+    from symbackprop.judging.code.text import beside, text_of
     from symbackprop.judging.report import FileReport
+    from symbackprop.tracing.numbers.modules import Beside
 
+    shown = f"{path}::{function}"
     try:
-        source = read_text(path)
+        source = text_of(path)
     except InputError as problem:
-        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {problem.reason}")
-    whole = _required(net, f"{path}::{function}")
+        return FileReport(shown, (), problem=f"cannot be read: {problem.reason}")
+    whole = _required(net, shown)
     return judge_code(
-        source, function, f"{path}::{function}", whole.batch, whole.single, execute=execute
+        source,
+        function,
+        shown,
+        whole.batch,
+        whole.single,
+        execute=execute,
+        beside=Beside(beside(path)),
     )
 
 

@@ -39,8 +39,15 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(o
 def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
     """The text of an ordinary file, UTF-8 with or without a byte order mark, line ends as they are.
 
-    `largest`: in bytes. The file is looked at before it is opened, and once more when it is open:
-    no pipe is waited for, no device read.
+    Raises: InputError with the path and the reason.
+    """
+    return _decoded(os.fspath(path), read_bytes(path, largest))
+
+
+def read_bytes(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
+    """What an ordinary file holds; `largest`: in bytes. The file is looked at before it is opened,
+    and once more when it is open: no pipe is waited for, no device read.
+
     Raises: InputError with the path and the reason.
     """
     name = os.fspath(path)
@@ -54,7 +61,7 @@ def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
         raise InputError(name, reason_of(error)) from None
     if len(data) > largest:
         raise InputError(name, _too_large(largest))
-    return _decoded(name, data)
+    return bytes(data)
 
 
 def _expect_ordinary(name: str, facts: os.stat_result, largest: int) -> None:

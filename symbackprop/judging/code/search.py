@@ -161,11 +161,11 @@ def _diverse(ranked: Sequence[tuple[Session, Reading]]) -> list[tuple[Session, R
 def _with_helpers(function: ast.FunctionDef, module: Module) -> list[ast.FunctionDef]:
     """The function and the helpers that it calls, activations left out: a softmax has an axis
     whatever it is given."""
-    found = [function]
+    found, helpers = [function], module.helpers
     for known in found:
         for node in ast.walk(known):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                helper = module.functions.get(node.func.id)
+                helper = helpers.get(node.func.id)
                 if helper is not None and helper not in found and len(helper.args.args) > 1:
                     found.append(helper)
     return found
