@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.networks.layers.multilayer import Built
-from tests.tracing.test_code_unread import built, claim, judged, source, statuses  # noqa: F401
+from tests.judging.code.test_unread import built, claim, judged, source, statuses  # noqa: F401
 
 
 def with_argument(argument: str, lines: str) -> str:
