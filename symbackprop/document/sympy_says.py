@@ -16,10 +16,10 @@ from sympy import Symbol
 
 from symbackprop.document.blocks import Block, Code, Heading, Inline, Listing, Paragraph
 from symbackprop.document.structure import LayerNames, layers_of
-from symbackprop.effort import Effort, effort
-from symbackprop.entrywise import ExplicitNet, sizes_of
-from symbackprop.layers.multilayer import SAMPLES, Built
-from symbackprop.letterforms import LetterMatrix
+from symbackprop.networks.layers.multilayer import SAMPLES, Built
+from symbackprop.witnesses.effort import Effort, effort
+from symbackprop.witnesses.explicit import ExplicitNet, sizes_of
+from symbackprop.witnesses.letterforms import LetterMatrix
 
 MOMENT = Effort(2_000, 50_000)
 WIDEST = 90
