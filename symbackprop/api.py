@@ -266,7 +266,9 @@ def _net(net: object, caller: str) -> Net:
     return net
 
 
-def explicit(net: Net | Network | Derivation | str, /, **sizes: int) -> ExplicitNet:
+def explicit(
+    net: Net | Network | Derivation | str | os.PathLike[str], /, **sizes: int
+) -> ExplicitNet:
     """The network entry by entry, differentiated by SymPy alone: nothing is derived here.
 
     `sizes` are numbers for the sizes that the file leaves open: N, the samples of a batch, and

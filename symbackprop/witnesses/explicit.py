@@ -296,10 +296,11 @@ def _as_rows(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def sizes_of(network: Network) -> list[Symbol]:
     """Symbols of extents, then those of the equations (a stride), in network order."""
-    extents = [extent for tensor in network.tensors for extent in tensor.shape]
     terms = [term for equation in network.equations for term in equation.rhs.terms]
+    axes = [axis for tensor in network.tensors for axis in tensor.axes]
+    axes += [index.axis for term in terms for index in term.bound]
     parts = [part for term in terms for part in (term.coefficient, *term.factors)]
-    found = (symbol for part in (*extents, *parts) for symbol in symbols_of([part]))
+    found = (s for part in (*(a.extent for a in axes), *parts) for s in symbols_of([part]))
     return [symbol for symbol in dict.fromkeys(found) if not isinstance(symbol, Index)]
 
 

@@ -73,10 +73,10 @@ class Named(Explicit):
 
     def facts_behind(self, tensor: str) -> tuple[Eq, ...]:
         """The facts about labels that the loss's derivatives by this tensor use."""
-        if not self.uses_facts or not self._adjoints:
-            return ()
+        adjoints = self._adjoints  # which note in `_used` what they use
         used = [total for name, total in self._used if tensor in {name} | self.rests_on(name)]
-        return tuple(total.fact for total in dict.fromkeys(used) if total.is_one)
+        known = [total for total in dict.fromkeys(used) if total.is_one and self.uses_facts]
+        return tuple(total.fact for total in known) if adjoints else ()
 
     @cached_property
     def label_sums(self) -> tuple[LabelSum, ...]:
@@ -112,7 +112,8 @@ class Named(Explicit):
         letters: dict[Expr, Expr] = {}
         for symbol in self._computed:
             right = self.right(symbol)
-            letters.setdefault(right, symbol)
+            if right.args:  # a copy of an entry, or 0, keeps its own name
+                letters.setdefault(right, symbol)
             for kernel, letter in _solved(right, symbol):
                 letters.setdefault(kernel, letter)
         return letters

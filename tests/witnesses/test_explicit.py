@@ -20,6 +20,7 @@ from sympy import (
     ImmutableDenseNDimArray,
     KroneckerDelta,
     Matrix,
+    Piecewise,
     Rational,
     diag,
     exp,
@@ -30,18 +31,21 @@ from sympy import (
 )
 
 import symbackprop as sbp
+from symbackprop.calculus.terms import Element, expression, product
 from symbackprop.document.sympy_says import said
 from symbackprop.networks.layers.multilayer import SAMPLES, Built
+from symbackprop.networks.network import Tensor
 from symbackprop.proving.crosscheck import model_of
 from symbackprop.witnesses import reference
 from symbackprop.witnesses.concrete import explicit as plain_network
 from symbackprop.witnesses.effort import effort
 from symbackprop.witnesses.explicit import ExplicitNet
 from symbackprop.witnesses.letterforms import LetterMatrix
-from tests.sample_networks import CASES, Case
+from tests.places import ROOT
+from tests.sample_networks import CASES, Case, I, applied, network
 
 Array = npt.NDArray[Any]
-OUTPUT = Path(__file__).parent.parent / "output"
+OUTPUT = ROOT / "output"
 EXAMPLES = ("line", "linear-chain", "two-three-one", "four-layer")
 
 
@@ -241,6 +245,18 @@ def test_networks_that_no_layer_ships(case: Case) -> None:
     for tensor in case.network.of_kind("parameter"):
         whole = isinstance(e.gradient(tensor.name), ImmutableDenseNDimArray)
         assert whole == (len(tensor.indices) > 2)
+
+
+def test_copies_and_zeros_lend_their_names_to_nothing() -> None:
+    x, q = Tensor("x", (I,), "input"), Tensor("q", (I,), "intermediate")
+    h = Tensor("h", (I,), "intermediate")
+    shifted = expression(product(1, (), (Element("x", I - 1),)))
+    e = sbp.explicit(network("shift", (x,), ((q, shifted), (h, applied("relu", q))), h), I=3)
+    first, second, _ = e["q"]
+    assert list(e.definition("q")) == [0, *list(e["x"])[:2]]
+    assert e.jacobian("h", "q")[0, 0] == Piecewise((1, first > 0), (0, True))
+    assert e.jacobian("h", "x")[1, 0] == Piecewise((1, second > 0), (0, True))
+    compared(e, ["x", "q"])
 
 
 def test_written_out_is_in_given_entries_and_the_same() -> None:
