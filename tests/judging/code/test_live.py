@@ -14,8 +14,9 @@ import pytest
 
 import symbackprop as sbp
 from symbackprop.errors import UsageError
+from tests.places import ROOT
 
-DOCS = Path(__file__).parents[1] / "docs" / "notes"
+DOCS = ROOT / "docs" / "notes"
 Function = Callable[..., Any]
 
 
