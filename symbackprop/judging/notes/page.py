@@ -24,7 +24,13 @@ from symbackprop.judging.notes.carried import FalseLine, overrides
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
 from symbackprop.judging.notes.conventions.scopes import NOT_OF_NETWORK, scopes_of
-from symbackprop.judging.notes.conventions.search import INDEX_LETTERS, SIGMA, Finder, mark_of
+from symbackprop.judging.notes.conventions.search import (
+    INDEX_LETTERS,
+    SIGMA,
+    Finder,
+    mark_of,
+    says_what_sigma_is,
+)
 from symbackprop.judging.notes.conventions.sectional import Definitions
 from symbackprop.judging.notes.conventions.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.judging.notes.derived import right_side
@@ -931,7 +937,7 @@ def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Ve
     found = judge_in(statement, replace(settings, letters=letters), world)
     if found.outcome != "true":
         return None
-    if not may_be_none and sum(SIGMA not in _heads(side) for side in statement.sides) > 1:
+    if not may_be_none and says_what_sigma_is(statement):
         return found
     reason = rf"\sigma is {family} in this note, and another function here"
     return Verdict("unknown", reason=reason)

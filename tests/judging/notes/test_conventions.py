@@ -72,6 +72,19 @@ def test_sigma_of_hidden_units_is_not_the_softmax(tmp_path: Path) -> None:
     assert found[5] != "verified"
 
 
+def test_a_line_that_says_what_sigma_is_there_does_not_say_it_for_the_note(tmp_path: Path) -> None:
+    net = network((4, "sigmoid"), (3, "softmax"), loss="cross_entropy")
+    own = r"\hat{y}_k = \sigma(z^{2})_k = \frac{e^{%sz^{2}_k}}{\sum_j e^{%sz^{2}_j}}"
+    hidden = (
+        r"h^{1}_j = \sigma(z^{1}_j)",
+        r"\frac{\partial h^{1}_j}{\partial z^{1}_j} = \sigma(z^{1}_j)(1 - \sigma(z^{1}_j))",
+    )
+    lines = (FORWARD[0], FORWARD[2])
+    assert statuses(tmp_path, net, own % ("", ""), *lines, *hidden) == ["verified"] * 5
+    wrong = statuses(tmp_path, net, own % ("-", "-"), *lines, *hidden)
+    assert wrong == ["refuted", *["verified"] * 4]
+
+
 def test_another_activation_by_the_letter_sigma_is_undecided_where_the_layer_has_none(
     tmp_path: Path,
 ) -> None:

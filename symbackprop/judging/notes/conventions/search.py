@@ -982,6 +982,8 @@ class Finder:
 
     def _defines(self, statement: Statement, settings: Settings) -> bool:
         """Whether it is a forward equation: that of a layer, the output or the loss."""
+        if says_what_sigma_is(statement):
+            return False  # but to the rest of the note it does not
         parts = split(statement.sides[0])
         family = settings.letters.get(parts[0].head, "") if parts is not None else ""
         return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
@@ -1082,6 +1084,16 @@ class Finder:
         if not used & {r"\times", "*"}:
             yield ("",)
             yield ("", r"\cdot")
+
+
+def says_what_sigma_is(statement: Statement) -> bool:
+    r"""\hat y = \sigma(z) = e^z / \sum_j e^{z_j}: two sides without \sigma are equal to it."""
+    without = [
+        side
+        for side in statement.sides
+        if not any(isinstance(node, Symbol) and node.head == SIGMA for node in walk(side))
+    ]
+    return 1 < len(without) < len(statement.sides)
 
 
 def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
