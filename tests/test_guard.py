@@ -16,7 +16,7 @@ from symbackprop.cli import main
 from symbackprop.guard import guarded, told
 from symbackprop.reader import files
 from symbackprop.reader.syntax import Node, Statement, walk
-from symbackprop.verify import conventions, judge, notes
+from symbackprop.verify import conventions, judge, notes, numpytext, repair, symbols
 from symbackprop.verify.proofs import prove
 from symbackprop.verify.report import Claim, Report
 from tests.slips import NOTES, formulas
@@ -218,12 +218,12 @@ def test_no_mutant_of_a_note_breaks_anything(name: str, tmp_path: Path) -> None:
     source = random.Random(name)
     text = (NOTES / name).read_text(encoding="utf-8")
     found = [f.text for f in formulas(text) if len(f.text) < 300]
-    displays = [mutated(source.choice(found), source) for _ in range(60)]
+    displays = [mutated(source.choice(found), source) for _ in range(45)]
     body = "".join(f"\\[\n{display}\n\\]\n\n" for display in displays)
     path = tmp_path / name
     path.write_text(text.replace(r"\end{document}", "") + "\n" + body, encoding="utf-8")
     report = sbp.verify(path)
-    assert len(report.claims) > 60
+    assert len(report.claims) > 45
     str(report)
 
 
@@ -320,6 +320,35 @@ def test_a_letter_e_that_the_note_defines_is_not_the_number(tmp_path: Path) -> N
         "verified",
         "undecided",
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Take $x=[x_1,x_2]^\top=(0.2,0.4)^\top$ as the input. Once more, $x = [0.2, 0.4]^\top$.",
+        r"$$J = -\frac1n \sum (Y \cdot \log \hat Y)$$ $$J = -\frac1n \sum Y \odot \log \hat Y$$",
+        r"$$h^1 \oslash z^1 \oslash x \oslash 1 = 1$$ $$A \oslash B \oslash C$$",
+    ],
+    ids=["a vector given twice", "a loss of all samples", "quotients that do not fit"],
+)
+def test_what_broke_once_breaks_no_more(text: str, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text(text)
+    for name in NETS:
+        assert not sbp.verify(tmp_path / "note.md", network(name)).summary["verified"]
+
+
+def test_an_activation_that_no_table_knows_is_judged_and_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy text and the names of functions are tables that a new activation is not in."""
+    monkeypatch.setattr(numpytext, "FORMS", {})
+    monkeypatch.setattr(repair, "_FUNCTIONS", frozenset(), raising=False)
+    monkeypatch.setattr(symbols, "FUNCTIONS", {})
+    right = r"\delta^1 = \delta^2 W^{2\top} \odot f'(z^1)"
+    before = r"h^1 = f(z^1)", r"\delta^1 = \frac{\partial L}{\partial z^1}"
+    assert last(tmp_path, "one unit", right, *before).status == "verified"
+    claim = last(tmp_path, "one unit", right.replace(r"\odot f'(z^1)", ""), *before)
+    assert (claim.status, claim.slip) == ("refuted", "derivative-missing")
 
 
 def test_a_condition_that_no_index_meets_says_nothing(tmp_path: Path) -> None:
