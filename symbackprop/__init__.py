@@ -86,7 +86,7 @@ def __dir__() -> list[str]:
 
 class _Package(ModuleType):
     """Three functions bear the name of a room: `derive`, `render` and `verify`. Python would hide
-    them behind the modules as soon as those are imported; `from symbackprop.derive import ...`
+    them behind the modules as soon as those are imported; `from symbackprop.derivation.sweep import ...`
     still works."""
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -19,42 +19,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sympy import Symbol
 
-from symbackprop import crosscheck
-from symbackprop import spec as specification
-from symbackprop.arrays import Array
-from symbackprop.codegen.backends import NUMPY, backend_named
-from symbackprop.codegen.numpy_backend import emit
-from symbackprop.crosscheck import Check, Replayer, Report
-from symbackprop.derive import jacobian as derive_jacobian
-from symbackprop.derive import sweep
-from symbackprop.entrywise import ExplicitNet
-from symbackprop.errors import (
-    InputError,
-    SpecError,
-    UnsupportedError,
-    UsageError,
-)
+from symbackprop.derivation.steps import Sweep
+from symbackprop.derivation.sweep import jacobian as derive_jacobian
+from symbackprop.derivation.sweep import sweep
+from symbackprop.errors import InputError, SpecError, UnsupportedError, UsageError
 from symbackprop.errors import unknown_name as _unknown
 from symbackprop.files import read_text
-from symbackprop.latex import Typesetting
-from symbackprop.layers.architecture import Architecture
-from symbackprop.layers.losses import LOSSES
-from symbackprop.layers.multilayer import Built, build
-from symbackprop.network import Network, Tensor
+from symbackprop.networks import file as specification
+from symbackprop.networks.arrays import Array
+from symbackprop.networks.file import Specification
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.networks.layers.multilayer import Built, build
+from symbackprop.networks.network import Network, Tensor
 from symbackprop.notation import Notation
+from symbackprop.proving import crosscheck
+from symbackprop.proving.crosscheck import Check, Replayer, Report
 from symbackprop.results import Formula, Gradient, Step
-from symbackprop.running import Function
-from symbackprop.spec import Specification
-from symbackprop.steps import Sweep
+from symbackprop.witnesses.explicit import ExplicitNet
+from symbackprop.writing.code.backends import NUMPY, backend_named
+from symbackprop.writing.code.numpy_backend import emit
+from symbackprop.writing.code.running import Function
+from symbackprop.writing.latex import Typesetting
 
 if TYPE_CHECKING:
-    from symbackprop.depth_text import DepthDerivation
     from symbackprop.document.blocks import Document
-    from symbackprop.reader.passages import Note
-    from symbackprop.verify.printing.shown import Judgement
-    from symbackprop.verify.report import FileReport
-    from symbackprop.verify.report import Report as Findings
-    from symbackprop.verify.variants import Variant
+    from symbackprop.judging.notes.conventions.variants import Variant
+    from symbackprop.judging.printing.shown import Judgement
+    from symbackprop.judging.report import FileReport
+    from symbackprop.judging.report import Report as Findings
+    from symbackprop.reading.notes.passages import Note
+    from symbackprop.writing.depth import DepthDerivation
 
 
 __all__ = [
@@ -161,7 +156,7 @@ class Net:
     @cached_property
     def variants(self) -> dict[str, Variant]:
         """The network under each reduction that notes about it may mean, its own first."""
-        from symbackprop.verify.variants import Variant
+        from symbackprop.judging.notes.conventions.variants import Variant
 
         own = {self.reduction: Variant(self.batch, self.single)}
         if self.architecture is None or not LOSSES[self.architecture.loss].labelled:
@@ -445,7 +440,7 @@ class _Gradients(Mapping[str, "Gradient"]):
 
 def derive_depth(activation: str) -> DepthDerivation:
     """The backward recursion for a symbolic layer index l, with its steps."""
-    from symbackprop import depth_text
+    from symbackprop.writing import depth as depth_text
 
     return depth_text.derive_depth(activation)
 
@@ -476,7 +471,7 @@ def check(
 
 def render(document: Document, format: str) -> str | bytes:
     """A document as text: `md`, `tex` or `json`."""
-    from symbackprop.render import render as printed
+    from symbackprop.document.render import render as printed
 
     return printed(document, format)
 
@@ -493,7 +488,7 @@ def verify(
     `net` may be left out where the notes carry their network. `execute` runs code that cannot be
     read. `progress` hears how many of how many claims are judged, and what is next.
     """
-    from symbackprop.verify.printing.shown import Judgement
+    from symbackprop.judging.printing.shown import Judgement
 
     whole = load(net) if isinstance(net, str) else net
     if callable(what):
@@ -517,7 +512,7 @@ def _required(net: Net | None, what: str) -> Net:
 
 def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> FileReport:
     """A Python function, by its source text."""
-    from symbackprop.verify.code.judge import judge_code
+    from symbackprop.judging.code.judge import judge_code
 
     try:
         source = textwrap.dedent(inspect.getsource(function))
@@ -531,8 +526,8 @@ def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> F
 
 
 def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> FileReport:
-    from symbackprop.verify.code.judge import judge_code
-    from symbackprop.verify.report import FileReport
+    from symbackprop.judging.code.judge import judge_code
+    from symbackprop.judging.report import FileReport
 
     try:
         source = read_text(path)
@@ -549,8 +544,8 @@ def _judged_notes(
 ) -> Iterator[FileReport]:
     """The notes of a file or folder, each under the network given or the one it carries."""
     from symbackprop.guard import guarded
-    from symbackprop.reader.files import Problem, read_notes
-    from symbackprop.verify.report import FileReport, lost_file
+    from symbackprop.judging.report import FileReport, lost_file
+    from symbackprop.reading.notes.files import Problem, read_notes
 
     for note in read_notes([path]):
         if not isinstance(note, Problem):
@@ -564,7 +559,7 @@ def _judged_notes(
 
 def _lost_note(note: Note, bug: Exception) -> FileReport:
     from symbackprop.guard import told
-    from symbackprop.verify.report import lost_file
+    from symbackprop.judging.report import lost_file
 
     return lost_file(note.path, note.text, told(bug, "file"))
 
@@ -572,8 +567,8 @@ def _lost_note(note: Note, bug: Exception) -> FileReport:
 def _judged_note(
     note: Note, net: Net | None, progress: Callable[[int, int, str], None] | None
 ) -> FileReport:
-    from symbackprop.verify.notes import judge_note
-    from symbackprop.verify.report import FileReport
+    from symbackprop.judging.notes.page import judge_note
+    from symbackprop.judging.report import FileReport
 
     whole = net
     if whole is None and note.specification:
@@ -609,8 +604,8 @@ def annotate(report: Findings) -> dict[str, str]:
 
 
 def _annotated(file: FileReport) -> str | None:
-    from symbackprop.reader.files import READERS
-    from symbackprop.verify.printing.annotate import annotate as marked
+    from symbackprop.judging.printing.annotate import annotate as marked
+    from symbackprop.reading.notes.files import READERS
 
     reader = READERS.get(os.path.splitext(file.file)[1].lower())
     if reader is None or file.problem or not file.text:

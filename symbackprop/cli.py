@@ -21,15 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from symbackprop.codegen.backends import BACKENDS, NUMPY
-from symbackprop.dialects import formats
+from symbackprop.document.dialects import formats
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
 from symbackprop.guard import guarded, told
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
+from symbackprop.writing.code.backends import BACKENDS, NUMPY
 
 if TYPE_CHECKING:
     from symbackprop.api import Net
-    from symbackprop.verify.report import Report
+    from symbackprop.judging.report import Report
 
 FINE, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -265,7 +265,7 @@ def _derive(asked: argparse.Namespace) -> int:
 
 def _read_for(spec: str | None) -> list[str]:
     """The file behind a SPEC; none behind the name of an example."""
-    from symbackprop.spec import example_names
+    from symbackprop.networks.file import example_names
 
     return [] if spec is None or spec in example_names() else [spec]
 
@@ -324,14 +324,14 @@ def _verify(asked: argparse.Namespace) -> int:
 
 def _printed(report: Report, asked: argparse.Namespace) -> str:
     if asked.report == "json":
-        from symbackprop.verify.printing.json import as_json
+        from symbackprop.judging.printing.json import as_json
 
         return as_json(report)
     if asked.report == "github":
-        from symbackprop.verify.printing.github import as_github
+        from symbackprop.judging.printing.github import as_github
 
         return as_github(report, strict=asked.strict)
-    from symbackprop.verify.printing.text import as_text
+    from symbackprop.judging.printing.text import as_text
 
     return as_text(report, colour=_wants_colour(), verbose=asked.verbose)
 
@@ -374,14 +374,14 @@ def _nothing_judged(report: Report) -> str:
 
 
 def _explain(asked: argparse.Namespace) -> int:
-    from symbackprop.verify.printing.explain import explain, overview
+    from symbackprop.judging.printing.explain import explain, overview
 
     _say(overview() if asked.slip is None else explain(asked.slip))
     return FINE
 
 
 def _init(asked: argparse.Namespace) -> int:
-    from symbackprop.spec import example_names, example_text
+    from symbackprop.networks.file import example_names, example_text
 
     if asked.example is not None:
         _say(example_text(asked.example), end="")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from symbackprop.crosscheck import Check
 from symbackprop.document.blocks import Check as Proof
 from symbackprop.errors import UnsupportedError
-from symbackprop.latex import Typesetting
-from symbackprop.layers.architecture import Architecture
-from symbackprop.network import Network
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.network import Network
+from symbackprop.proving.crosscheck import Check
 from symbackprop.results import Gradient
+from symbackprop.writing.latex import Typesetting
 
 
 def record(

@@ -13,15 +13,15 @@ from typing import Any
 
 from sympy import Expr
 
-from symbackprop.codegen.numpy_backend import expression_of
-from symbackprop.crosscheck import Check, Replayer
-from symbackprop.latex import Typesetting
-from symbackprop.matrixform import Node, matrix_form
-from symbackprop.matrixform import to_sympy as matrix_to_sympy
-from symbackprop.steps import Derivation as Trace
-from symbackprop.steps import Step as Move
-from symbackprop.sympyform import to_sympy as index_to_sympy
-from symbackprop.terms import Expression
+from symbackprop.calculus.sympyform import to_sympy as index_to_sympy
+from symbackprop.calculus.terms import Expression
+from symbackprop.derivation.matrixform import Node, matrix_form
+from symbackprop.derivation.matrixform import to_sympy as matrix_to_sympy
+from symbackprop.derivation.steps import Derivation as Trace
+from symbackprop.derivation.steps import Step as Move
+from symbackprop.proving.crosscheck import Check, Replayer
+from symbackprop.writing.code.numpy_backend import expression_of
+from symbackprop.writing.latex import Typesetting
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.verify.code.budget import Budget
-from symbackprop.verify.code.judge import _function
-from symbackprop.verify.code.marks import Session
-from symbackprop.verify.code.reading import Bundle, Instance
-from symbackprop.verify.code.search import Subjects, settled
-from symbackprop.verify.code.truth import Subject
+from symbackprop.judging.code.judge import _function
+from symbackprop.judging.code.marks import Session
+from symbackprop.judging.code.search import Subjects, settled
+from symbackprop.judging.code.truth import Subject
+from symbackprop.tracing.numbers.budget import Budget
+from symbackprop.tracing.numbers.reading import Bundle, Instance
 from tests.bench_verify_code import names, networks, right
 
 TOKEN = r"[A-Za-z_]\w*(?:\[[^\[\]]*\])?(?:\.T)?"

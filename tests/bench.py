@@ -19,11 +19,12 @@ from functools import partial
 import numpy as np
 import sympy
 
-from symbackprop import api, spec
-from symbackprop.codegen.numpy_backend import compile_source, emit
-from symbackprop.derive import sweep
-from symbackprop.layers.architecture import Architecture, Layer
-from symbackprop.layers.multilayer import build
+from symbackprop import api
+from symbackprop.derivation.sweep import sweep
+from symbackprop.networks import file as spec
+from symbackprop.networks.layers.architecture import Architecture, Layer
+from symbackprop.networks.layers.multilayer import build
+from symbackprop.writing.code.numpy_backend import compile_source, emit
 
 ROUNDS = 5
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import symbackprop as sbp
-from symbackprop.verify.report import Claim, Report
+from symbackprop.judging.report import Claim, Report
 from tests.bench_verify_code import measure
 from tests.carried import Derivation, derivations
 from tests.places import DATA
@@ -310,7 +310,9 @@ def seed(bench: Bench) -> None:
         path = Path(folder) / "note.md"
         path.write_text(seed_text(), encoding="utf-8")
         shown("judged, cold", _cold("verify", str(path), "--spec", "four-layer"), 10, "s", False)
-        read = "from symbackprop.reader.files import READERS as r; import sys; p = sys.argv[1]"
+        read = (
+            "from symbackprop.reading.notes.files import READERS as r; import sys; p = sys.argv[1]"
+        )
         shown(
             "read, cold", _python(f"{read}; r['.md'](p, open(p).read())", str(path)), 1, "s", False
         )

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from symbackprop import spec
-from symbackprop.layers.multilayer import Built, build
-from symbackprop.verify.code.judge import judge_code
-from symbackprop.verify.report import Claim, FileReport
+from symbackprop.judging.code.judge import judge_code
+from symbackprop.judging.report import Claim, FileReport
+from symbackprop.networks import file as spec
+from symbackprop.networks.layers.multilayer import Built, build
 from tests.places import DATA
 
 BACKWARD = DATA / "backward"

@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symbackprop import api, reference
-from symbackprop.codegen.numpy_backend import FUNCTION
-from symbackprop.crosscheck import close, model_of
-from symbackprop.layers.activations import ACTIVATIONS
-from symbackprop.layers.architecture import LABELS, REDUCTIONS
-from symbackprop.layers.losses import LOSSES
-from symbackprop.tracer.prove import prove_source
+from symbackprop import api
+from symbackprop.networks.layers.activations import ACTIVATIONS
+from symbackprop.networks.layers.architecture import LABELS, REDUCTIONS
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.proving.code import prove_source
+from symbackprop.proving.crosscheck import close, model_of
 from symbackprop.verdict import Equal
+from symbackprop.witnesses import reference
+from symbackprop.writing.code.numpy_backend import FUNCTION
 
 Array = npt.NDArray[Any]
 

@@ -14,16 +14,7 @@ from typing import Literal
 import numpy as np
 from sympy import Expr, Integer, Rational, S
 
-from symbackprop.evaluate import Point, random_point
-from symbackprop.network import (
-    CountsClasses,
-    Equation,
-    NamesItsDefinition,
-    Network,
-    SumsToOne,
-    Tensor,
-)
-from symbackprop.terms import (
+from symbackprop.calculus.terms import (
     Applied,
     Axis,
     Delta,
@@ -37,7 +28,16 @@ from symbackprop.terms import (
     fresh,
     product,
 )
-from tests.networks import index, size
+from symbackprop.derivation.evaluate import Point, random_point
+from symbackprop.networks.network import (
+    CountsClasses,
+    Equation,
+    NamesItsDefinition,
+    Network,
+    SumsToOne,
+    Tensor,
+)
+from tests.sample_networks import index, size
 
 SAMPLES = [index(letter, "N", "sample") for letter in ("n", "n1")]
 CLASSES = [index(letter, "K") for letter in ("k", "k1", "k2")]

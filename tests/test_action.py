@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from symbackprop import api, cli
-from symbackprop.verify.report import Claim, FileReport, Report
+from symbackprop.judging.report import Claim, FileReport, Report
 from tests.places import ROOT
 
 yaml = pytest.importorskip("yaml")

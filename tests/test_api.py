@@ -14,11 +14,11 @@ import pytest
 import sympy
 
 import symbackprop as sbp
-from symbackprop import reference
 from symbackprop.api import Function
-from symbackprop.crosscheck import Check, close, model_of
-from symbackprop.running import MOST_SIGNATURES
-from tests.test_crosscheck import bilinear
+from symbackprop.proving.crosscheck import Check, close, model_of
+from symbackprop.witnesses import reference
+from symbackprop.writing.code.running import MOST_SIGNATURES
+from tests.proving.test_crosscheck import bilinear
 
 Array = npt.NDArray[Any]
 
@@ -71,14 +71,14 @@ def test_importing_the_package_reads_neither_sympy_nor_numpy() -> None:
 
 
 def test_functions_are_not_hidden_by_the_modules_of_their_name() -> None:
-    from symbackprop.derive import sweep
-    from symbackprop.verify.report import Report
+    from symbackprop.derivation.sweep import sweep
+    from symbackprop.judging.report import Report
 
-    assert Report.__module__ == "symbackprop.verify.report"
+    assert Report.__module__ == "symbackprop.judging.report"
     assert callable(sbp.derive)
     assert callable(sbp.render)
     assert callable(sbp.verify)
-    assert sweep.__module__ == "symbackprop.derive"
+    assert sweep.__module__ == "symbackprop.derivation.sweep"
 
 
 def test_public_names_are_there() -> None:
@@ -207,7 +207,7 @@ def test_a_tensor_that_the_loss_does_not_reach_has_no_gradient() -> None:
     from dataclasses import replace as changed
 
     from symbackprop.api import Net
-    from symbackprop.network import Tensor
+    from symbackprop.networks.network import Tensor
 
     network = bilinear()
     idle = changed(network, tensors=(Tensor("idle", (), "parameter"), *network.tensors))

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from symbackprop import api, cli, files
-from symbackprop.crosscheck import Report, Row
-from symbackprop.dialects import DIALECTS, Dialect, formats
+from symbackprop.document.dialects import DIALECTS, Dialect, formats
 from symbackprop.errors import OutputError
+from symbackprop.proving.crosscheck import Report, Row
 
 EXAMPLES = ("line", "linear-chain", "two-three-one", "four-layer")
 
@@ -256,7 +256,7 @@ def test_a_format_is_one_row_and_one_template(
     assert run("derive", "line", "--format", "adoc") == 2
     assert "expected some of md, tex, json" in capsys.readouterr().err
     (tmp_path / ASCIIDOC.template).write_text(TEMPLATE)
-    printer = import_module("symbackprop.render")
+    printer = import_module("symbackprop.document.render")
     monkeypatch.setattr(printer, "_template_folders", lambda: [str(tmp_path)])
     monkeypatch.setitem(DIALECTS, "adoc", ASCIIDOC)
     assert run("derive", "--help") == 0

@@ -7,7 +7,24 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Integer
 
-from symbackprop.canonical import canonical
+from symbackprop.calculus.canonical import canonical
+from symbackprop.calculus.terms import (
+    Applied,
+    Element,
+    Expression,
+    Index,
+    Partial,
+    contracted,
+    elements_in,
+    expression,
+    map_factors,
+    multiply,
+    product,
+    single,
+    substitute,
+)
+from symbackprop.derivation.rules import USE_LABEL_SUMS, orient_differences, through_output
+from symbackprop.derivation.steps import Derivation, Step
 from symbackprop.document.blocks import (
     Aside,
     Block,
@@ -33,25 +50,8 @@ from symbackprop.document.formulas import (
     slope,
 )
 from symbackprop.document.numbers import selected
-from symbackprop.network import SumsToOne
-from symbackprop.roles import LayerNames, layers_of
-from symbackprop.rules import USE_LABEL_SUMS, orient_differences, through_output
-from symbackprop.steps import Derivation, Step
-from symbackprop.terms import (
-    Applied,
-    Element,
-    Expression,
-    Index,
-    Partial,
-    contracted,
-    elements_in,
-    expression,
-    map_factors,
-    multiply,
-    product,
-    single,
-    substitute,
-)
+from symbackprop.networks.network import SumsToOne
+from symbackprop.networks.roles import LayerNames, layers_of
 
 RULES = {
     "chain rule": "chain rule",

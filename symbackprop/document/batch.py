@@ -6,32 +6,14 @@ from collections.abc import Iterator
 
 from sympy import Expr
 
-from symbackprop.document.blocks import (
-    Aside,
-    Block,
-    Code,
-    Heading,
-    Line,
-    Maths,
-    Paragraph,
-    Table,
-)
+from symbackprop.calculus.terms import Element, Expression, Index, expression, product
+from symbackprop.document.blocks import Aside, Block, Code, Heading, Line, Maths, Paragraph, Table
 from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import (
-    Derivative,
-    Formula,
-    Grid,
-    Name,
-    Of,
-    Product,
-    entry,
-    slope,
-)
+from symbackprop.document.formulas import Derivative, Formula, Grid, Name, Of, Product, entry, slope
 from symbackprop.document.numbers import line_of, listed, selected, size_words
 from symbackprop.document.samples import mean_factor
-from symbackprop.layers.multilayer import SAMPLES
-from symbackprop.roles import LayerNames, layers_of
-from symbackprop.terms import Element, Expression, Index, expression, product
+from symbackprop.networks.layers.multilayer import SAMPLES
+from symbackprop.networks.roles import LayerNames, layers_of
 
 MOST_ADDENDS = 9  # in one row of a written-out matrix
 

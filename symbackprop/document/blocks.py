@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from symbackprop.document.formulas import Formula
-from symbackprop.latex import Typesetting
+from symbackprop.writing.latex import Typesetting
 
 Kind = Literal["proved", "exact", "numeric", "definition", "none"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import Symbol
 
+from symbackprop.derivation.evaluate import generic_sizes
 from symbackprop.document.backward import backward
 from symbackprop.document.batch import batch, summary
 from symbackprop.document.blocks import Aside, Block, Chain, Display, Document, Paragraph
@@ -27,12 +28,11 @@ from symbackprop.document.primer import primer
 from symbackprop.document.proofs import proven
 from symbackprop.document.samples import samples
 from symbackprop.document.scene import scene_of
-from symbackprop.evaluate import generic_sizes
-from symbackprop.latex import Typesetting
-from symbackprop.layers.architecture import Architecture
-from symbackprop.layers.losses import LOSSES
-from symbackprop.layers.multilayer import SAMPLES, Built, build
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.networks.layers.multilayer import SAMPLES, Built, build
 from symbackprop.notation import Notation
+from symbackprop.writing.latex import Typesetting
 
 WRITTEN_OUT = 5
 FOLLOWED = 16

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symbackprop import reference
-from symbackprop.codegen.numpy_backend import compile_source, emit
 from symbackprop.document.blocks import (
     Block,
     Chain,
@@ -38,10 +36,12 @@ from symbackprop.document.formulas import (
     Total,
 )
 from symbackprop.document.numbers import Worked, numbers, weaker
-from symbackprop.layers.architecture import Architecture
-from symbackprop.layers.losses import LOSSES
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.networks.roles import layers_of
 from symbackprop.notation import DEFAULT_SYMBOLS
-from symbackprop.roles import layers_of
+from symbackprop.witnesses import reference
+from symbackprop.writing.code.numpy_backend import compile_source, emit
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

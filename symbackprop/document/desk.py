@@ -16,7 +16,10 @@ from functools import cached_property
 import numpy as np
 from sympy import Expr, Integer, Symbol
 
-from symbackprop.derive import jacobian, sweep
+from symbackprop.calculus.terms import Element, Expression, Index, expression, product, substitute
+from symbackprop.derivation.evaluate import Point, forward
+from symbackprop.derivation.steps import Derivation, Sweep
+from symbackprop.derivation.sweep import jacobian, sweep
 from symbackprop.document.blocks import Chain, Check, Display, Maths
 from symbackprop.document.formulas import (
     Cases,
@@ -41,11 +44,8 @@ from symbackprop.document.formulas import (
 )
 from symbackprop.document.scene import Scene, with_derivatives
 from symbackprop.errors import SymbackpropError
-from symbackprop.evaluate import Point, forward
-from symbackprop.latex import Typesetting
-from symbackprop.network import Network, Tensor
-from symbackprop.steps import Derivation, Sweep
-from symbackprop.terms import Element, Expression, Index, expression, product, substitute
+from symbackprop.networks.network import Network, Tensor
+from symbackprop.writing.latex import Typesetting
 
 BOUND = 1e-10
 

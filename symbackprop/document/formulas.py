@@ -21,23 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from sympy import sympify
 
-from symbackprop import names, reference
-from symbackprop.depth_text import Statement
-from symbackprop.document.plain import (
-    Lesson,
-    Sum,
-    Tree,
-    exact_number,
-    numeric,
-    show_tree,
-    signed_parts,
-)
-from symbackprop.document.scene import Scene
-from symbackprop.evaluate import Numbers, evaluate, explicit_value
-from symbackprop.latex import Typesetting
-from symbackprop.matrixform import matrix_form
-from symbackprop.scalars import H, Z, fold
-from symbackprop.terms import (
+from symbackprop.calculus.scalars import H, Z, fold
+from symbackprop.calculus.terms import (
     Applied,
     Element,
     Expression,
@@ -48,6 +33,22 @@ from symbackprop.terms import (
     product,
     single,
 )
+from symbackprop.derivation.evaluate import Numbers, evaluate, explicit_value
+from symbackprop.derivation.matrixform import matrix_form
+from symbackprop.document.plain import (
+    Lesson,
+    Sum,
+    Tree,
+    exact_number,
+    numeric,
+    show_tree,
+    signed_parts,
+)
+from symbackprop.document.scene import Scene
+from symbackprop.networks import names
+from symbackprop.witnesses import reference
+from symbackprop.writing.depth import Statement
+from symbackprop.writing.latex import Typesetting
 
 Array = npt.NDArray[Any]
 VANISHING = 1e-12

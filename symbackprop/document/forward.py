@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from sympy import Expr, Piecewise, Rational
 
+from symbackprop.calculus.scalars import Z, cases_of
+from symbackprop.calculus.terms import expression, product, single
 from symbackprop.document.blocks import Block, Code, Heading, Items, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, Grid, Meaning, Name, Of, Scalar
-from symbackprop.layers.losses import LOSSES
-from symbackprop.layers.multilayer import SAMPLES
-from symbackprop.network import CountsClasses, SumsToOne, Tensor
-from symbackprop.roles import LayerNames, functions_of, layers_of
-from symbackprop.scalars import Z, cases_of
-from symbackprop.terms import expression, product, single
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.networks.layers.multilayer import SAMPLES
+from symbackprop.networks.network import CountsClasses, SumsToOne, Tensor
+from symbackprop.networks.roles import LayerNames, functions_of, layers_of
 
 ROWS = (
     "A sample is a row; a layer computes row times matrix plus row; a batch is a matrix with one"

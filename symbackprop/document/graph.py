@@ -14,6 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sympy import Add, Expr, S, factor_terms
 
+from symbackprop.calculus.scalars import FUNCTIONS
+from symbackprop.calculus.terms import (
+    Applied,
+    Element,
+    Expression,
+    Index,
+    Partial,
+    Term,
+    product,
+    single,
+)
+from symbackprop.derivation.evaluate import Point, evaluate, forward
 from symbackprop.document.blocks import (
     Block,
     Chain,
@@ -60,13 +72,10 @@ from symbackprop.document.plain import (
 )
 from symbackprop.document.primer import CHAIN_RULE, TWO_PATHS
 from symbackprop.document.scene import Scene, scene_of
-from symbackprop.evaluate import Point, evaluate, forward
-from symbackprop.latex import Typesetting
-from symbackprop.network import Equation, Network, Tensor
+from symbackprop.networks.network import Equation, Network, Tensor
+from symbackprop.networks.roles import layers_of
 from symbackprop.notation import DEFAULT_SYMBOLS
-from symbackprop.roles import layers_of
-from symbackprop.scalars import FUNCTIONS
-from symbackprop.terms import Applied, Element, Expression, Index, Partial, Term, product, single
+from symbackprop.writing.latex import Typesetting
 
 GOAL = "goal"
 EXAMPLE = "example"

@@ -11,30 +11,8 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr
 
-from symbackprop.document.blocks import (
-    Block,
-    Heading,
-    Items,
-    Line,
-    Maths,
-    Paragraph,
-    Strong,
-    Table,
-)
-from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar, Total, show
-from symbackprop.document.scene import scene_of
-from symbackprop.evaluate import generic_sizes
-from symbackprop.latex import Typesetting
-from symbackprop.layers.activations import ACTIVATIONS
-from symbackprop.layers.architecture import Architecture, Layer
-from symbackprop.layers.losses import LOSSES, Loss
-from symbackprop.layers.multilayer import build
-from symbackprop.notation import Notation
-from symbackprop.roles import functions_in, functions_of, layers_of
-from symbackprop.scalars import FUNCTIONS
-from symbackprop.steps import Derivation
-from symbackprop.terms import (
+from symbackprop.calculus.scalars import FUNCTIONS
+from symbackprop.calculus.terms import (
     Element,
     Expression,
     Index,
@@ -44,6 +22,19 @@ from symbackprop.terms import (
     single,
     substitute,
 )
+from symbackprop.derivation.evaluate import generic_sizes
+from symbackprop.derivation.steps import Derivation
+from symbackprop.document.blocks import Block, Heading, Items, Line, Maths, Paragraph, Strong, Table
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar, Total, show
+from symbackprop.document.scene import scene_of
+from symbackprop.networks.layers.activations import ACTIVATIONS
+from symbackprop.networks.layers.architecture import Architecture, Layer
+from symbackprop.networks.layers.losses import LOSSES, Loss
+from symbackprop.networks.layers.multilayer import build
+from symbackprop.networks.roles import functions_in, functions_of, layers_of
+from symbackprop.notation import Notation
+from symbackprop.writing.latex import Typesetting
 
 CANCEL, INSERT, SUM_TO_ONE = "cancel", "insert", "labels sum to one"
 INPUTS, OUTPUTS = "d", "K"

@@ -10,15 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Expr, Symbol
 
-from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
-from symbackprop.document.desk import Desk
-from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar
-from symbackprop.document.numbers import selected
-from symbackprop.network import tensors_in
-from symbackprop.roles import functions_in, functions_of, layers_of
-from symbackprop.rules import orient_differences, through_output
-from symbackprop.scalars import FUNCTIONS
-from symbackprop.terms import (
+from symbackprop.calculus.scalars import FUNCTIONS
+from symbackprop.calculus.terms import (
     Delta,
     Element,
     Expression,
@@ -28,6 +21,13 @@ from symbackprop.terms import (
     replace_factor,
     substitute,
 )
+from symbackprop.derivation.rules import orient_differences, through_output
+from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph, Table
+from symbackprop.document.desk import Desk
+from symbackprop.document.formulas import Derivative, Formula, Name, Of, Scalar
+from symbackprop.document.numbers import selected
+from symbackprop.networks.network import tensors_in
+from symbackprop.networks.roles import functions_in, functions_of, layers_of
 
 DEEPEST_WRITTEN_OUT = 3
 MOST_NAMES = 5

@@ -18,17 +18,17 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Symbol
 
+from symbackprop.calculus.terms import single
+from symbackprop.derivation.evaluate import Point, forward
 from symbackprop.document.blocks import Block, Display, Heading, Line, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Formula, Grid, Name, Number, Of, value
 from symbackprop.document.scene import with_derivatives
-from symbackprop.evaluate import Point, forward
-from symbackprop.layers.architecture import Architecture
-from symbackprop.layers.losses import LOSSES
-from symbackprop.layers.multilayer import SAMPLES, Built
-from symbackprop.network import Kind, Tensor
-from symbackprop.roles import LayerNames, layers_of
-from symbackprop.terms import single
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.networks.layers.multilayer import SAMPLES, Built
+from symbackprop.networks.network import Kind, Tensor
+from symbackprop.networks.roles import LayerNames, layers_of
 
 Array = npt.NDArray[Any]
 

@@ -15,10 +15,10 @@ from typing import Literal, assert_never
 
 from sympy import Add, Dummy, Expr, Mul, Pow, S, sympify
 
+from symbackprop.calculus.terms import Applied, Delta, Element, Expression, Term, text
 from symbackprop.document.desk import Desk
 from symbackprop.document.plain import Call, Negative, Over, Power, Sum, Times, Tree, tree_of
-from symbackprop.network import Network
-from symbackprop.terms import Applied, Delta, Element, Expression, Term, text
+from symbackprop.networks.network import Network
 
 LARGEST = 60
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from symbackprop.codegen.numpy_backend import expression_of
 from symbackprop.document.blocks import Block, Check, Code, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Formula, Name
 from symbackprop.document.forward import shape
-from symbackprop.roles import layers_of
+from symbackprop.networks.roles import layers_of
+from symbackprop.writing.code.numpy_backend import expression_of
 
 WORDS = {
     "proved": "proved for all sizes",

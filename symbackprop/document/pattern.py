@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.depth import DEPTH, SAMPLES
-from symbackprop.depth_text import DepthDerivation, Statement, derive_depth
+from symbackprop.calculus.terms import Applied
+from symbackprop.derivation.depth import DEPTH, SAMPLES
+from symbackprop.derivation.evaluate import random_point
 from symbackprop.document.blocks import Block, Display, Heading, Maths, Paragraph
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import Derivative, Name, Scalar, Stated
 from symbackprop.document.scene import with_derivatives
-from symbackprop.evaluate import random_point
-from symbackprop.latex import Typesetting
+from symbackprop.networks.roles import layers_of
 from symbackprop.notation import Notation
-from symbackprop.roles import layers_of
-from symbackprop.terms import Applied
+from symbackprop.writing.depth import DepthDerivation, Statement, derive_depth
+from symbackprop.writing.latex import Typesetting
 
 DEPTH_OF_CHECK = 4
 SAMPLES_OF_CHECK = 3

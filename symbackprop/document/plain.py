@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Expr, Lambda, Rational, Symbol, cancel, sympify
 
-from symbackprop.evaluate import Point, apply, evaluate
-from symbackprop.latex import Typesetting
-from symbackprop.network import Network
-from symbackprop.terms import Applied, Delta, Element, Index, Partial, single, text
+from symbackprop.calculus.terms import Applied, Delta, Element, Index, Partial, single, text
+from symbackprop.derivation.evaluate import Point, apply, evaluate
+from symbackprop.networks.network import Network
+from symbackprop.writing.latex import Typesetting
 
 Array = npt.NDArray[Any]
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Expr, Lambda, Rational, Symbol
 
+from symbackprop.calculus.terms import Element, single
 from symbackprop.document.blocks import (
     Aside,
     Block,
@@ -44,9 +45,8 @@ from symbackprop.document.plain import (
     show_tree,
     tree_of,
 )
-from symbackprop.latex import Typesetting
-from symbackprop.network import Equation, Network, Tensor
-from symbackprop.terms import Element, single
+from symbackprop.networks.network import Equation, Network, Tensor
+from symbackprop.writing.latex import Typesetting
 
 TITLE = "A little calculus"
 CHAIN_RULE = "The chain rule"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symbackprop.codegen.numpy_backend import FUNCTION, emit
+from symbackprop.derivation.steps import Sweep
 from symbackprop.document.blocks import Check
-from symbackprop.steps import Sweep
-from symbackprop.tracer.prove import prove_source
+from symbackprop.proving.code import prove_source
 from symbackprop.verdict import Equal, Verdict
+from symbackprop.writing.code.numpy_backend import FUNCTION, emit
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sympy import prod
 
+from symbackprop.calculus.terms import expression, product
 from symbackprop.document.blocks import Block, Chain, Display, Heading, Line, Paragraph, Table
 from symbackprop.document.desk import Desk
 from symbackprop.document.formulas import (
@@ -33,9 +34,8 @@ from symbackprop.document.numbers import (
     size_words,
     weaker,
 )
-from symbackprop.layers.multilayer import SAMPLES
-from symbackprop.roles import LayerNames, layers_of
-from symbackprop.terms import expression, product
+from symbackprop.networks.layers.multilayer import SAMPLES
+from symbackprop.networks.roles import LayerNames, layers_of
 
 Array = npt.NDArray[Any]
 

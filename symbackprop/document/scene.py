@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from sympy import Symbol
 
-from symbackprop.evaluate import Point, jacobian, random_point
-from symbackprop.network import Network
+from symbackprop.derivation.evaluate import Point, jacobian, random_point
+from symbackprop.networks.network import Network
 
 Array = npt.NDArray[Any]
 DEEP = 20

@@ -1,0 +1,674 @@
+"""The judge of hand-written backward passes: a source text in, a report of claims out.
+
+Owns: the order of the judgement (find the function, settle its layout, mark its values, blame,
+prove, explain) and the claims. Refuses: running anything, unless `execute` asks for it.
+Would be wrong if a claim were refuted without numbers that anyone can recompute.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from symbackprop import errors
+from symbackprop.errors import SymbackpropError
+from symbackprop.judging.code.derived import Deriver
+from symbackprop.judging.code.diagnosis import Diagnoser, Finding
+from symbackprop.judging.code.execute import executed
+from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement
+from symbackprop.judging.code.proofs import Proved, proofs
+from symbackprop.judging.code.roots import Blame, Root, blamed, depends_on
+from symbackprop.judging.code.search import Subjects, settled
+from symbackprop.judging.code.truth import Factor, Subject, distance, factor_between
+from symbackprop.judging.report import Claim, FileReport, Method
+from symbackprop.networks.layers.multilayer import Built
+from symbackprop.tracing.interpreter import nested_too_deeply
+from symbackprop.tracing.numbers.budget import GUARD_SECONDS, Budget, OutOfTime
+from symbackprop.tracing.numbers.modules import Module
+from symbackprop.tracing.numbers.reading import Fault
+from symbackprop.tracing.numbers.unknown import Unknown, first_unknown
+
+DIAGNOSIS_STEPS = 400_000
+STRICT = 1e-9
+DEEPEST = 150
+MOST_CHARACTERS = 300_000
+MOST_SAID = 200
+Judged = TypeVar("Judged")
+
+
+def judge_code(
+    source: str,
+    function: str,
+    path: str,
+    batch: Built,
+    one: Built,
+    *,
+    execute: bool = False,
+) -> FileReport:
+    """The claims of `function` in `source`: each named intermediate and returned gradient.
+
+    `batch` and `one` are the network for N samples and for a single one. `path` is only quoted.
+    """
+    found = _function(source, function)
+    if isinstance(found, str):
+        return FileReport(path, (), {}, source, found)
+    module, node, methods = found
+    subjects = Subjects(Subject.of(batch), Subject.of(one))
+    if execute:
+        return executed(source, function, path, module, node, methods, subjects)
+
+    def undecided(reason: str) -> FileReport:
+        claim = Claim(path, node.lineno, 1, 1, "undecided", name=function, sentence=reason)
+        return FileReport(path, (claim,), {}, source)
+
+    try:
+        return guarded(partial(_judged, source, path, module, node, methods, subjects), undecided)
+    except OutOfTime:
+        return undecided(f"not judged: it took more than {GUARD_SECONDS:g} seconds")
+
+
+def guarded(judged: Callable[[], Judged], instead: Callable[[str], Judged]) -> Judged:
+    """What is judged; where that ends in a bug of this program, what stands instead and says so."""
+    try:
+        return judged()
+    except SymbackpropError:
+        raise
+    except errors.BUGS as bug:
+        said = " ".join(f"{type(bug).__name__} {bug}".split())[:MOST_SAID]
+        return instead(f"a fault of symbackprop, not of the code: {said}; please report it")
+
+
+def _judged(
+    source: str,
+    path: str,
+    module: Module,
+    node: ast.FunctionDef,
+    methods: Mapping[str, ast.FunctionDef],
+    subjects: Subjects,
+) -> FileReport:
+    session, reading, blame = settled(module, node, methods, subjects, Budget())
+    numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
+    readings = [reading, *(session.read(number) for number in numbers[1:])]
+    worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
+    if worst:
+        session, reading, blame = replace(session, point=numbers[worst]), readings[worst], None
+    return _Judgement(source, path, session, reading, blame, tuple(readings)).report()
+
+
+def _function(
+    source: str, function: str
+) -> tuple[Module, ast.FunctionDef, Mapping[str, ast.FunctionDef]] | str:
+    """The function, or why there is nothing to judge."""
+    if len(source) > MOST_CHARACTERS:
+        return f"a file of more than {MOST_CHARACTERS} characters"
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as problem:
+        where = f"line {problem.lineno}: " if problem.lineno else ""
+        return f"{where}this is no Python: {problem.msg}"
+    except (ValueError, RecursionError, MemoryError) as problem:
+        return f"this is no Python: {problem}"
+    if nested_too_deeply(tree, DEEPEST):
+        return "an expression is nested too deeply to be read"
+    module = Module.of(tree)
+    owner, _, name = function.rpartition(".")
+    if owner:
+        methods: Mapping[str, ast.FunctionDef] = module.classes.get(owner, {})
+        if name in methods:
+            return module, methods[name], methods
+    elif name in module.functions:
+        return module, module.functions[name], {}
+    else:
+        for methods in module.classes.values():
+            if name in methods:
+                return module, methods[name], methods
+    present = [*module.functions]
+    for known, methods in module.classes.items():
+        present += [f"{known}.{method}" for method in methods]
+    listed = f"; it has {', '.join(present[:8])}" if present else "; it has none at all"
+    return f"there is no function {function} in this file{listed}"
+
+
+def _positioned(fault: Fault | Unknown) -> str:
+    return f"line {fault.line}: {fault.reason}" if fault.line else fault.reason
+
+
+@dataclass
+class _Judgement:
+    """One judgement in progress."""
+
+    source: str
+    path: str
+    session: Session
+    reading: Reading
+    blame: Blame | None
+    everywhere: tuple[Reading, ...]  # at all points
+    proved: Proved = field(default_factory=lambda: Proved({}))
+    explained: dict[Any, list[Finding]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        share = self.session.budget.share(DIAGNOSIS_STEPS)
+        self.diagnoser = Diagnoser(self.source, self.path, self.session, share)
+
+    def report(self) -> FileReport:
+        reading = self.reading
+        problem = self._problem()
+        if problem:
+            return FileReport(self.path, (), {}, self.source, problem)
+        blame = Blame((), reading)
+        if not reading.all_right:
+            blame = self.blame or blamed(self.session, reading)
+        claims = self._claims(blame)
+        return FileReport(self.path, tuple(claims), self._settings(), self.source)
+
+    def _problem(self) -> str:
+        """Why nothing could be judged; empty where something was."""
+        reading = self.reading
+        fault = reading.trail.fault
+        if fault is not None and fault.kind == "endless":
+            return _positioned(fault)
+        if fault is not None and not reading.stored:
+            return _positioned(fault) if fault.kind != "shape" else ""
+        if fault is None and not reading.returned:
+            return self._nothing_returned()
+        return ""
+
+    def _nothing_returned(self) -> str:
+        """What is said where nothing returned has the name of a gradient; empty where there are
+        other claims, and what is returned is not known."""
+        name, line = self.session.function.name, self.session.function.lineno
+        unknown = first_unknown(self.reading.trail.returned)
+        if unknown is not None:
+            is_known = any(mark.found is not None for mark in self.reading.stored)
+            return "" if is_known else _positioned(unknown)
+        unread = "".join(f"; {_positioned(u)}" for u in self.reading.trail.unknowns[:1])
+        return (
+            f"line {line}: {name} returns no gradient that is known by its name; return a "
+            f'dict such as {{"W1": …}} or a tuple of names such as dW1, db1{unread}'
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            **self.session.layout.settings,
+            "reduction": self.session.subject.reduction,
+        }
+
+    # ---- claims ------------------------------------------------------------------------------
+
+    def _claims(self, blame: Blame) -> list[Claim]:
+        chosen = _claimed(self.reading, blame)
+        self.proved = proofs(self.session, self.source, self.reading.stored, self.reading.returned)
+        healed = _by_site(blame.healed)
+        deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in chosen))
+        made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
+        made += self._not_reached(blame, {c.name for c in made})
+        made += self._loss()
+        return made + list(self._missing())
+
+    def _loss(self) -> Iterator[Claim]:
+        """The claim that the returned loss is that of the network. No gradient depends on it, so
+        it is no cause of anything; but the gradients must be those of this loss."""
+        mark = self.reading.loss
+        if mark is None:
+            return
+        base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
+        if mark.unknown is not None:
+            yield self._unknown(base, mark.unknown)
+        elif mark.state == "right":
+            yield self._verified(base, mark)
+        elif mark.state == "scaled":
+            counted = mark.factor.samples or mark.factor.classes
+            slip = "sample-count" if counted else "sign" if abs(mark.factor.fraction) == 1 else ""
+            wanted = self.session.layout.of("L", self.reading.truth)
+            said = f"{mark.name} is {mark.factor.text} times the loss of the network"
+            yield replace(
+                base,
+                status="refuted",
+                method="numeric",
+                slip=slip or "constant",
+                sentence=f"{said}; the gradients of it would be as many times those of the network",
+                counterexample=self.witness(mark.value, wanted),
+            )
+        else:
+            reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
+            yield replace(base, status="undecided", sentence=reason)
+
+    def _missing(self) -> Iterator[Claim]:
+        """A claim for each parameter whose gradient is not among what is returned."""
+        if self.reading.trail.fault is not None:
+            return
+        unknown = first_unknown(self.reading.trail.returned)
+        why = f"; not all of it is known: {_positioned(unknown)}" if unknown is not None else ""
+        node = self.reading.trail.return_node or self.session.function
+        for meaning in self.reading.missing:
+            reason = f"nothing that is returned is known as the gradient of {meaning[2:]}{why}"
+            place = (node.lineno, node.col_offset + 1, len("return"))
+            claim = Claim(self.path, *place, "undecided", name=meaning[2:], sentence=reason)
+            yield self._twice(claim) or claim
+
+    def _twice(self, claim: Claim) -> Claim | None:
+        """The claim refuted where a key stands twice in what is returned, and one is lost."""
+        node = self.reading.trail.return_node
+        value = node.value if node is not None else None
+        if not isinstance(value, ast.Dict):
+            return None
+        keys = [k for k in value.keys if isinstance(k, ast.Constant)]
+        for number, key in enumerate(keys):
+            if any(key.value == other.value for other in keys[number + 1 :]):
+                said = f"the key {key.value!r} stands twice, so the first of the two is lost"
+                return replace(
+                    claim,
+                    line=key.lineno,
+                    column=key.col_offset + 1,
+                    status="refuted",
+                    method="structure",
+                    slip="layer",
+                    sentence=f"{said}; {claim.sentence}",
+                    counterexample=self.witness(None, None),
+                )
+        return None
+
+    def _guarded_claim(
+        self, mark: Mark, blame: Blame, healed: Mapping[Any, Mark], deriver: Deriver
+    ) -> Claim:
+        base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
+
+        def judged() -> Claim:
+            claim = self._claim(base, mark, blame, healed)
+            return self._with_derived(claim, mark, blame, deriver)
+
+        return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
+
+    def _with_derived(self, claim: Claim, mark: Mark, blame: Blame, deriver: Deriver) -> Claim:
+        """The claim with the right expression in the author's names, where there is one."""
+        roots = {r.site: r.meaning for r in blame.roots}
+        own = mark.found if claim.status == "verified" else mark.meaning
+        meaning = roots.get(mark.site) or own or mark.meaning
+        text = deriver.text(meaning, mark.line) if meaning is not None else ""
+        return replace(claim, derived=text)
+
+    def _claim(self, base: Claim, mark: Mark, blame: Blame, healed: Mapping[Any, Mark]) -> Claim:
+        if mark.unknown is not None:
+            return self._unknown(base, mark.unknown)
+        root = next((r for r in blame.roots if r.site == mark.site), None)
+        if root is not None and not (mark.returned and mark.ok and mark.factor.is_one):
+            return self._explained(self._refuted(base, mark, root), root, blame)
+        after = healed.get((mark.site, mark.name))
+        if mark.returned:
+            after = next((m for m in blame.healed.returned if m.meaning == mark.meaning), None)
+        unchanged = after is not None and _same_mark(mark, after)
+        if mark.ok and (mark.returned or unchanged or not blame.roots):
+            said = "" if mark.factor.is_one else _convention(mark)
+            return self._verified(base, mark, said)
+        if unchanged and mark.state in ("scaled", "other"):
+            return self._verified(base, mark, _convention(mark))
+        if not mark.returned and ((mark.state == "bad" and unchanged) or not blame.roots):
+            reason = f"{mark.name} is no multiple of {_said(mark.meaning)}, but nothing "
+            reason += "returned shows it wrong: the name may mean something else"
+            return replace(base, status="undecided", sentence=reason)
+        lines = depends_on(self.session, blame, mark.name) if blame.roots else ()
+        refuted = self._refuted(base, mark, None)
+        if after is not None and after.state in ("right", "scaled", "other"):
+            return replace(
+                refuted,
+                consistent=True,
+                follows_from=lines,
+                sentence=f"follows correctly from line {_listed(lines)}",
+            )
+        return refuted
+
+    def _unknown(self, base: Claim, unknown: Unknown) -> Claim:
+        """A value of which nothing can be said, and where that comes from."""
+        reason = unknown.reason
+        if unknown.line and unknown.line != base.line:
+            reason = f"it depends on line {unknown.line}: {reason}"
+        return replace(base, status="undecided", sentence=reason)
+
+    def _verified(self, base: Claim, mark: Mark, sentence: str = "") -> Claim:
+        """Proved for all sizes where the tracer could; else right at points."""
+        proved = self.proved.facts
+        facts = proved.get((mark.line, mark.name))
+        if mark.returned:
+            facts = proved.get((0, mark.name), facts)
+        trusted = self._trusted(mark)
+        if facts is None:
+            gap = self._gap(mark)
+            if gap > STRICT:
+                reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
+                reason += "to tell a slip from rounding or from a small constant such as 1e-8"
+                return replace(base, status="undecided", sentence=reason)
+            if reason := self._untried(mark):
+                return replace(base, status="undecided", sentence=reason)
+            return replace(base, method="numeric", facts=trusted, sentence=sentence)
+        return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
+
+    def _trusted(self, mark: Mark) -> tuple[str, ...]:
+        """What is taken for granted of functions that are not read, and were called before."""
+        calls = self.reading.trail.trusted.items()
+        return tuple(
+            f"that {name} in line {line} changes none of its arguments"
+            for name, line in calls
+            if mark.returned or line < mark.line
+        )
+
+    def _untried(self, mark: Mark) -> str:
+        """Where a value that is right at one point may be wrong; empty where it is right at all,
+        and these meet every branch of the network."""
+        own = _twins(self.reading, mark)
+        for other in self.everywhere:
+            pairs = zip(own, _twins(other, mark), strict=False)
+            if any((m.state, m.found) != (o.state, o.found) for m, o in pairs):
+                return f"{mark.name} is {_said(mark.found)} at some points and at others it is not"
+        return self.session.unmet
+
+    def _gap(self, mark: Mark) -> float:
+        """The relative distance of a value from what it was found to be."""
+        wanted = self.session.layout.of(mark.found or "", self.reading.truth)
+        if wanted is None or mark.sample is not None or mark.step is not None:
+            return 0.0
+        right = wanted * mark.factor.value(self.reading.truth)
+        right = arrangement(right, np.shape(mark.value))
+        if np.shape(right) != np.shape(mark.value):
+            return 0.0
+        return distance(mark.value, right)
+
+    def _refuted(self, base: Claim, mark: Mark, root: Root | None) -> Claim:
+        meaning = mark.meaning or (root.meaning if root is not None else None)
+        wanted = None
+        if meaning is not None:
+            factor = Factor()
+            if root is not None and root.fills:
+                factor = next(iter(root.fills.values())).factor
+            wanted = self.session.layout.of(meaning, self.reading.truth)
+            if wanted is not None:
+                wanted = wanted * factor.value(self.reading.truth)
+        method: Method = "numeric"
+        if wanted is not None and np.shape(wanted) != np.shape(mark.value):
+            method = "shape"
+        return replace(
+            base,
+            status="refuted",
+            method=method,
+            counterexample=self.witness(mark.value, wanted),
+            sentence="wrong, no single slip explains it",
+        )
+
+    def _explained(self, claim: Claim, root: Root, blame: Blame) -> Claim:
+        """The claim with its slip, the corrected line and the patch."""
+        if root.site not in self.explained:
+            others = {
+                place: fill
+                for other in blame.roots
+                if other.site != root.site
+                for place, fill in other.fills.items()
+            }
+            stuck = {str(r.meaning) for r in blame.roots if not r.fills and r.fault is None}
+            self.diagnoser.ignored = frozenset(stuck - {str(root.meaning)})
+            self.explained[root.site] = self.diagnoser.explain(root, others)
+        found = self.explained[root.site]
+        if not found:
+            return claim
+        if root.mark is not None and self._all_turned(root.mark):
+            found = [_as_layout(found[0]), *found]
+        best = found[0]
+        return replace(
+            claim,
+            slip=best.edit.slug,
+            sentence=best.edit.sentence + self._hint(root),
+            suggestion=best.suggestion,
+            spot=(best.line, best.column + 1, best.length),
+            patch=self.diagnoser.patch(best),
+            others=tuple((f.edit.slug, f.edit.sentence, f.suggestion) for f in found[1:4]),
+        )
+
+    def _all_turned(self, mark: Mark) -> bool:
+        """Whether each gradient of a weight matrix is returned transposed, and nothing else."""
+        weights = [m for m in self.reading.returned if str(m.meaning).startswith("d:W")]
+        turned = [m for m in weights if m.found == m.meaning and m.factor.is_one and not m.ok]
+        own = any(m.meaning == mark.meaning for m in turned)
+        return own and len(weights) == len(turned) > 1
+
+    def _hint(self, root: Root) -> str:
+        """Under which other loss or reduction the code would be right."""
+        subject, truth = self.session.subject, self.reading.truth
+        factors = {m.factor for m in self.reading.returned if m.found == m.meaning}
+        if len(factors) == 1 and not any(m.ok for m in self.reading.returned):
+            factor = next(iter(factors))
+            if factor == Factor(samples=1) and subject.reduction == "mean":
+                return (
+                    ": it is right where the loss is the sum over the samples, here it is the mean"
+                )
+            if factor == Factor(samples=-1) and subject.reduction == "sum":
+                return (
+                    ": it is right where the loss is the mean over the samples, here it is the sum"
+                )
+        last = f"z{subject.depth}"
+        if root.mark is None or root.meaning != f"d:{last}" or "y" not in truth:
+            return ""
+        if truth.values["y"].shape != truth.values[last].shape:
+            return ""
+        plain = truth.values[f"h{subject.depth}"] - truth.values["y"]
+        wanted = arrangement(plain, np.shape(root.mark.value))
+        plain_found = root.mark.found in (None, f"d:h{subject.depth}")
+        if factor_between(root.mark.value, wanted, truth) in _COMMON and plain_found:
+            return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
+        slope = self.session.slope(subject.depth, truth)
+        if slope is None or root.mark.found is not None:
+            return ""
+        output = self.session.layout.of(last.replace("z", "h"), truth)
+        label = self.session.layout.of("y", truth)
+        if output is None or label is None or len({output.shape, label.shape, slope.shape}) > 1:
+            return ""
+        squared = arrangement((output - label) * slope, np.shape(root.mark.value))
+        if factor_between(root.mark.value, squared, truth) in _COMMON:
+            return "; (yhat - y) * f'(z) is right for the squared error"
+        return ""
+
+    def witness(self, value: Any, wanted: Any) -> dict[str, Any]:
+        """Sizes, the arrays to call the function with, the entry, the code's value, the right."""
+        shown: dict[str, Any] = {
+            "sizes": dict(self.reading.truth.sizes),
+            "values": self.given(),
+        }
+        if wanted is None:
+            return shown
+        if np.shape(value) != np.shape(wanted):
+            return shown | {
+                "entry": [],
+                "left": list(np.shape(value)),
+                "right": list(np.shape(wanted)),
+            }
+        gap = np.abs(np.asarray(value, dtype=float) - np.asarray(wanted, dtype=float))
+        entry = np.unravel_index(int(np.argmax(np.nan_to_num(gap, nan=np.inf))), gap.shape)
+        return shown | {
+            "entry": [int(i) + 1 for i in entry],
+            "left": float(np.asarray(value)[entry]),
+            "right": float(np.asarray(wanted)[entry]),
+        }
+
+    def given(self) -> dict[str, Any]:
+        """What was given, in the author's layout, under the network's names."""
+        truth, layout = self.reading.truth, self.session.layout
+        names = [
+            t.name for t in self.session.subject.network.of_kind("input", "label", "parameter")
+        ]
+        found = {}
+        for name in names:
+            value = layout.of(name, truth)
+            if value is not None:
+                found[name] = value.tolist()
+        return found
+
+    def _not_reached(self, blame: Blame, present: set[str]) -> list[Claim]:
+        """Claims for a fault, and for what stands behind it."""
+        fault = self.reading.trail.fault
+        if fault is None:
+            return []
+        name = next((r.name for r in blame.roots if r.fault is not None), "")
+        claim = Claim(
+            self.path,
+            fault.line or self.session.function.lineno,
+            fault.column + 1,
+            1,
+            "refuted" if fault.kind != "unread" else "undecided",
+            "shape" if fault.kind == "shape" else "",
+            name=name or self.session.function.name,
+            counterexample=self.witness(None, None) if fault.kind != "unread" else None,
+            sentence=fault.reason,
+        )
+        root = next((r for r in blame.roots if r.fault is not None), None)
+        if root is not None:
+            claim = self._explained(claim, root, blame)
+            if claim.slip:
+                claim = replace(claim, sentence=f"{claim.sentence} ({fault.reason})")
+        elif blame.healed.trail.fault is None:
+            lines = tuple(sorted({r.line for r in blame.roots}))
+            said = f"follows from line {_listed(lines)}: {fault.reason}"
+            claim = replace(claim, consistent=True, follows_from=lines, sentence=said)
+        made = [claim]
+        for mark in blame.healed.returned:
+            if mark.name not in present and mark.site not in {r.site for r in blame.roots}:
+                made.append(
+                    Claim(
+                        self.path,
+                        mark.line,
+                        mark.column + 1,
+                        mark.length,
+                        "undecided",
+                        name=mark.name,
+                        sentence=f"not reached: line {claim.line} fails"
+                        + ("; right once that line is put right" if mark.ok else ""),
+                        consistent=mark.ok,
+                        follows_from=(claim.line,),
+                    )
+                )
+        return made
+
+
+def _as_layout(finding: Finding) -> Finding:
+    sentence = "each gradient of a weight matrix is returned transposed: right in the other layout,"
+    sentence += " but a gradient has the shape of its parameter"
+    return replace(finding, edit=replace(finding.edit, slug="layout", sentence=sentence))
+
+
+_COMMON = (Factor(), Factor(samples=-1), Factor(1, 1), Factor(1, 1, -1))
+
+
+def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
+    """One mark for each claim, in execution order: the last of each name and line."""
+    chosen: dict[tuple[Any, ...], Mark] = {}
+    roots = {root.site for root in blame.roots}
+    drafts = _drafts(reading)
+    for number, mark in enumerate(reading.stored):
+        if mark.event is None or (mark.event.depth and mark.site not in roots):
+            continue
+        if number in drafts and mark.site not in roots:
+            continue
+        is_adjoint = mark.found is not None and mark.found.startswith("d:")
+        if mark.meaning is None and mark.site not in roots and not is_adjoint:
+            continue
+        if mark.meaning is not None and mark.meaning.removeprefix("d:")[0] in "xyL":
+            continue
+        if mark.meaning is not None and mark.meaning[0] in "WbN" and mark.site not in roots:
+            continue
+        key = (mark.site, mark.name)
+        old = chosen.get(key)
+        if old is None or _RANK[old.state] <= _RANK[mark.state] or old.sample is None:
+            chosen.pop(key, None)
+            chosen[key] = mark
+    made = list(chosen.values())
+    for mark in reading.returned:
+        position = next((i for i, m in enumerate(made) if _is_twin(m, mark)), None)
+        if position is not None:
+            twin = made[position]
+            made[position] = replace(mark, line=twin.line, column=twin.column, length=twin.length)
+        else:
+            made.append(mark)
+    return made
+
+
+_RANK = {"right": 0, "scaled": 1, "other": 2, "silent": 3, "bad": 4, "unknown": 5}
+
+
+def _is_twin(stored: Mark, returned: Mark) -> bool:
+    """Whether a returned value is the one that was stored, under the name it has there."""
+    same_name = stored.name == returned.name or stored.meaning == returned.meaning
+    if isinstance(stored.value, Unknown) or isinstance(returned.value, Unknown):
+        return same_name and stored.value is returned.value
+    return (
+        same_name
+        and stored.event is not None
+        and np.shape(stored.value) == np.shape(returned.value)
+        and bool(np.array_equal(stored.value, returned.value))
+    )
+
+
+def _drafts(reading: Reading) -> set[int]:
+    """Stored values that a change in place overtakes: `dz[z <= 0] = 0` follows."""
+    found: set[int] = set()
+    last: dict[tuple[str, int | None, str], int] = {}
+    for number, mark in enumerate(reading.stored):
+        event = mark.event
+        assert event is not None
+        key = (event.name, event.index, event.function)
+        is_change = event.how == "change" or _adds_to_itself(event.statement)
+        if (is_change and key in last) or (
+            key in last and mark.state == "right" and reading.stored[last[key]].state == "bad"
+        ):
+            found.add(last[key])
+        last[key] = number
+    return found
+
+
+def _adds_to_itself(statement: ast.stmt) -> bool:
+    """`db = db + …`, which is `db += …` written out."""
+    match statement:
+        case ast.Assign(
+            targets=[ast.Name(id=name)], value=ast.BinOp(op=ast.Add() | ast.Sub()) as sum_
+        ):
+            sides = (sum_.left, sum_.right)
+            return any(isinstance(side, ast.Name) and side.id == name for side in sides)
+    return False
+
+
+def _by_site(reading: Reading) -> dict[Any, Mark]:
+    found: dict[Any, Mark] = {}
+    for mark in (*reading.stored, *reading.returned):
+        found[(mark.site, mark.name)] = mark
+    return found
+
+
+def _twins(reading: Reading, mark: Mark) -> list[Mark]:
+    """What that gradient is in a reading; of a stored value each time that it is stored there."""
+    if mark.returned:
+        return [m for m in reading.returned if m.meaning == mark.meaning]
+    return [m for m in reading.stored if (m.site, m.name) == (mark.site, mark.name)]
+
+
+def _same_mark(mark: Mark, after: Mark) -> bool:
+    return (mark.state, mark.found, mark.factor) == (after.state, after.found, after.factor)
+
+
+def _convention(mark: Mark) -> str:
+    """How a value that is not the named tensor itself relates to the right one."""
+    said = _said(mark.found)
+    if mark.factor.is_one:
+        return f"{mark.name} is {said}"
+    return f"{mark.name} is {mark.factor.text} times {said}; the gradients built from it are right"
+
+
+def _said(meaning: str | None) -> str:
+    if meaning is None:
+        return "a tensor of the network"
+    if meaning.startswith("d:"):
+        return f"dL/d{meaning[2:]}"
+    return f"f'(z{meaning[2:]})" if meaning.startswith("f'") else meaning
+
+
+def _listed(lines: Sequence[int]) -> str:
+    return ", ".join(str(line) for line in lines)

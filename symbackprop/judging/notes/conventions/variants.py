@@ -1,0 +1,104 @@
+"""The networks that a note may mean, and the worlds in which it is judged.
+
+Owns: `Variant`, the network for a batch and for one sample; `worlds_of`; worlds with labels that
+are 1 at one class. Refuses: notes. Would be wrong if two sizes were equal that are not in the
+user's network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.derivation.evaluate import forward
+from symbackprop.judging.notes.formula.judge import Worlds
+from symbackprop.networks.layers.multilayer import Built
+from symbackprop.networks.network import Network, SumsToOne
+from symbackprop.witnesses.truth import World, make_world, under_loss, world_at
+
+SEED = 11
+LARGEST_SIZE = 64  # of an axis at which single entries are judged
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The network for a batch and for one sample, under one reduction of the loss."""
+
+    batch: Built
+    one: Built | None
+
+    @property
+    def modes(self) -> dict[str, Built]:
+        built = {"one": self.one, "batch": self.batch}
+        return {mode: each for mode, each in built.items() if each is not None}
+
+
+def worlds_of(variants: Mapping[str, Variant], samples: int | None) -> dict[str, Worlds]:
+    """The network under each reduction, at the same points: at generic sizes and at the user's
+    own; a batch is of `samples`, else of 3."""
+    found: dict[str, Worlds] = {}
+    for name, variant in variants.items():
+        known = next(iter(found.values()), None)
+        found[name] = _worlds(variant, samples) if known is None else _under(variant, known)
+    return found
+
+
+def _worlds(variant: Variant, samples: int | None) -> Worlds:
+    flat = frozenset(
+        a.name
+        for t in variant.batch.network.tensors
+        for a in t.axes
+        if variant.batch.sizes.get(a.extent) == 1
+    )
+    generic: dict[str, World] = {}
+    real: dict[str, World] = {}
+    for mode, built in variant.modes.items():
+        single = {s: 1 for s, n in built.sizes.items() if n == 1}
+        generic[mode] = make_world(built.network, single, flat, SEED)
+        sizes = dict(built.sizes)
+        for symbol in _count_symbols(built.network):
+            sizes[symbol] = samples or 3
+        if max(sizes.values(), default=1) > LARGEST_SIZE:
+            real[mode] = replace(generic[mode], too_large=True)
+        else:
+            real[mode] = make_world(built.network, sizes, flat, SEED + 50)
+    return Worlds(generic, real)
+
+
+def _under(variant: Variant, worlds: Worlds) -> Worlds:
+    """The worlds for another reduction of the loss."""
+    generic, real = (
+        {mode: under_loss(known[mode], built.network) for mode, built in variant.modes.items()}
+        for known in (worlds.generic, worlds.real)
+    )
+    real = {m: replace(w, too_large=worlds.real[m].too_large) for m, w in real.items()}
+    return Worlds(generic, real)
+
+
+def _count_symbols(network: Network) -> list[Any]:
+    return [
+        a.extent
+        for t in network.of_kind("input")
+        for a in t.axes
+        if a.name == "n" and a.extent.is_Symbol
+    ]
+
+
+def one_hot_worlds(world: World) -> Iterator[World]:
+    """The world with labels that are 1 at one class, for each class."""
+    network = world.network
+    labels = [t for t in network.of_kind("label") if any(isinstance(f, SumsToOne) for f in t.facts)]
+    if len(labels) != 1:
+        return
+    name = labels[0].name
+    count = world.values[name].shape[-1]
+    for place in range(count):
+        points = []
+        for point in world.points:
+            label = np.zeros_like(np.asarray(point.values[name], dtype=float))
+            label[..., place] = 1.0
+            points.append(forward(point.with_values({name: label})))
+        yield world_at(network, points, world.flat, world.unmet)

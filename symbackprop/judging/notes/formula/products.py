@@ -1,0 +1,129 @@
+"""Products: of matrix algebra, entry by entry, and of links of a chain.
+
+Owns: `product_value` and the grouping of juxtaposed factors into applications. Refuses: tensor
+products, and arrays too large to write out. Would be wrong if a product were taken entrywise
+where the note means a matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from symbackprop.judging.notes.formula import values as v
+from symbackprop.judging.notes.formula.derivatives import chain_value
+from symbackprop.judging.notes.formula.entries import slopes_of
+from symbackprop.judging.notes.formula.functions import (
+    application,
+    called_loss,
+    called_node,
+    function_of,
+    is_called,
+    refuse_elsewhere,
+)
+from symbackprop.judging.notes.formula.letters import argument_of
+from symbackprop.judging.notes.formula.meaning import Meaning
+from symbackprop.judging.notes.formula.references import referred
+from symbackprop.judging.notes.formula.symbols import NotUnderstood
+from symbackprop.judging.notes.formula.values import Clash, Value
+from symbackprop.reading.latex.syntax import Group, Node
+
+Work = Callable[[], Value]
+
+
+def _taken_together(meaning: Meaning, factors: Sequence[Node]) -> list[tuple[Node, Work | None]]:
+    """Juxtaposed factors, a function and its argument taken together: pairs of the node and
+    either None or the work that makes its value."""
+    found: list[tuple[Node, Work | None]] = []
+    position = 0
+    while position < len(factors):
+        node, after = factors[position], (*factors[position + 1 :], None)[0]
+        both = _as_one(meaning, node, after)
+        found.append((node, both[0] if both else None))
+        position += 2 if both else 1
+    return found
+
+
+def _as_one(meaning: Meaning, node: Node, after: Node | None) -> tuple[Work | None] | None:
+    """The work of a function and its argument, or of a quantity and what it depends on, where
+    that marks a sample; None where the two are factors."""
+    function = function_of(meaning, node)
+    if after is None:
+        return None
+    group, scripts = argument_of(after)
+    if function is not None and group is not None:
+        return (application(meaning, function, group, scripts),)
+    if not is_called(meaning, node, after):
+        return None
+    assert isinstance(after, Group)
+    refuse_elsewhere(meaning, node, after)
+    sampled = called_loss(meaning, node, after) or called_node(meaning, node, after)
+    return (None if sampled is None else partial(referred, meaning, sampled),)
+
+
+def product_value(meaning: Meaning, sign: str, factors: Sequence[Node]) -> Value:
+    if sign in (r"\odot", r"\circ"):
+        return _entrywise_product(meaning, factors)
+    if sign == r"\oslash":
+        return _entrywise_quotient(meaning, factors)
+    if sign == r"\otimes":
+        raise NotUnderstood(r"\otimes", factors[0].span)
+    parts = _taken_together(meaning, factors) if sign == "" else [(node, None) for node in factors]
+    chained = chain_value(meaning, [node for node, work in parts if work is None], len(parts))
+    if chained is not None:
+        return chained
+    total = _multiplied(meaning, sign, parts)
+    if total.array.size > v.LARGEST:
+        raise NotUnderstood("an array too large to write out", factors[0].span)
+    return total
+
+
+def _multiplied(meaning: Meaning, sign: str, parts: Sequence[tuple[Node, Work | None]]) -> Value:
+    total: Value | None = None
+    for node, work in parts:
+        value = meaning.within(node, work) if work is not None else meaning.spanned(node)
+        if total is None:
+            total = value
+            continue
+        total = meaning.within(node, partial(times, meaning, sign, total, value))
+    assert total is not None
+    return total
+
+
+def _entrywise_quotient(meaning: Meaning, factors: Sequence[Node]) -> Value:
+    one, *rest = (meaning.spanned(factor) for factor in factors)
+    for other in rest:
+        one = v.entrywise(one, other, np.divide)
+    return one
+
+
+def times(meaning: Meaning, sign: str, one: Value, other: Value) -> Value:
+    try:
+        return v.product(one, other)
+    except Clash:
+        if sign in meaning.settings.entrywise:
+            return v.entrywise(one, other, np.multiply)
+        raise
+
+
+def _entrywise_product(meaning: Meaning, factors: Sequence[Node]) -> Value:
+    total: Value | None = None
+    for node in factors:
+        value = meaning.spanned(node)
+        if total is not None:
+            one, other = _as_slopes(meaning, total, value), _as_slopes(meaning, value, total)
+            total = meaning.within(node, partial(v.entrywise, one, other, np.multiply))
+        else:
+            total = value
+    assert total is not None
+    return total
+
+
+def _as_slopes(meaning: Meaning, value: Value, other: Value) -> Value:
+    """The slopes of an entrywise function where its Jacobian stands in an entrywise product."""
+    slopes = slopes_of(value, meaning.settings)
+    if slopes is not None and v.fits(slopes.rows, other.rows) and v.fits(slopes.cols, other.cols):
+        return slopes
+    return value

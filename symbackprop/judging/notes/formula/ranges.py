@@ -1,0 +1,185 @@
+"""Which axis an index letter runs over.
+
+Owns: `range_of`: the axis that the uses of a letter have; all uses must have the same one.
+Refuses: letters that no use explains. Would be wrong if a letter ran over another axis than one
+of its uses has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from symbackprop.judging.notes.formula import values as v
+from symbackprop.judging.notes.formula.entries import index_order, index_places
+from symbackprop.judging.notes.formula.functions import function_of
+from symbackprop.judging.notes.formula.letters import (
+    argument_of,
+    free_letters,
+    head_of,
+    head_or_none,
+    index_letters,
+    looks_kronecker,
+)
+from symbackprop.judging.notes.formula.meaning import Meaning
+from symbackprop.judging.notes.formula.symbols import (
+    IllFormed,
+    NotUnderstood,
+    OneSample,
+    OutOfRange,
+    split,
+)
+from symbackprop.judging.notes.formula.values import Clash
+from symbackprop.reading.latex.syntax import Big, Node, Product, Scripted, Symbol, children, walk
+from symbackprop.witnesses.axes import SAMPLE, Axis
+
+
+def open_letters(meaning: Meaning, body: Node) -> list[str]:
+    """Index letters of a body that have no range yet."""
+    found: list[str] = []
+    for node in index_letters(body):
+        if node not in meaning.ranges and node not in found:
+            try:
+                range_of(meaning, node, body)
+            except NotUnderstood:
+                continue
+            found.append(node)
+    return found
+
+
+def range_of(meaning: Meaning, letter: str, *nodes: Node) -> Axis:
+    """The axis that the uses of a letter have; raises IllFormed where they differ."""
+    for node in nodes:
+        axis = axis_of_uses(meaning, letter, node)
+        if axis is not None:
+            return axis
+    raise NotUnderstood(f"what {letter} counts")
+
+
+def axis_of_uses(meaning: Meaning, letter: str, *nodes: Node) -> Axis | None:
+    found: list[Axis] = []
+    for node in nodes:
+        for axis in _uses(meaning, letter, node):
+            if axis not in found:
+                found.append(axis)
+    if not found:
+        return None
+    if len({a.label for a in found}) > 1:
+        raise IllFormed(
+            f"{letter} counts {v.axis_text(found[0])} and {v.axis_text(found[1])}",
+            nodes[0].span,
+            "index",
+        )
+    return found[0]
+
+
+def _uses(meaning: Meaning, letter: str, node: Node) -> list[Axis]:
+    if isinstance(node, Big) and letter in {head_of(b.variable) for b in node.bounds}:
+        return []
+    found: list[Axis] = []
+    if isinstance(node, (Scripted, Symbol)):
+        found.extend(_uses_in_symbol(meaning, letter, node))
+    if isinstance(node, Product) and node.sign == "":
+        found.extend(_uses_behind_function(meaning, letter, node))
+    for child in children(node):
+        found.extend(_uses(meaning, letter, child))
+    return found
+
+
+def _uses_in_symbol(meaning: Meaning, letter: str, node: Scripted | Symbol) -> list[Axis]:
+    parts = split(node)
+    if parts is None or not parts[1] or looks_kronecker(*parts, meaning.settings):
+        return []
+    try:
+        reference = meaning.scope.resolve(node)
+    except (OneSample, OutOfRange):
+        raise
+    except (NotUnderstood, IllFormed):
+        return []
+    if reference.kind == "loss_n":
+        places = [reference.sample, *reference.indices]
+        if any(head_or_none(p) == letter for p in places if p is not None):
+            return [Axis(SAMPLE, meaning.world.sizes.get(SAMPLE, 1))]
+        return []
+    if reference.kind not in ("tensor", "adjoint"):
+        return []
+    axes = meaning.world.axes(reference.name)
+    kept = [p for p, a in enumerate(axes) if a.label not in meaning.world.flat]
+    try:
+        places = list(
+            index_places(meaning, reference, axes, index_order(meaning, reference.name, axes), kept)
+        )
+    except OneSample:
+        raise
+    except (NotUnderstood, IllFormed):
+        return []
+    return [a for a, p in zip(axes, places, strict=True) if head_or_none(p) == letter]
+
+
+def _uses_behind_function(meaning: Meaning, letter: str, node: Product) -> list[Axis]:
+    r"""The k of \sigma(z)_k: over the axis of the argument."""
+    found = []
+    for one, other in zip(node.factors, node.factors[1:], strict=False):
+        function = function_of(meaning, one)
+        group, scripts = argument_of(other)
+        if function is None or group is None:
+            continue
+        for script in scripts:
+            if script.place == "below" and any(head_or_none(p) == letter for p in script.parts):
+                try:
+                    axes = [a for a in meaning.value(group).axes if a.label != SAMPLE]
+                except (NotUnderstood, IllFormed, Clash):
+                    continue
+                found.extend(axes[:1])
+    return found
+
+
+def ends_of_sums(meaning: Meaning, node: Node) -> Iterator[tuple[str, str]]:
+    """The letters that end sums below a node, with the label of the axis summed over."""
+    for big in walk(node):
+        if not isinstance(big, Big):
+            continue
+        for bound in big.bounds:
+            parts = None if bound.upper is None else split(bound.upper)
+            letter = head_or_none(bound.variable)
+            if parts is None or parts[1] or letter is None:
+                continue
+            try:
+                axis = axis_of_uses(meaning, letter, big.body)
+            except (NotUnderstood, IllFormed):
+                continue
+            if axis is not None and axis.label:
+                yield parts[0].head, axis.label
+
+
+def with_ranges(sides: Sequence[Node], meaning: Meaning) -> Meaning:
+    """The meaning with an axis for each index letter that is free in the formula."""
+    ranges = dict(meaning.ranges)
+    letters: list[str] = []
+    for side in sides:
+        letters.extend(h for h in free_letters(side) if h not in letters)
+    for letter in letters:
+        if letter in ranges or letter in meaning.scope.numbers:
+            continue
+        axis = None
+        for side in sides:
+            axis = axis or axis_of_uses(meaning, letter, side)
+        if axis is not None:
+            ranges[letter] = axis
+            _check_same(letter, sides, meaning)
+    return replace(meaning, ranges=ranges)
+
+
+def _check_same(letter: str, sides: Sequence[Node], meaning: Meaning) -> None:
+    found: list[Axis] = []
+    for side in sides:
+        axis = axis_of_uses(meaning, letter, side)
+        if axis is not None:
+            found.append(axis)
+    if len({a.label for a in found}) > 1:
+        raise IllFormed(
+            f"{letter} counts {v.axis_text(found[0])} on one side and {v.axis_text(found[-1])} "
+            "on the other",
+            sides[-1].span,
+            "index",
+        )

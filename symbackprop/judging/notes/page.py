@@ -1,0 +1,1027 @@
+r"""The judgement of a note: every formula, under one reading of the whole.
+
+Owns: `judge_note`: reading passages, finding the settings, one sample or batch by section, names
+the note introduces, hypotheses, errors carried forward, explanations, and the claims of the report.
+Refuses: files (`reader`) and printing. Would be wrong if the reading changed from line to line to
+please each line: only the switch between one sample and a batch may, and that costs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from symbackprop.guard import FAULT, guarded, told
+from symbackprop.judging.notes.carried import FalseLine, overrides
+from symbackprop.judging.notes.conventions.modes import cheapest
+from symbackprop.judging.notes.conventions.numbered import numbered_names
+from symbackprop.judging.notes.conventions.scopes import NOT_OF_NETWORK, scopes_of
+from symbackprop.judging.notes.conventions.search import INDEX_LETTERS, SIGMA, Finder, mark_of
+from symbackprop.judging.notes.conventions.sectional import Definitions
+from symbackprop.judging.notes.conventions.variants import Variant, one_hot_worlds, worlds_of
+from symbackprop.judging.notes.derived import right_side
+from symbackprop.judging.notes.examples import (
+    Examples,
+    as_claimed,
+    computed,
+    decimals,
+    gives_numbers,
+    has_numbers,
+    judge_example,
+    without_numbers,
+)
+from symbackprop.judging.notes.formula.compare import Verdict
+from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, broken, is_literal, judge_in
+from symbackprop.judging.notes.formula.meaning import Meaning
+from symbackprop.judging.notes.formula.ranges import ends_of_sums, with_ranges
+from symbackprop.judging.notes.formula.settings import Alias, Settings
+from symbackprop.judging.notes.formula.symbols import (
+    EULER,
+    IllFormed,
+    NotUnderstood,
+    is_function,
+    split,
+)
+from symbackprop.judging.notes.formula.valuation import Valuation
+from symbackprop.judging.notes.proofs import prove
+from symbackprop.judging.notes.repair import Explanation, Names, Repair, applied
+from symbackprop.judging.notes.witness import counterexample, sizes_of
+from symbackprop.judging.report import Claim, FileReport, Method
+from symbackprop.reading.latex.macros import Macros, collect
+from symbackprop.reading.latex.parser import read
+from symbackprop.reading.latex.syntax import (
+    Comparison,
+    Group,
+    Matrix,
+    Node,
+    Number,
+    Scripted,
+    Span,
+    Statement,
+    Symbol,
+    Unread,
+    size_of,
+    walk,
+)
+from symbackprop.reading.notes.passages import Note, Passage
+from symbackprop.witnesses.truth import World
+
+Progress = Callable[[int, int, str], None]
+RATES = frozenset({r"\eta", r"\alpha", r"\lambda", r"\gamma", r"\mu", r"\epsilon", r"\varepsilon"})
+
+
+@dataclass
+class Item:
+    """One formula of the note, and what has been found out about it."""
+
+    passage: Passage
+    statement: Statement
+    number: int
+    line: int
+    column: int
+    mode: str = "one"
+    elsewhere: bool = False  # the text says that it is not about the network
+    verdict: Verdict | None = None
+    explanations: tuple[Explanation, ...] = ()
+    consistent: bool = False
+    follows: tuple[int, ...] = ()
+    example: World | None = None
+    aside: bool = False
+
+    @property
+    def latex(self) -> str:
+        span = self.statement.span
+        return self.passage.latex[span.start : span.end]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A formula that was not understood."""
+
+    passage: Passage
+    unread: Unread
+    line: int
+    column: int
+
+
+def judge_note(
+    note: Note,
+    variants: Mapping[str, Variant],
+    reduction: str,
+    samples: int | None = None,
+    fixed: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    explain: bool = True,
+) -> FileReport:
+    """The report on one note. `variants` are the network under each reduction that a note may
+    mean; `reduction` is that of the network file; `fixed` are letters that the user settled."""
+    judgement = _Judgement(note, variants, reduction, samples, fixed or {}, progress, explain)
+    with np.errstate(all="ignore"):  # what is not finite is asked where it matters
+        return judgement.report()
+
+
+@dataclass
+class _Judgement:
+    note: Note
+    variants: Mapping[str, Variant]
+    reduction: str
+    samples: int | None
+    fixed: Mapping[str, str]
+    progress: Progress | None
+    explain: bool
+    settings: Settings = field(default_factory=Settings)
+    worlds: dict[str, Worlds] = field(default_factory=dict)
+    names: dict[str, tuple[Alias, ...]] = field(default_factory=dict)  # numbered
+    sectional: Definitions | None = None
+    false: list[FalseLine] = field(default_factory=list)
+    conditions: list[tuple[Passage, Statement]] = field(default_factory=list)
+    assumed: Item | None = None
+    rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
+    examples: Examples = field(default_factory=lambda: Examples({}))
+    indices: set[str] = field(default_factory=set)
+    faults: dict[int, Verdict] = field(default_factory=dict)  # of formulas that broke the reading
+
+    def report(self) -> FileReport:
+        if self._layers() > DEEPEST:
+            problem = f"the network has {self._layers()} layers; notes are judged up to {DEEPEST}"
+            return FileReport(self.note.path, (), text=self.note.text, problem=problem)
+        macros = collect(self.note.definitions)
+        read_on, lost = self._items(macros)
+        self.worlds = worlds_of(self.variants, self.samples)
+        items = [item for item in read_on if not item.aside]
+        self._settle(items, macros)
+        self.examples = Examples(self.current.real)
+        for number, item in enumerate(read_on):
+            if self.progress is not None:
+                self.progress(number, len(read_on), self.note.path)
+            if item.aside:
+                guarded(partial(self._told, item), _nothing)
+            elif item.verdict is None:
+                self._judge(item, macros)
+        same = _same_slips(items)
+        claims = [
+            replace(
+                guarded(partial(self._claim, item), partial(self._broken_claim, item)),
+                same_as=same.get(item.number),
+            )
+            for item in items
+            if self._is_claim(item)
+        ]
+        claims += [self._lost(each) for each in lost]
+        claims.sort(key=lambda c: (c.line, c.column))
+        texts = {claim.line: claim.latex for claim in reversed(claims)}
+        claims = [
+            replace(c, source=texts.get(c.follows_from[0], "")) if c.follows_from else c
+            for c in claims
+        ]
+        sound = [item for item in items if item.number not in self.faults]
+        return FileReport(self.note.path, tuple(claims), self._found(sound), self.note.text)
+
+    def _layers(self) -> int:
+        return next(iter(self.variants.values())).batch.network.depth
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def _items(self, macros: Macros) -> tuple[list[Item], list[Lost]]:
+        items: list[Item] = []
+        lost: list[Lost] = []
+        for passage in self.note.passages:
+            for found in guarded(partial(read, passage.latex, macros), partial(_unread, passage)):
+                place = passage.place(found.span.start)
+                if isinstance(found, Statement) and (parts := size_of(found)) > MOST_PARTS:
+                    reason = f"the formula has {parts} parts; up to {MOST_PARTS} are judged"
+                    found = Unread(found.span, found.span.start, reason)
+                if isinstance(found, Unread):
+                    if passage.display or "=" in passage.latex:
+                        lost.append(Lost(passage, found, *place))
+                    continue
+                is_aside = guarded(partial(self._is_aside, passage, found), lambda _: False)
+                if is_aside is not None:
+                    items.append(Item(passage, found, len(items), *place, aside=is_aside))
+        return items, lost
+
+    def _is_aside(self, passage: Passage, statement: Statement) -> bool | None:
+        """Whether a formula of the running text tells a number and is no claim; None for one that
+        says nothing of its own. A condition on indices is kept for the formulas after it."""
+        if passage.display:
+            return False
+        if _is_condition(statement):
+            self.conditions.append((passage, statement))
+            return (gives_numbers(statement) and _heads(*statement.sides) <= RATES) or None
+        if _states(statement):
+            return False
+        return gives_numbers(statement) or None
+
+    # --- settings ---------------------------------------------------------------------------
+
+    def _settle(self, items: Sequence[Item], macros: Macros) -> None:
+        """Find out how the note is read, as if the formulas on which that breaks inside were not
+        there; those have their verdicts with that."""
+        reduction, known = self.reduction, -1
+        while len(self.faults) > known:
+            known = len(self.faults)
+            self.reduction = reduction
+            sound = [item for item in items if item.number not in self.faults]
+            guarded(
+                partial(self._read_together, sound, macros),
+                partial(self._breaking_alone, sound, macros),
+            )
+        for item in items:
+            item.verdict = self.faults.get(item.number)
+
+    def _breaking_alone(self, items: Sequence[Item], macros: Macros, bug: Exception) -> None:
+        """Find the formulas on which the reading of all together breaks: with each it does alone.
+        Raises: the bug, where there is none."""
+        known = len(self.faults)
+        for item in items:
+            guarded(
+                partial(self._read_together, [item], macros), partial(self._breaks, item.number)
+            )
+        if len(self.faults) == known:
+            raise bug
+
+    def _breaks(self, number: int, bug: Exception) -> None:
+        self.faults[number] = broken(bug)
+
+    def _read_together(self, items: Sequence[Item], macros: Macros) -> None:
+        """What is found out from all formulas of the note."""
+        self.settings = Settings()
+        statements = [item.statement for item in items]
+        self.indices = {h for s in statements for side in s.sides for h in _indices(side)}
+        self.names = numbered_names(statements, self._layers())
+        mark = mark_of(statements, self._layers(), self.names)
+        scopes = scopes_of(self.note, statements, macros, self._layers(), mark)
+        for item in items:
+            item.elsewhere = scopes.tells(item.passage, item.statement)
+        about_network = [item for item in items if not item.elsewhere]
+        self._find(
+            [
+                replace(item, statement=rest)
+                for item in about_network
+                if (rest := without_numbers(item.statement)) is not None
+            ]
+        )
+        self._modes(about_network)
+        self._modes([item for item in items if item.elsewhere])
+        formulas = [(item.passage, item.statement) for item in items]
+        self.sectional = Definitions(self.note, formulas)
+
+    def _find(self, items: Sequence[Item]) -> None:
+        depth = self._layers()
+        shown = [item.statement for item in items if item.passage.display]
+        heads = {h for s in shown for h in _heads(*s.sides)}
+        items = [
+            item
+            for item in items
+            if item.passage.display or len(_heads(*item.statement.sides) - heads - {"l", "L"}) <= 1
+            if size_of(item.statement) <= DECIDING_PARTS
+        ]
+        statements = [item.statement for item in items]
+        fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
+        finder = Finder(statements, self.worlds, depth, self.reduction, fixed)
+        found, self.reduction = finder.find()
+        for statement, verdict in finder.broken:
+            self.faults |= {i.number: verdict for i in items if i.statement is statement}
+        self.settings = replace(found, aliases={**found.aliases, **self.names})
+        self.settings = replace(self.settings, sizes=self._sizes(statements))
+
+    def _sizes(self, statements: Sequence[Statement]) -> dict[str, str]:
+        """Letters that end sums, each with the axis that most of its sums run over."""
+        counted: dict[str, Counter[str]] = {}
+        for mode, world in self.current.generic.items():
+            meaning = Valuation(world, replace(self.settings, mode=mode))
+            for statement in statements:
+                for side in statement.sides:
+                    for head, label in ends_of_sums(meaning, side):
+                        counted.setdefault(head, Counter())[label] += 1
+        return {
+            head: labels.most_common(1)[0][0]
+            for head, labels in counted.items()
+            if self.settings.letters.get(head) not in ("N", "depth") and head != "L"
+            if labels.most_common(1)[0][1] > sum(labels.values()) / 2
+        }
+
+    @property
+    def current(self) -> Worlds:
+        return self.worlds[self.reduction]
+
+    def _world(self, item: Item, mode: str) -> World:
+        literal = is_literal(item.statement, self.settings.aliases)
+        return self.current.world(mode, literal)
+
+    def _modes(self, items: Sequence[Item]) -> None:
+        """One sample or a batch, formula by formula: the cheapest way through the note, where
+        a switch costs more than one false line."""
+        modes = [m for m in ("one", "batch") if m in self.current.generic]
+        if len(modes) == 1 or not items:
+            for item in items:
+                item.mode = modes[0]
+            return
+        costs = [{m: self._cost(item, m) for m in modes} for item in items]
+        passages = [item.passage for item in items]
+        for item, mode in zip(items, cheapest(costs, passages), strict=True):
+            item.mode = mode
+        for item, cost in zip(items, costs, strict=True):
+            if item.mode == "one" and cost["one"] and not cost["batch"] and self._counts(item):
+                item.mode = "batch"
+
+    def _counts(self, item: Item) -> bool:
+        """Whether the number of samples is in a formula: it is of a batch, wherever it stands."""
+        return any(self.settings.letters.get(h) == "N" for h in _heads(*item.statement.sides))
+
+    def _cost(self, item: Item, mode: str) -> float:
+        statement = without_numbers(item.statement)
+        if statement is None:
+            return 0.0
+        settings = replace(self.settings, mode=mode)
+        found = judge_in(statement, settings, self._world(item, mode))
+        if found.method == FAULT:
+            self.faults[item.number] = found
+        if found.outcome == "false" and found.method == "shape":
+            return 1.2
+        if found.method == "mode":
+            return 2.5
+        return {"true": 0.0, "definition": 0.0, "unknown": 0.7, "false": 1.0}[found.outcome]
+
+    # --- one formula ------------------------------------------------------------------------
+
+    def _judge(self, item: Item, macros: Macros) -> None:
+        settings = replace(self.settings, mode=item.mode)
+        world = self._world(item, item.mode)
+        item.verdict = guarded(partial(self._verdict, item, settings, world), broken)
+        if item.elsewhere or item.verdict.method == FAULT:
+            return
+        if item.verdict.outcome != "false":
+            above = self.rows.get(id(item.statement.sides[0]))
+            self.rows[id(item.statement.sides[-1])] = (item, above[1] if above else item)
+            return
+        guarded(partial(self._carried, item, settings, world), _nothing)
+        if self.explain and not item.consistent:
+            explained = partial(self._explained, item, item.verdict, settings, world, macros)
+            item.explanations = guarded(explained, lambda _: ())
+        self.false.append(
+            FalseLine(item.statement, item.verdict.link, item.verdict.numbers, settings, item.line)
+        )
+
+    def _verdict(self, item: Item, settings: Settings, world: World) -> Verdict:
+        """The verdict, with all that the text around the formula says of it."""
+        verdict = judge_in(item.statement, settings, world)
+        if verdict.method == FAULT:
+            return verdict
+        if item.elsewhere:
+            return _of_others(verdict)
+        if verdict.outcome == "unknown":
+            verdict = self._named(item, verdict) or verdict
+        if verdict.outcome == "false":
+            verdict = _of_each_layer(item.statement, settings, world) or verdict
+        if verdict.outcome in ("false", "unknown"):
+            verdict = self._in_numbers(item, settings, world) or verdict
+        if verdict.outcome == "false" and item.example is None:
+            verdict = self._under_conditions(item, settings, world) or verdict
+        if verdict.outcome == "false" and item.example is None:
+            verdict = self._under_hypothesis(item, settings, world, verdict)
+        if verdict.outcome == "true" and _defines(item.statement, settings):
+            verdict = Verdict("definition", name="alias")
+        if verdict.outcome != "true":
+            verdict = self._of_section(item, settings, verdict)
+        return verdict
+
+    def _told(self, item: Item) -> None:
+        """A number that the text gives: of the network, or of a letter that has no meaning yet.
+        It is no claim."""
+        first = item.statement.sides[0]
+        if not isinstance(first, Symbol) or first.head in self.settings.letters:
+            self.examples.take_beside(item.statement, self.settings)
+        elif first.head in self.indices:
+            return
+        elif first.head in RATES or decimals(item.statement.sides[-1]):
+            self._named(item, Verdict("unknown"))
+
+    def _in_numbers(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """Numbers that are given, or a formula at the numbers that were given before."""
+        stepped = self.examples.after_step(item.statement, settings)
+        if not has_numbers(item.statement):
+            return None
+        taken = self.examples.take(item.statement, settings)
+        if taken is not None:
+            if _is_assumption(item.statement, settings):
+                self.assumed = item
+            return taken
+        if stepped:
+            return Verdict("unknown", reason="a new value of a parameter")
+        worlds = {mode: self._world(item, mode) for mode in self.current.generic}
+        found = self.examples.judge(item.statement, settings, worlds)
+        if found is None:
+            return None
+        verdict, mode = found
+        item.example = self.examples.worlds.get(mode)
+        item.mode = mode
+        return verdict
+
+    def _named(self, item: Item, verdict: Verdict) -> Verdict | None:
+        """A formula that gives a name of its own to something: a definition."""
+        statement = item.statement
+        if len(statement.sides) < 2 or statement.relations[0] not in EQUALITIES:
+            return None
+        symbol = statement.sides[0]
+        if not isinstance(symbol, Symbol) or symbol.head in self.settings.letters:
+            return None
+        letters = {**self.settings.letters, symbol.head: "alias"}
+        alias = Alias(symbol, statement.sides[1], item.line)
+        aliases = {**self.settings.aliases, symbol.head: (alias,)}
+        self.settings = replace(self.settings, letters=letters, aliases=aliases)
+        return Verdict("definition", name=symbol.head)
+
+    def _of_section(self, item: Item, settings: Settings, verdict: Verdict) -> Verdict:
+        """A formula that is not true of the network may define something for its section, or
+        speak of what is defined there."""
+        assert self.sectional is not None
+        place = item.passage, item.statement, settings
+        definition = self.sectional.add(*place, item.line)
+        reason = definition.reason if definition else self.sectional.reason(*place)
+        if verdict.outcome != "false" or not reason:
+            return verdict
+        if definition is not None and len(item.statement.sides) == 2:
+            return Verdict("definition", name=definition.letter)
+        return Verdict("unknown", reason=reason)
+
+    def _under_conditions(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """What the prose says of the indices: "for i \\neq j"."""
+        stated = self._stated_before(item)
+        if stated:
+            found = judge_in(item.statement, settings, world, stated)
+            if found.outcome == "true":
+                return replace(found, note="under the condition in the text before it")
+        if not re.search(_DIFFERENT, item.passage.before, re.IGNORECASE):
+            return None
+        letters = _index_pairs(item.statement)
+        for one, other in letters:
+            condition = Comparison(r"\neq", one, other, one.span)
+            found = judge_in(item.statement, settings, world, (condition,))
+            if found.outcome == "true":
+                return replace(found, note=f"where {one.head} and {other.head} differ")
+        return None
+
+    def _stated_before(self, item: Item) -> tuple[Comparison, ...]:
+        """Conditions in the inline formulas between the display before and this one."""
+        found: list[Comparison] = []
+        for passage, statement in reversed(self.conditions):
+            if passage.outer[0] > item.passage.outer[0]:
+                continue
+            if self._display_between(passage, item.passage):
+                break
+            for one, relation, other in zip(
+                statement.sides, statement.relations, statement.sides[1:], strict=False
+            ):
+                found.append(Comparison(relation, one, other, statement.span))
+        return tuple(found)
+
+    def _display_between(self, first: Passage, second: Passage) -> bool:
+        return any(
+            p.display and first.outer[1] <= p.outer[0] and p.outer[1] <= second.outer[0]
+            for p in self.note.passages
+        )
+
+    def _under_hypothesis(
+        self, item: Item, settings: Settings, world: World, verdict: Verdict
+    ) -> Verdict:
+        """`y = [1 0 0]` states an assumption; and what follows may hold only for such labels."""
+        if _is_assumption(item.statement, settings):
+            self.assumed = item
+            return Verdict("definition", name="y")
+        text = f"{item.passage.before} {item.passage.heading}"
+        told = re.search(_ASSUMING, text, re.IGNORECASE) is not None
+        if not told and not self._is_assumed(item):
+            return verdict
+        for place, other in enumerate(one_hot_worlds(world), start=1):
+            found = judge_in(item.statement, settings, other)
+            if found.outcome == "true":
+                return replace(found, note=f"where class {place} is the true one")
+        return verdict
+
+    def _is_assumed(self, item: Item) -> bool:
+        """Whether an assumption on the labels still holds: to the end of its section, or for a
+        few formulas where a note has no headings."""
+        if self.assumed is None or self.assumed.passage.section != item.passage.section:
+            return False
+        return item.passage.section > 0 or item.number - self.assumed.number <= 3
+
+    def _assumed_world(self, world: World) -> World | None:
+        """The world with the labels that were assumed."""
+        assert self.assumed is not None
+        stated = self.assumed.statement.sides[1]
+        entries = [n.value for n in walk(stated) if isinstance(n, Number)]
+        if sum(e == 1 for e in entries) != 1:
+            return None
+        worlds = list(one_hot_worlds(world))
+        place = entries.index(1)  # type: ignore[arg-type]
+        return worlds[place] if len(worlds) == len(entries) else None
+
+    def _carried(self, item: Item, settings: Settings, world: World) -> None:
+        """Whether the formula is true with what earlier false lines claim."""
+        if self._goes_on_from_false(item, settings, world):
+            return
+        if item.example is not None:
+            self._carried_in_numbers(item, settings, world, item.example)
+            return
+        for chosen in self._earlier():
+            merged: dict[tuple[str, str], Any] = {}
+            base = world
+            for false in chosen:
+                found = overrides(false, base)
+                if found is None:
+                    break
+                merged.update(found)
+                base = world.overridden(merged)
+            else:
+                verdict = judge_in(item.statement, settings, base)
+                if verdict.outcome == "true":
+                    item.consistent = True
+                    item.follows = tuple(f.line for f in chosen)
+                    return
+
+    def _carried_in_numbers(
+        self, item: Item, settings: Settings, world: World, example: World
+    ) -> None:
+        """Whether the numbers follow from those of one earlier false line."""
+        for false in reversed(self.false[-12:]):
+            changed = as_claimed(false, example)
+            if changed is None:
+                continue
+            numbers = replace(settings, mode=item.mode)
+            verdict = judge_example(item.statement, numbers, world, changed)
+            if verdict is not None and verdict.outcome == "true":
+                item.consistent, item.follows = True, (false.line,)
+                return
+
+    def _goes_on_from_false(self, item: Item, settings: Settings, world: World) -> bool:
+        """A row `= b` below a false row: false against what stands above, though b itself is
+        what the chain began with."""
+        before = self.rows.get(id(item.statement.sides[0]))
+        self.rows[id(item.statement.sides[-1])] = (item, before[1] if before else item)
+        if not item.statement.continues or before is None:
+            return False
+        above, first = before
+        if above.verdict is None or above.verdict.outcome != "false":
+            return False
+        whole = replace(item.statement, sides=(first.statement.sides[0], *item.statement.sides[1:]))
+        if judge_in(whole, settings, world).outcome != "true":
+            return False
+        item.consistent, item.follows = True, (above.line,)
+        return True
+
+    def _earlier(self) -> Iterator[tuple[FalseLine, ...]]:
+        """Earlier false lines, the last one first; then all of them in order."""
+        recent = self.false[-12:]
+        for false in reversed(recent):
+            yield (false,)
+        if len(recent) > 1:
+            yield tuple(recent)
+
+    def _explained(
+        self, item: Item, verdict: Verdict, settings: Settings, world: World, macros: Macros
+    ) -> tuple[Explanation, ...]:
+        """What makes the formula true; where one slip hides another, both together."""
+        latex, statement = item.passage.latex, item.statement
+        if item.example is not None:
+            numbers = replace(settings, mode=item.mode)
+            one = computed(latex, statement, verdict, numbers, item.example)
+            return () if one is None else (one,)
+        if self._is_assumed(item):
+            world = self._assumed_world(world) or world
+        found = self._repaired(latex, statement, verdict, settings, world, macros)
+        for _ in range(MORE_SLIPS):
+            if not found or found[0].whole:
+                break
+            first = found[0]
+            changed = applied(latex, first.pieces)
+            again = [s for s in read(changed, macros) if isinstance(s, Statement)]
+            if len(again) != 1:
+                break
+            latex, statement = changed, again[0]
+            verdict = judge_in(statement, settings, world)
+            more = self._repaired(latex, statement, verdict, settings, world, macros)
+            if verdict.outcome != "false" or not more:
+                break
+            found = [_both(first, more[0]), *found[1:]]
+        return tuple(found)
+
+    def _repaired(
+        self,
+        latex: str,
+        statement: Statement,
+        verdict: Verdict,
+        settings: Settings,
+        world: World,
+        macros: Macros,
+    ) -> list[Explanation]:
+        meaning: Meaning = Valuation(world, settings, verdict.numbers)
+        ranged = False
+        with contextlib.suppress(NotUnderstood, IllFormed):
+            meaning, ranged = with_ranges(statement.sides, meaning), True
+        return Repair(
+            latex,
+            statement,
+            verdict,
+            meaning,
+            lambda s: judge_in(s, settings, world),
+            lambda text: read(text, macros),
+            self._names(settings),
+            ranged=ranged,
+        ).explanations()
+
+    def _names(self, settings: Settings) -> Names:
+        depth = Valuation(self.current.generic["batch"], settings).scope.layers
+        counts = [h for h, f in sorted(settings.letters.items()) if f == "N"]
+        functions = [h for h, f in sorted(settings.letters.items()) if f == "f" or h == SIGMA]
+        text = self.note.text
+        hadamard = r"\circ" if r"\circ" in text and r"\odot" not in text else r"\odot"
+        transpose = r"\top" if r"\top" in text else "T"
+        return Names(
+            settings,
+            min(settings.nodes, settings.weights_from),
+            depth + max(settings.nodes, settings.weights_from),
+            counts[0] if counts else "",
+            hadamard,
+            transpose,
+            functions[0] if functions else "",
+        )
+
+    # --- claims -----------------------------------------------------------------------------
+
+    def _is_claim(self, item: Item) -> bool:
+        if item.passage.display:
+            return True
+        assert item.verdict is not None
+        return item.verdict.outcome in ("true", "false") or item.verdict.method == FAULT
+
+    def _claim(self, item: Item) -> Claim:
+        verdict = item.verdict
+        assert verdict is not None
+        status = {"true": "verified", "false": "refuted", "definition": "definition"}.get(
+            verdict.outcome, "undecided"
+        )
+        end = item.passage.place(item.statement.span.end)
+        best = item.explanations[0] if item.explanations else None
+        length = len(item.latex.splitlines()[0]) if item.latex else 1
+        common: dict[str, Any] = {
+            "file": self.note.path,
+            "line": item.line,
+            "column": item.column,
+            "length": length,
+            "latex": item.latex,
+            "end_line": end[0],
+            "end_column": end[1],
+        }
+        if status != "refuted":
+            sentence = verdict.reason if status == "undecided" else verdict.note
+            proof = partial(self._proof, item)
+            if status == "verified" and (facts := guarded(proof, _nothing)) is not None:
+                return Claim(
+                    **common, status="verified", method="proved", sentence=sentence, facts=facts
+                )
+            if status == "verified" and (unmet := self._unmet(item)):
+                status, method, sentence = "undecided", "", unmet
+            return Claim(**common, status=status, method=method, sentence=sentence)  # type: ignore[arg-type]
+        sentence = self._sentence(item, best)
+        span = best.span if best is not None else verdict.span
+        return Claim(
+            **common,
+            status="refuted",
+            method=_method(verdict),
+            counterexample=guarded(partial(self._witness, item), partial(self._no_witness, item)),
+            slip=best.slip if best is not None else verdict.slip,
+            sentence=sentence,
+            suggestion=best.suggestion if best is not None else "",
+            consistent=item.consistent,
+            follows_from=item.follows,
+            spot=self._spot(item, span),
+            claimed=_side_text(item, verdict.link + 1),
+            derived=guarded(partial(self._derived, item), lambda _: ""),
+            others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
+        )
+
+    def _broken_claim(self, item: Item, bug: Exception) -> Claim:
+        """Undecided, where even what is to be said of a formula breaks."""
+        length = len(item.latex.splitlines()[0]) if item.latex else 1
+        return Claim(
+            self.note.path,
+            item.line,
+            item.column,
+            length,
+            "undecided",
+            latex=item.latex,
+            sentence=told(bug),
+        )
+
+    def _derived(self, item: Item) -> str:
+        """What the derivative on the false link's left, or at the chain's head, is equal to."""
+        verdict = item.verdict
+        assert verdict is not None
+        settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
+        meaning = Valuation(world, settings, verdict.numbers)
+        for number in (verdict.link, 0):
+            if found := right_side(item.statement.sides[number], meaning):
+                return found
+        return ""
+
+    def _proof(self, item: Item) -> tuple[str, ...] | None:
+        """The facts that a proof for all sizes uses; None where there is no proof."""
+        settings, world = replace(self.settings, mode=item.mode), self._world(item, item.mode)
+        sizes = self.current.real[item.mode].sizes
+        if self._layers() > DEEPEST_PROOF:
+            return None
+        found = prove(item.statement, settings, world.network, (), world.flat, sizes)
+        return None if found is None else found.facts
+
+    def _unmet(self, item: Item) -> str:
+        """The branch of an activation at which a formula that is true at the points was not
+        tried. The numbers of an example are on the branches that they are on."""
+        return "" if item.example is not None else self._world(item, item.mode).unmet
+
+    def _sentence(self, item: Item, best: Explanation | None) -> str:
+        verdict = item.verdict
+        assert verdict is not None
+        if item.consistent:
+            lines = " and ".join(str(n) for n in item.follows)
+            return f"false, but it follows correctly from the false line {lines}"
+        where = ""
+        if len(item.statement.relations) > 1:
+            where = f"the {_ordinal(verdict.link + 1)} `=`: "
+        layers = ""
+        if verdict.failing and len(verdict.failing) < len(verdict.layers):
+            letter = next((n for n in verdict.numbers if n != "L"), "l")
+            layers = f" (false for {letter} = {', '.join(map(str, verdict.failing))})"
+        if best is not None:
+            return f"{where}{best.sentence}{layers}"
+        reason = verdict.reason or "the sides differ"
+        return f"{where}{reason}{layers}"
+
+    def _spot(self, item: Item, span: Any) -> tuple[int, int, int] | None:
+        if span is None:
+            return None
+        line, column = item.passage.place(span.start)
+        return line, column, max(1, span.end - span.start)
+
+    def _witness(self, item: Item) -> dict[str, Any]:
+        assert item.verdict is not None
+        settings = replace(self.settings, mode=item.mode)
+        world = item.example or self._world(item, item.mode)
+        latex = item.passage.latex
+        return counterexample(
+            item.statement, item.verdict, settings, world, lambda s: latex[s.start : s.end]
+        )
+
+    def _no_witness(self, item: Item, bug: Exception) -> dict[str, Any]:
+        return {"sizes": sizes_of(self._world(item, item.mode)), "reason": told(bug)}
+
+    def _lost(self, lost: Lost) -> Claim:
+        """A formula without a reading: undecided, or refuted where none is possible."""
+        unread, span = lost.unread, lost.unread.span
+        line, column = lost.passage.place(span.start)
+        end = lost.passage.place(span.end)
+        latex = lost.passage.latex[span.start : span.end]
+        bad = unread.ill_formed
+        return Claim(
+            self.note.path,
+            line,
+            column,
+            max(1, len(latex.splitlines()[0]) if latex else 1),
+            "refuted" if bad else "undecided",
+            "ill-formed" if bad else "",
+            latex=latex,
+            slip="size" if bad else "",
+            sentence=unread.reason if bad else f"not read: {unread.reason}",
+            spot=(*lost.passage.place(unread.at), 1),
+            end_line=end[0],
+            end_column=end[1],
+        )
+
+    def _found(self, items: Sequence[Item]) -> dict[str, Any]:
+        """The settings as the report lists them."""
+        settings = self.settings
+        modes = {item.mode for item in items}
+        switches = [
+            item.line for before, item in itertools.pairwise(items) if before.mode != item.mode
+        ]
+        used: dict[str, str] = {}
+        for head, family in sorted(settings.letters.items()):
+            used[head] = _family_text(family)
+        found: dict[str, Any] = {
+            "samples": settings.samples,
+            "weights": "(in, out)" if settings.weights == "in_out" else "(out, in)",
+            "layout": settings.layout,
+            "reduction": self.reduction,
+            "mode": modes.pop() if len(modes) == 1 else "one sample, then a batch",
+            "layer": settings.mark.word,
+            "layers_from": {"units": settings.nodes, "weights": settings.weights_from},
+            "L": self._depth(),
+            "delta": settings.deltas,
+            "letters": used,
+        }
+        if switches:
+            found["mode_changes_at_lines"] = switches
+        scales = {h: s for h, s in sorted(settings.scales.items()) if s != "1"}
+        if scales:
+            found["scales"] = scales
+        if settings.entrywise:
+            found["entrywise_signs"] = sorted(s or "juxtaposition" for s in settings.entrywise)
+        return found
+
+    def _depth(self) -> int:
+        world = next(iter(self.current.generic.values()))
+        return Valuation(world, self.settings).scope.numbers["L"]
+
+
+# --------------------------------------------------------------------------------------------
+# Formulas
+# --------------------------------------------------------------------------------------------
+
+
+DEEPEST = 24  # layers of a network that notes are judged for
+MOST_PARTS = 2000  # of a formula that is judged
+DECIDING_PARTS = 500  # of one that helps to find out how the note is read
+DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
+MORE_SLIPS = 2  # after the first, in one formula
+
+
+def _both(first: Explanation, second: Explanation) -> Explanation:
+    """Two slips of one formula."""
+    return replace(
+        second,
+        slip=first.slip,
+        sentence=f"{first.sentence}; and {second.sentence}",
+        span=first.span,
+        key=f"{first.key}|{second.key}",
+        pieces=first.pieces,
+    )
+
+
+_ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
+
+
+def _is_assumption(statement: Statement, settings: Settings) -> bool:
+    """y = [1 0 0]: the labels, in numbers."""
+    if len(statement.sides) != 2:
+        return False
+    parts = split(statement.sides[0])
+    if parts is None or settings.letters.get(parts[0].head) not in ("y", "x"):
+        return False
+    other = statement.sides[1]
+    return isinstance(other, (Matrix, Group, Number, Scripted)) and not any(
+        isinstance(n, Symbol) and n.head not in ("T", r"\top") for n in walk(other)
+    )
+
+
+_DIFFERENT = r"differ|distinct|other than|otherwise|off.?diagonal|not equal|unequal"
+
+
+def _is_condition(statement: Statement) -> bool:
+    """i \\neq j, k = i: about index letters alone."""
+    return len(statement.sides) > 1 and all(
+        isinstance(s, Number) or (isinstance(s, Symbol) and s.head in INDEX_LETTERS)
+        for s in statement.sides
+    )
+
+
+def _heads(*nodes: Node) -> set[str]:
+    return {n.head for node in nodes for n in walk(node) if isinstance(n, Symbol)}
+
+
+def _indices(node: Node) -> Iterator[str]:
+    """Letters that stand in a script."""
+    for part in walk(node):
+        if isinstance(part, Scripted):
+            for script in part.scripts:
+                yield from _heads(*script.parts)
+
+
+def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
+    letters: dict[str, Symbol] = {}
+    for side in statement.sides:
+        for node in walk(side):
+            if isinstance(node, Scripted):
+                for script in node.scripts:
+                    for part in script.parts:
+                        if isinstance(part, Symbol) and part.head in INDEX_LETTERS:
+                            letters.setdefault(part.head, part)
+    found = list(letters.values())
+    return [(a, b) for n, a in enumerate(found) for b in found[n + 1 :]]
+
+
+def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
+    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: true
+    if it were that of whatever layer it meets. Only as the sigmoid it is sure not to be."""
+    family = settings.letters.get(SIGMA, "f")
+    if family == "sigmoid" or not is_function(family):
+        return None
+    letters = {**settings.letters, SIGMA: "f"}
+    if judge_in(statement, replace(settings, letters=letters), world).outcome != "true":
+        return None
+    reason = rf"\sigma is {family} in this note, and another function here"
+    return Verdict("unknown", reason=reason)
+
+
+def _defines(statement: Statement, settings: Settings) -> bool:
+    """Whether the first side is a name that the note gives to the second."""
+    parts = split(statement.sides[0]) if len(statement.sides) == 2 else None
+    return parts is not None and settings.letters.get(parts[0].head) in ("alias", "numbered")
+
+
+def _states(statement: Statement) -> bool:
+    """Whether an inline formula states something about the network."""
+    if len(statement.sides) < 2 or any(r not in EQUALITIES for r in statement.relations):
+        return False
+    first = statement.sides[0]
+    if isinstance(first, Symbol) and (
+        first.head in INDEX_LETTERS or first.head in ("L", "l", "N", "m")
+    ):
+        return False
+    return not all(isinstance(s, (Number, Symbol)) for s in statement.sides[1:])
+
+
+# --------------------------------------------------------------------------------------------
+# Words
+# --------------------------------------------------------------------------------------------
+
+
+def _of_others(verdict: Verdict) -> Verdict:
+    """The verdict on a formula whose letters the text takes for something else: what is true
+    with the network's is true, of anything else nothing is known."""
+    known = verdict.outcome in ("true", "definition")
+    return verdict if known else Verdict("unknown", reason=NOT_OF_NETWORK)
+
+
+def _method(verdict: Verdict) -> Method:
+    found = {"range": "ill-formed", FAULT: ""}.get(verdict.method, verdict.method)
+    return found  # type: ignore[return-value]
+
+
+def _nothing(_: Exception) -> None:
+    """What breaks without a verdict in it is left out."""
+
+
+def _unread(passage: Passage, bug: Exception) -> tuple[Unread]:
+    return (Unread(Span(0, len(passage.latex)), 0, told(bug)),)
+
+
+def _side_text(item: Item, number: int) -> str:
+    if number >= len(item.statement.sides):
+        return ""
+    span = item.statement.sides[number].span
+    return " ".join(item.passage.latex[span.start : span.end].split())
+
+
+def _ordinal(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth")
+    return words[number - 1] if number <= len(words) else f"{number}th"
+
+
+def _family_text(family: str) -> str:
+    if family.startswith("d_"):
+        return f"gradient of {_family_text(family[2:])}"
+    name, _, layer = family.partition(":")
+    words = {
+        "z": "pre-activation",
+        "h": "activation",
+        "W": "weights",
+        "b": "bias",
+        "x": "input",
+        "y": "label",
+        "yhat": "output",
+        "L": "loss",
+        "loss_n": "loss of one sample",
+        "N": "number of samples",
+        "delta": "error",
+        "f": "activation function",
+        EULER: "Euler's number",
+        "depth": "number of layers",
+        "alias": "a name of the note",
+        "numbered": "names of the note",
+    }
+    text = words.get(name, name)
+    return f"{text} {layer}" if layer else text
+
+
+def _same_slips(items: Sequence[Item]) -> dict[int, int]:
+    """For an item with a slip that an earlier one has too: the line of that one."""
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for item in items:
+        if not item.explanations or item.consistent or not item.explanations[0].key:
+            continue
+        best = item.explanations[0]
+        keys = best.key.split("|")
+        if all(key in first for key in keys):
+            found[item.number] = first[keys[0]]
+        for key in keys:
+            first.setdefault(key, item.line)
+    return found

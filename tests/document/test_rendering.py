@@ -1,0 +1,150 @@
+"""Every formula of every document parses where readers read it: KaTeX, MathJax, LaTeX."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from symbackprop.document.blocks import Document
+from symbackprop.document.build import document_of
+from symbackprop.document.render import render
+from symbackprop.networks import file as spec
+from symbackprop.networks.file import Specification
+from symbackprop.networks.layers.architecture import Architecture, Layer
+from symbackprop.notation import Notation
+from tests.render.tools import Formula, katex_errors, latex_errors, mathjax_errors
+
+EXAMPLES = spec.example_names()
+
+OTHERS = {
+    "every-activation": Architecture(
+        "every-activation",
+        3,
+        (
+            Layer(2, "tanh"),
+            Layer(4, "leaky_relu", bias=False),
+            Layer(3, "softplus"),
+            Layer(2, "relu"),
+            Layer(4, "softmax"),
+            Layer(3, "sigmoid"),
+        ),
+        "binary_cross_entropy",
+        "mean_elements",
+    ),
+    "integer-labels": Architecture(
+        "integer-labels",
+        2,
+        (Layer(3, "tanh"), Layer(4, "softmax")),
+        "cross_entropy",
+        labels="integer",
+    ),
+    "any-labels": Architecture(
+        "any-labels", 2, (Layer(3, "softmax"),), "cross_entropy", "sum", labels="any"
+    ),
+    "symbolic": Architecture(
+        "symbolic",
+        "d",
+        (Layer("hidden_units", "tanh"), Layer("k", "softmax")),
+        "cross_entropy",
+        labels="distribution",
+    ),
+    "wide": Architecture("wide", 300, (Layer(500, "relu"), Layer(10, "softmax")), "cross_entropy"),
+}
+NOTATIONS = {
+    "rows": Notation(),
+    "columns": Notation("columns", "^[l]"),
+    "subscripts": Notation("rows", "_l", "from_output", (("h", "a"), ("L", r"\mathcal{L}"))),
+    "parentheses": Notation("columns", "^(l)", "by_layer", (("W", r"\Theta"), ("yhat", "p"))),
+}
+
+
+@cache
+def specification(name: str, notation: str) -> Specification:
+    if name in OTHERS:
+        return replace(
+            spec.load("four-layer"),
+            architecture=OTHERS[name],
+            notation=NOTATIONS[notation],
+            values={},
+        )
+    loaded = spec.load(name)
+    if notation == "rows":
+        return loaded
+    style = NOTATIONS[notation]
+    return replace(loaded, notation=replace(style, symbols=loaded.notation.symbols))
+
+
+@cache
+def document(name: str, notation: str) -> Document:
+    return made(specification(name, notation))
+
+
+def made(given: Specification) -> Document:
+    return document_of(given.architecture, given.notation, given.values)
+
+
+CASES = [(name, notation) for name in (*EXAMPLES, *OTHERS) for notation in NOTATIONS]
+
+
+def formulas(markdown: str) -> list[Formula]:
+    """What stands between dollars, as a Markdown reader sees it."""
+    prose = re.sub(r"^```.*?^```", "", markdown, flags=re.S | re.M)
+    displayed = re.findall(r"^\$\$\n(.*?)\n\$\$$", prose, flags=re.S | re.M)
+    rest = re.sub(r"^\$\$\n.*?\n\$\$$", "", prose, flags=re.S | re.M)
+    inline = re.findall(r"(?<!\\)\$(.+?)(?<!\\)\$", rest)
+    return [(tex, True) for tex in displayed] + [(tex, False) for tex in inline]
+
+
+@pytest.fixture(scope="module")
+def all_formulas() -> list[Formula]:
+    found = {formula for case in CASES for formula in formulas(render(document(*case), "md"))}
+    return sorted(found)
+
+
+def test_documents_hold_many_formulas(all_formulas: list[Formula]) -> None:
+    assert len(all_formulas) > 1000
+
+
+def test_katex_parses_every_formula(all_formulas: list[Formula]) -> None:
+    assert katex_errors(all_formulas) == []
+
+
+def test_mathjax_parses_every_formula(all_formulas: list[Formula]) -> None:
+    assert mathjax_errors(all_formulas) == []
+
+
+@pytest.mark.parametrize(("name", "notation"), CASES)
+def test_latex_compiles_without_overfull_formulas(name: str, notation: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.tex"
+    path.write_text(render(document(name, notation), "tex"), encoding="utf-8")
+    assert latex_errors(path) == []
+
+
+@pytest.mark.parametrize(("name", "notation"), CASES)
+def test_markdown_is_portable(name: str, notation: str) -> None:
+    markdown = render(document(name, notation), "md")
+    for tex, displayed in formulas(markdown):
+        assert "*" not in tex
+        assert "<" not in tex
+        assert not re.search(r"\S_", tex), f"no space before _ in {tex}"
+        without_breaks = re.sub(r"\\\\$", "", tex, flags=re.M)
+        assert not re.search(r"\\[^A-Za-z]", without_breaks), tex
+        if not displayed:
+            assert "\n" not in tex
+    lines = markdown.split("\n")
+    for place, line in enumerate(lines):
+        if "$$" in line:
+            assert line == "$$"
+            around = (lines[place - 1], lines[place + 1])
+            assert "" in around
+
+
+@pytest.mark.parametrize(("name", "notation"), CASES)
+def test_documents_are_the_same_bytes_every_time(name: str, notation: str) -> None:
+    again = made(specification(name, notation))
+    for format in ("md", "tex"):
+        assert render(again, format) == render(document(name, notation), format)
