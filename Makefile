@@ -24,9 +24,9 @@ for form in text:txt json:json; do \
 done
 endef
 
-.PHONY: venv derive test check bench bench-verify fuzz clean
+.PHONY: venv derive test test-quick check bench bench-verify fuzz clean help
 
-venv: $(READY)
+venv: $(READY)  ## the environment in .venv, with the command .venv/bin/symbackprop
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -36,32 +36,39 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-derive: $(READY)
+derive: $(READY)  ## the shipped examples and judgements, into output/
 	@set -e; for name in $(EXAMPLES); do $(BIN)/symbackprop derive $$name -o output/; done
 	@$(call judged,two-layer,0,docs/notes/two-layer.md,,--annotate output/notes/)
 	@$(call judged,two-layer-slips,1,docs/notes/two-layer-slips.md,,--annotate output/notes/)
 	@$(call judged,backward,1,$(BACKWARD),--spec docs/notes/two-layer.toml)
 
-test: $(READY)
+test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto
 
-check: $(READY)
+test-quick: $(READY)  ## most rooms in a minute and a half: no test that is marked slow
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+check: $(READY)  ## formatter, linter, types, floors and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto
 
-bench: $(READY)
+bench: $(READY)  ## speed, as ratios against SymPy and hand-written NumPy
 	$(BIN)/python -m tests.bench
 
-bench-verify: $(READY)
+bench-verify: $(READY)  ## how well notes and code are judged
 	$(BIN)/python -m tests.bench_verify
 
-fuzz: $(READY)
+fuzz: $(READY)  ## random networks, derived and compared; N=10000
 	$(BIN)/python -m tests.fuzz $(N)
 
-clean:
+clean:  ## removes .venv and all caches
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	rm -rf tests/render/node_modules
 	find symbackprop tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## */\1|/p' $(firstword $(MAKEFILE_LIST)) \
+	  | awk -F '|' '{ printf "make %-13s %s\n", $$1, $$2 }'

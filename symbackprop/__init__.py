@@ -9,8 +9,6 @@ Importing the package is cheap: SymPy is read when the first name that needs it 
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,16 +80,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
-
-
-class _Package(ModuleType):
-    """Three functions bear the name of a room: `derive`, `render` and `verify`. Python would hide
-    them behind the modules as soon as those are imported; `from symbackprop.derivation.sweep import ...`
-    still works."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -7,10 +7,8 @@ names of one thing gave two answers.
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -24,7 +22,6 @@ from symbackprop.derivation.sweep import jacobian as derive_jacobian
 from symbackprop.derivation.sweep import sweep
 from symbackprop.errors import InputError, SpecError, UnsupportedError, UsageError
 from symbackprop.errors import unknown_name as _unknown
-from symbackprop.files import read_text
 from symbackprop.networks import file as specification
 from symbackprop.networks.arrays import Array
 from symbackprop.networks.file import Specification
@@ -132,6 +129,14 @@ class Net:
             return f"Net({self.name!r})"
         widths = "-".join(map(str, self.architecture.widths))
         return f"Net({self.name!r}, {widths}, {self.architecture.loss})"
+
+    @property
+    def address(self) -> str:
+        """What `load` takes for it: the name of a shipped example, else a file by its name."""
+        text = self.spec.text if self.spec is not None else ""
+        shipped = self.name in specification.example_names()
+        is_example = shipped and text == specification.example_text(self.name)
+        return self.name if is_example else f"{self.name}.toml"
 
     @cached_property
     def batch(self) -> Built:
@@ -262,7 +267,9 @@ def _net(net: object, caller: str) -> Net:
     return net
 
 
-def explicit(net: Net | Network | Derivation | str, /, **sizes: int) -> ExplicitNet:
+def explicit(
+    net: Net | Network | Derivation | str | os.PathLike[str], /, **sizes: int
+) -> ExplicitNet:
     """The network entry by entry, differentiated by SymPy alone: nothing is derived here.
 
     `sizes` are numbers for the sizes that the file leaves open: N, the samples of a batch, and
@@ -373,12 +380,15 @@ class Derivation:
         if detail not in ("summary", "full"):
             raise UsageError(f"detail: found {detail!r}, expected summary or full")
         values = self.net.spec.values if self.net.spec is not None else {}
-        blocks = document_of(self.net.architecture, self.net.notation, values, detail)
+        blocks = document_of(
+            self.net.architecture, self.net.notation, values, detail, self.net.address
+        )
         return replace(blocks, record=self.record)
 
     def record(self) -> dict[str, Any]:
         """The whole derivation as plain data, every step with its check."""
         from symbackprop.document.proofs import proven
+        from symbackprop.document.sympy_says import said
         from symbackprop.record import record
 
         return record(
@@ -388,6 +398,7 @@ class Derivation:
             adjoints=(g for name, g in self.adjoints.items() if g.name == name),
             jacobian=self.jacobian,
             proofs=proven(self.sweep, self.built.sizes).checks,
+            said=said(self.net.batch, self.net.address),
         )
 
     @cached_property
@@ -511,31 +522,45 @@ def _required(net: Net | None, what: str) -> Net:
 
 
 def _judged_function(function: Callable[..., Any], net: Net, execute: bool) -> FileReport:
-    """A Python function, by its source text."""
+    """A Python function, by the text of its file; where there is none, by its own text."""
     from symbackprop.judging.code.judge import judge_code
+    from symbackprop.judging.code.live import Live
+    from symbackprop.judging.code.text import beside
+    from symbackprop.tracing.numbers.modules import Beside
 
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
-        raise UsageError(
-            "verify: the source of this function is not to be had; give FILE.py::function"
-        ) from None
-    name = getattr(function, "__name__", "function")
-    path = getattr(getattr(function, "__code__", None), "co_filename", "")
-    return judge_code(source, name, os.path.basename(path), net.batch, net.single, execute=execute)
+    live = Live.of(function)
+    return judge_code(
+        live.source,
+        live.name,
+        os.path.basename(live.path),
+        net.batch,
+        net.single,
+        execute=execute,
+        beside=Beside(beside(live.path)) if live.whole else None,
+        live=live,
+    )
 
 
 def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> FileReport:
     from symbackprop.judging.code.judge import judge_code
+    from symbackprop.judging.code.text import beside, text_of
     from symbackprop.judging.report import FileReport
+    from symbackprop.tracing.numbers.modules import Beside
 
+    shown = f"{path}::{function}"
     try:
-        source = read_text(path)
+        source = text_of(path)
     except InputError as problem:
-        return FileReport(f"{path}::{function}", (), problem=f"cannot be read: {problem.reason}")
-    whole = _required(net, f"{path}::{function}")
+        return FileReport(shown, (), problem=f"cannot be read: {problem.reason}")
+    whole = _required(net, shown)
     return judge_code(
-        source, function, f"{path}::{function}", whole.batch, whole.single, execute=execute
+        source,
+        function,
+        shown,
+        whole.batch,
+        whole.single,
+        execute=execute,
+        beside=Beside(beside(path)),
     )
 
 

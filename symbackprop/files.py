@@ -18,7 +18,7 @@ import shutil
 import signal
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from symbackprop.errors import InputError, OutputError, did_you_mean
@@ -39,8 +39,15 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(o
 def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
     """The text of an ordinary file, UTF-8 with or without a byte order mark, line ends as they are.
 
-    `largest`: in bytes. The file is looked at before it is opened, and once more when it is open:
-    no pipe is waited for, no device read.
+    Raises: InputError with the path and the reason.
+    """
+    return _decoded(os.fspath(path), read_bytes(path, largest))
+
+
+def read_bytes(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
+    """What an ordinary file holds; `largest`: in bytes. The file is looked at before it is opened,
+    and once more when it is open: no pipe is waited for, no device read.
+
     Raises: InputError with the path and the reason.
     """
     name = os.fspath(path)
@@ -54,7 +61,7 @@ def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
         raise InputError(name, reason_of(error)) from None
     if len(data) > largest:
         raise InputError(name, _too_large(largest))
-    return _decoded(name, data)
+    return bytes(data)
 
 
 def _expect_ordinary(name: str, facts: os.stat_result, largest: int) -> None:
@@ -99,7 +106,7 @@ def _decoded(name: str, data: bytes) -> str:
 
 
 def write_all(
-    contents: Mapping[Path, Content], create: Path | None = None, read: Iterable[str] = ()
+    contents: Mapping[Path, Content], create: Path | None = None, read: Collection[str] = ()
 ) -> None:
     """Write every file or none: temporary files first, moved into place when all are on the disk.
 
@@ -124,7 +131,7 @@ def write_all(
                 target.clean()
 
 
-def foresee(paths: Iterable[Path], create: Path | None = None, read: Iterable[str] = ()) -> None:
+def foresee(paths: Iterable[Path], create: Path | None = None, read: Collection[str] = ()) -> None:
     """Raise now what `write_all` would raise for certain, before the work is done in vain."""
     for path in paths:
         if create is None or create.exists():
@@ -132,7 +139,7 @@ def foresee(paths: Iterable[Path], create: Path | None = None, read: Iterable[st
         _keep_inputs(path, read)
 
 
-def _keep_inputs(path: Path, read: Iterable[str]) -> None:
+def _keep_inputs(path: Path, read: Collection[str]) -> None:
     for name in read:
         with contextlib.suppress(OSError, ValueError):
             if os.path.samefile(path, name):
@@ -160,7 +167,8 @@ def _look_at(path: Path) -> None:
         if kind:  # moving a file over a device would remove it
             raise OutputError(str(path), f"{kind}, not an ordinary file")
         if not real.parent.is_dir():
-            raise OutputError(str(path), _no_parent(path.parent))
+            parent = real.parent if path.is_symlink() else path.parent
+            raise OutputError(str(path), _no_parent(parent))
         if real.exists() and not os.access(real, os.W_OK):
             raise OutputError(str(path), "permission denied")
     except (OSError, ValueError) as error:

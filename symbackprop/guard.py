@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
-import symbackprop
 from symbackprop import errors
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ def guarded(work: Callable[[], T], instead: Callable[[Exception], U]) -> T | U:
 
 def told(bug: Exception, what: str = "formula") -> str:
     """The sentence for a report: the same on every run, so without what the exception says."""
-    ours = os.path.dirname(symbackprop.__file__)
+    ours = os.path.dirname(__file__)
     frames = [f for f in traceback.extract_tb(bug.__traceback__) if f.filename.startswith(ours)]
     place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     return (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from symbackprop.document.blocks import Check as Proof
+from symbackprop.document.sympy_says import Said
 from symbackprop.errors import UnsupportedError
 from symbackprop.networks.layers.architecture import Architecture
 from symbackprop.networks.network import Network
@@ -26,8 +27,10 @@ def record(
     adjoints: Iterable[Gradient],
     jacobian: Callable[[str, str], Gradient],
     proofs: Mapping[str, Proof],
+    said: Said,
 ) -> dict[str, Any]:
-    """Network, gradients with their steps, Jacobians of one sample, and checks."""
+    """Network, gradients with their steps, Jacobians of one sample, checks, and what SymPy says:
+    lines of Python and what each prints, or why there are none."""
     return {
         "network": _network(setting, architecture),
         "gradients": [_gradient(g) for g in gradients],
@@ -43,6 +46,10 @@ def record(
             }
             for name, proof in proofs.items()
         ],
+        "sympy": {
+            "lines": [{"code": code, "output": output} for code, output in said.lines],
+            "left_out": said.reason or None,
+        },
     }
 
 

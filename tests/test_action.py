@@ -54,6 +54,7 @@ def test_the_entry_of_the_hook_is_a_command_that_judges(
     assert cli.main([*arguments, "--spec", "four-layer", "n.md"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "code"), [(NOTE, 0), (FALSE, 1)])
 def test_the_hook_passes_true_notes_and_stops_false_ones(
     text: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

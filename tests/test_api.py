@@ -593,6 +593,7 @@ def test_the_source_stands_alone(four: sbp.Derivation) -> None:
     assert "(4, N) @ (N, 3) -> (4, 3)" in source
 
 
+@pytest.mark.slow
 def test_a_document_renders(four: sbp.Derivation) -> None:
     text = sbp.render(four.document(), "md")
     assert isinstance(text, str)

@@ -206,6 +206,7 @@ def test_notation_options_override_the_file(tmp_path: Path) -> None:
     assert "{[2]}" in (tmp_path / "columns.md").read_text()
 
 
+@pytest.mark.slow
 def test_deriving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for place in ("a/", "b/"):
         done = python("-m", "symbackprop", "derive", "two-three-one", "-o", place)
@@ -307,6 +308,7 @@ def test_exporting_onto_a_directory_is_refused(
 # --- check -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_check_prints_a_table_and_exits_0(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", name) == 0

@@ -74,6 +74,10 @@ def _loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+def _nowhere(path: Path) -> None:
+    path.symlink_to("missing/x")
+
+
 def _huge(path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(10**12)
@@ -192,7 +196,7 @@ def test_every_file_of_a_user_is_opened_in_one_place() -> None:
     allowed = {
         "cli.py: os.fdopen(os.open(os.devnull, os.O_RDWR), mode)",
         "cli.py: os.open(os.devnull, os.O_RDWR)",
-        "spec.py: _examples().joinpath(f'{name}.toml').read_text(encoding='utf-8')",
+        "networks/file.py: _examples().joinpath(f'{name}.toml').read_text(encoding='utf-8')",
     }
     found = set()
     package = Path(files.__file__).parent
@@ -301,6 +305,7 @@ def test_a_link_to_another_folder_is_written_where_it_leads(tmp_path: Path) -> N
         (_pipe, "a pipe, not an ordinary file"),
         (_endless, "a device, not an ordinary file"),
         (_loop, "too many levels of symbolic links"),
+        (_nowhere, "there is no directory .*/missing"),
         (_directory, "a directory of this name stands in the way"),
     ],
 )
@@ -391,6 +396,7 @@ def _gone() -> int:
     return writing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_who_reads_the_streams_changes_no_exit_code(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -407,6 +413,7 @@ def test_who_reads_the_streams_changes_no_exit_code(
             monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["| head -n 1", ">&-", "2>&-", ">&- 2>&- <&-", "2>&1 | true"])
 @pytest.mark.parametrize("command", ["init", "explain", "--help", "nonsense"])
 def test_a_stream_that_is_closed_leaves_no_trace(command: str, ending: str) -> None:

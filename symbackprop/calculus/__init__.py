@@ -1,0 +1,1 @@
+"""Index expressions: terms, their canonical order, scalar functions; none knows a network."""

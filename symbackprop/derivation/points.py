@@ -39,7 +39,8 @@ from symbackprop.derivation.evaluate import Point, evaluate, explicit_value, for
 from symbackprop.networks.network import CountsClasses, Network, Tensor, tensors_in
 
 LEAST_POINTS = 3
-MOST_POINTS = 48
+MOST_POINTS = 64
+MOST_PAIRED, FIRST_PAIRED = 9, 4  # units of a layer that are paired, and of a wider one
 MOST_FITTED = 2000  # combinations that one draw tries to meet
 BARREN = 24  # draws one after the other that met nothing new: the rest cannot be reached
 SMALLEST, LARGEST = 0.09, 0.76  # of what is drawn: no function is saturated there
@@ -124,7 +125,12 @@ class Bend:
 
     def values(self, point: Point) -> Numbers:
         """The argument: samples, units."""
-        array = np.asarray(evaluate(self.whole, self.indices, point), dtype=float)
+        written = self.argument.args[1:]
+        if isinstance(self.argument, Element) and set(written) == set(self.indices):
+            order = [written.index(index) for index in self.indices]
+            array = np.transpose(point.values[self.argument.tensor], order)
+        else:
+            array = np.asarray(evaluate(self.whole, self.indices, point), dtype=float)
         count = len(self.indices) - len(self.units)
         samples = int(np.prod(array.shape[:count], dtype=int))
         return array.reshape(samples, -1)
@@ -224,8 +230,8 @@ def _addends(network: Network, argument: Expr) -> Iterator[tuple[float, Element]
 
 
 class _Met:
-    """Which combinations were met: side, side, unit, unit, the units of all bends in one row. A
-    unit with itself stands for its sides alone."""
+    """Which combinations were not met: side, side, unit, unit, the units of all bends in one row.
+    A unit with itself stands for its sides alone."""
 
     def __init__(self, network: Network, bends: Sequence[Bend], first: Point) -> None:
         self.bends = bends
@@ -237,6 +243,8 @@ class _Met:
         exists = np.array([[a <= len(b.kinks) for b in bends] for a in range(most)], dtype=bool)
         exists = exists[:, self.owner]
         alone = np.eye(most, dtype=bool)[:, :, None, None] & np.eye(len(self.owner), dtype=bool)
+        named = np.concatenate([_named(count) for count in counts] or [np.ones(0, dtype=bool)])
+        behind &= named[:, None] & named
         both = exists[:, None, :, None] & exists[None, :, None, :]
         self.missing: npt.NDArray[np.bool_] = both & (behind | alone)
         self.add(first)
@@ -305,6 +313,12 @@ class _Met:
             goal |= {unit: side, next_unit: next_side}
 
 
+def _named(count: int) -> npt.NDArray[np.bool_]:
+    """The units of a layer that a formula may name; of a wide one the first ones and the last."""
+    places = np.arange(count)
+    return (count <= MOST_PAIRED) | (places < FIRST_PAIRED) | (places == count - 1)
+
+
 def _row(arrays: Iterable[Numbers]) -> Numbers:
     """Samples, units: the units of one bend beside those of the next; one sample is as all."""
     found = list(arrays)
@@ -347,6 +361,9 @@ def _drawn(
             point = point.with_values({tensor.name: _in_turn(tensor, point, seed)})
     if met is not None and gaps and not network.is_recurrent:
         point = _directed(point, met.bends, met.goals(gaps, source), source)
+        levers = {bend.lever[0] for bend in met.bends if bend.lever is not None}
+        if all(len(network.readers[lever]) == 1 for lever in levers):
+            return point
     return forward(point)
 
 

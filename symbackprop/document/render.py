@@ -92,7 +92,7 @@ def _environment(template: str) -> Environment:
 
 def _template_folders() -> list[str]:
     """Beside the source in a checkout, inside the package in a wheel."""
-    checkout = Path(__file__).resolve().parent.parent / "templates"
+    checkout = Path(__file__).resolve().parents[2] / "templates"
     packed = Path(str(files("symbackprop"))) / "_templates"
     return [str(folder) for folder in (checkout, packed) if folder.is_dir()]
 

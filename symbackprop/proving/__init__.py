@@ -1,0 +1,1 @@
+"""Where two ways to the same thing are compared: code with derivation, derivation with oracles."""

@@ -1,0 +1,1 @@
+"""Reading what people write: formulas in LaTeX, and the passages of notes that hold them."""

@@ -7,12 +7,14 @@ nothing at the top of the module changes it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from symbackprop.tracing.arrays import TraceError
-from symbackprop.tracing.values import Unread
+from symbackprop.tracing.values import Imported, Unread
 from symbackprop.writing.code.backends import BACKENDS
 
 MOST_CHARACTERS = 1_000_000
@@ -27,6 +29,7 @@ _PURE_METHODS = frozenset(
     upper trace diagonal repeat take conj""".split()
 )
 _TWO_ARGUMENTS = frozenset("argmax argmin all any isclose allclose array_equal round".split())
+Exported = Callable[[str], frozenset[str] | None]
 _PURE_BUILTINS = frozenset(
     "len float int str bool abs sum max min round range zip enumerate sorted list tuple".split()
 )
@@ -39,11 +42,12 @@ def parsed(source: str) -> tuple[dict[str, ast.FunctionDef], dict[str, str], dic
 
 
 def names_of(
-    block: ast.Module | ast.FunctionDef,
+    block: ast.Module | ast.FunctionDef, exported: Exported = lambda _: None
 ) -> tuple[dict[str, ast.FunctionDef], dict[str, str], dict[str, Any]]:
     """The same of a parsed module, or of the body of a function around another.
 
-    `*` stands for what `import *` brings: under its library's name, or `Unread`.
+    `*` stands for what `import *` brings: under its library's name, or `Unread`. `exported`: the
+    names that it brings from a module, where that is known.
     """
     functions: dict[str, ast.FunctionDef] = {}
     modules: dict[str, str] = {}
@@ -62,7 +66,7 @@ def names_of(
             case ast.ClassDef(name=name):
                 others[name] = statement
             case ast.Import() | ast.ImportFrom():
-                _import(statement, functions, modules, others)
+                _import(statement, functions, modules, others, exported)
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
@@ -103,6 +107,7 @@ def _import(
     functions: dict[str, ast.FunctionDef],
     modules: dict[str, str],
     others: dict[str, Any],
+    exported: Exported,
 ) -> None:
     """What an import binds; `import *` may put something else under every name bound before,
     but for NumPy's, whose names nobody uses for something else."""
@@ -110,24 +115,40 @@ def _import(
     is_known = _is_read(library) and not getattr(statement, "level", 0)
     for imported in statement.names:
         if imported.name == "*":
-            for name in () if is_known else (*functions, *modules, *others):
-                others[name] = Unread(f"{name} may be replaced by the import * after it", None)
-                functions.pop(name, None)
-                modules.pop(name, None)
+            brought = frozenset() if is_known else exported(library)
+            for name in (*functions, *modules, *others):
+                if brought is None or name in brought:
+                    reason = f"{name} may be replaced by the import * after it"
+                    others[name] = Imported(reason, None, library, name)
+                    functions.pop(name, None)
+                    modules.pop(name, None)
             reason = f"it may come from {library} (line {statement.lineno}), which is not read"
-            others["*"] = _canonical(library) if is_known else Unread(reason, None)
+            others["*"] = _canonical(library) if is_known else Imported(reason, None, library)
             continue
         if isinstance(statement, ast.Import):
             top = imported.name.partition(".")[0]
-            bound, library = imported.asname or top, imported.name
+            bound, library, name = imported.asname or top, imported.name, ""
             is_known, found = _is_read(library), library if imported.asname else top
         else:
-            bound, found = imported.asname or imported.name, f"{library}.{imported.name}"
+            name = imported.name
+            bound, found = imported.asname or name, f"{library}.{name}"
         if is_known:
             modules[bound] = _canonical(found)
         else:
             reason = f"{bound} comes from {library} (line {statement.lineno}), which is not read"
-            others[bound] = Unread(reason, None)
+            others[bound] = Imported(reason, None, library, name)
+
+
+def library_name(value: Any) -> str | None:
+    """What a module, or a function of one, is called in the libraries that are known."""
+    if isinstance(value, types.ModuleType):
+        return _canonical(value.__name__) if _is_read(value.__name__) else None
+    name = getattr(value, "__name__", "")
+    for library in _LIBRARIES:
+        module = sys.modules.get(library)
+        if name and module is not None and getattr(module, name, None) is value:
+            return _canonical(f"{library}.{name}")
+    return None
 
 
 def _canonical(name: str) -> str:

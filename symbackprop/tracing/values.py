@@ -112,6 +112,14 @@ class Unread:
     line: int | None
 
 
+@dataclass(frozen=True)
+class Imported(Unread):
+    """What comes from another text: the module, and its name there (empty for all of it)."""
+
+    module: str = ""
+    name: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Packed:
     """`a[mask]`: entries under a mask, in a row whose length nobody knows."""

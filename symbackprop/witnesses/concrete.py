@@ -472,6 +472,7 @@ class Explicit:
         return dict(zip(hidden, self.compose(hidden, kept), strict=True))
 
     def differentiable(self, name: str) -> str:
+        """The tensor's own name. Raises: UsageError for labels that are whole numbers."""
         resolved = self._known(name)
         if class_index(self.network.by_name[resolved]) is not None:
             raise UsageError(f"{name}: found whole-number labels, expected a real tensor")

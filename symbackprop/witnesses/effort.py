@@ -19,8 +19,9 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.networks.network import Network
 
 PRODUCTS = 10_000
-PATHS = 300_000
+PATHS = 1_000_000
 WRITTEN = 150_000
+COUNTED = 10**12
 
 Sizes = Mapping[Symbol, int]
 
@@ -53,7 +54,7 @@ def effort(network: Network, sizes: Sizes) -> Effort:
     for _ in range(_longest(network, sizes)):
         front = _one_step_back(network, sizes, front)
         paths += sum(count for name, count in front.items() if name in given)
-        if not front or paths > 10**12:
+        if not front or paths > COUNTED:
             break
     return Effort(products, paths)
 
@@ -70,15 +71,10 @@ def _one_step_back(network: Network, sizes: Sizes, front: Counter[str]) -> Count
 
 
 def _longest(network: Network, sizes: Sizes) -> int:
-    """No path has more steps: each equation once, in a recurrence once for each of its places."""
-    turns = {
-        index
+    """No path has more steps: one for each equation, in a recurrence for each of its places."""
+    return sum(
+        _positions([i for i in equation.indices if i.axis.role in ("layer", "time")], sizes)
         for equation in network.equations
-        for index in equation.indices
-        if equation.is_recurrent and index.axis.role in ("layer", "time")
-    }
-    return len(network.equations) * prod(
-        1 + _extent(index, sizes) for index in sorted(turns, key=str)
     )
 
 

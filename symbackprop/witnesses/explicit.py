@@ -198,11 +198,10 @@ class ExplicitNet:
             arrays = reader.read(params, x, y, assumes_sums=False)
             numbers = [number for t in given for number in arrays[t.name].ravel().tolist()]
             found = iter(compute(*(map(mpmath.mpmathify, numbers) if exact else numbers)))
+            flat = {name: [*islice(found, len(entries))] for name, entries in columns.items()}
             return {
-                name: np.array([*islice(found, len(entries))], object if exact else None).reshape(
-                    self._named.shape(name)
-                )
-                for name, entries in columns.items()
+                name: _as_array(values, exact).reshape(self._named.shape(name))
+                for name, values in flat.items()
             }
 
         return gradients
@@ -277,6 +276,14 @@ class ExplicitNet:
         return found
 
 
+def _as_array(numbers: Sequence[Any], exact: bool) -> Array:
+    """Numbers of mpmath as they are; others as floats, or complex."""
+    if exact:
+        return np.array([*map(mpmath.mpmathify, numbers)], object)
+    found = np.array(numbers)
+    return found.astype(np.result_type(found, np.float64))
+
+
 def _sample_axis(tensor: Tensor) -> int | None:
     roles = [axis.role for axis in tensor.axes]
     return roles.index("sample") if "sample" in roles else None
@@ -289,10 +296,11 @@ def _as_rows(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def sizes_of(network: Network) -> list[Symbol]:
     """Symbols of extents, then those of the equations (a stride), in network order."""
-    extents = [extent for tensor in network.tensors for extent in tensor.shape]
     terms = [term for equation in network.equations for term in equation.rhs.terms]
+    axes = [axis for tensor in network.tensors for axis in tensor.axes]
+    axes += [index.axis for term in terms for index in term.bound]
     parts = [part for term in terms for part in (term.coefficient, *term.factors)]
-    found = (symbol for part in (*extents, *parts) for symbol in symbols_of([part]))
+    found = (s for part in (*(a.extent for a in axes), *parts) for s in symbols_of([part]))
     return [symbol for symbol in dict.fromkeys(found) if not isinstance(symbol, Index)]
 
 
@@ -300,19 +308,18 @@ def _chosen(
     network: Network, known: Mapping[Symbol, int], asked: Mapping[str, int]
 ) -> dict[Symbol, int]:
     """The numbers for the sizes that the file leaves open."""
-    missing = {symbol.name: symbol for symbol in sizes_of(network) if symbol not in known}
-    found: dict[Symbol, int] = {}
+    named = {symbol.name: symbol for symbol in sizes_of(network) if symbol not in known}
     for name, size in asked.items():
-        if name not in missing:
-            expected = ", ".join(f"{name}=..." for name in missing) or "no size"
+        if name not in named:
+            expected = ", ".join(f"{other}=..." for other in named) or "no size"
             raise UsageError(f"explicit: found {name}={size!r}, expected {expected}")
         if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
             raise UsageError(f"explicit: {name}: found {size!r}, expected a whole number from 1")
-        found[missing.pop(name)] = int(size)
+    missing = [name for name in named if name not in asked]
     if missing:
         keywords = ", ".join(f"{name}=2" for name in missing)
         raise UsageError(
-            f"explicit: no number for the size {next(iter(missing))} of {network.name}; give one "
-            f"as a keyword: explicit(..., {keywords})"
+            f"explicit: no number for the size {missing[0]} of {network.name}; give one as a "
+            f"keyword: explicit(..., {keywords})"
         )
-    return found
+    return {named[name]: int(size) for name, size in asked.items()}

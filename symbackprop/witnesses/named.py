@@ -25,7 +25,7 @@ from sympy import (
     Symbol,
     cancel,
     exp,
-    expand,
+    expand_mul,
     fraction,
     gcd_terms,
     together,
@@ -34,8 +34,6 @@ from sympy import (
 from symbackprop.calculus.entry import Position, without
 from symbackprop.networks.network import SumsToOne, Tensor
 from symbackprop.witnesses.concrete import Explicit, Steps, class_index
-
-CANCELLED = 500
 
 
 @dataclass(frozen=True)
@@ -75,10 +73,10 @@ class Named(Explicit):
 
     def facts_behind(self, tensor: str) -> tuple[Eq, ...]:
         """The facts about labels that the loss's derivatives by this tensor use."""
-        if not self.uses_facts or not self._adjoints:
-            return ()
+        adjoints = self._adjoints  # which note in `_used` what they use
         used = [total for name, total in self._used if tensor in {name} | self.rests_on(name)]
-        return tuple(total.fact for total in dict.fromkeys(used) if total.is_one)
+        known = [total for total in dict.fromkeys(used) if total.is_one and self.uses_facts]
+        return tuple(total.fact for total in known) if adjoints else ()
 
     @cached_property
     def label_sums(self) -> tuple[LabelSum, ...]:
@@ -114,7 +112,8 @@ class Named(Explicit):
         letters: dict[Expr, Expr] = {}
         for symbol in self._computed:
             right = self.right(symbol)
-            letters.setdefault(right, symbol)
+            if right.args:  # a copy of an entry, or 0, keeps its own name
+                letters.setdefault(right, symbol)
             for kernel, letter in _solved(right, symbol):
                 letters.setdefault(kernel, letter)
         return letters
@@ -132,25 +131,33 @@ class Named(Explicit):
         return []
 
     def _total(self, symbol: Symbol, steps: Steps, found: Mapping[Symbol, Expr]) -> Expr:
+        readers = frozenset(reader for reader, _ in steps)
         total = super()._total(symbol, steps, found)
-        if not _may_cancel(total, frozenset(reader for reader, _ in steps)):
+        if not _divides(total, readers):
             return total
-        total = expand(cancel(total))
+        cancelled = _multiplied_out(steps, found, readers, self._labels)
+        if _divides(cancelled, readers):
+            return total
         for labels in self.label_sums:
-            if total.has(*labels.labels[:1]):
-                total = self._grouped(symbol, total, labels)
-        return total
+            if cancelled.has(labels.labels[0]):
+                cancelled = self._grouped(symbol, cancelled, labels)
+        return cancelled
 
     def _grouped(self, symbol: Symbol, whole: Expr, sum_of: LabelSum) -> Expr:
         """q (y_1 + ... + y_K) + rest, with the largest q that is in the factor of each label."""
         first, *others = (Add.make_args(whole.coeff(label)) for label in sum_of.labels)
-        shared = Add(*(part for part in first if all(part in factor for factor in others)))
-        if shared == 0:
+        shared = [part for part in first if part != 0 and all(part in each for each in others)]
+        if not shared:
             return whole
         self._used.append((self._owner[symbol], sum_of))
-        total = Add(*sum_of.labels)
         known = sum_of.is_one and self.uses_facts
-        return expand(whole - shared * total) + shared * (S.One if known else total)
+        rest = Add(whole, *(-part * label for part in shared for label in sum_of.labels))
+        return rest + Add(*shared) * (S.One if known else Add(*sum_of.labels))
+
+    @cached_property
+    def _labels(self) -> frozenset[Symbol]:
+        labels = self.network.of_kind("label")
+        return frozenset(symbol for t in labels for symbol in self.symbols(t.name).values())
 
     def _shown(self, slope: Expr) -> Expr:
         return slope.xreplace(self._auxiliary)
@@ -169,9 +176,34 @@ def _solved(right: Expr, symbol: Symbol) -> Iterator[tuple[Expr, Expr]]:
             yield kernel, -constant / slope
 
 
-def _may_cancel(total: Expr, readers: frozenset[Symbol]) -> bool:
-    """Whether it divides by entries through which it came, and is short enough to expand."""
-    powers = [power.base for power in total.atoms(Pow) if power.exp.is_negative]
-    divided = [base for base in powers if base.free_symbols & readers]
-    rational = any(base.is_polynomial(*base.free_symbols & readers) for base in divided)
-    return rational and total.count_ops() <= CANCELLED
+def _divides(total: Expr, readers: frozenset[Symbol]) -> bool:
+    """Whether it divides by entries through which it came, as the derivative of a logarithm."""
+    powers = (power for power in total.atoms(Pow) if power.exp.is_negative)
+    met = ((power.base, power.base.free_symbols & readers) for power in powers)
+    return any(symbols and base.is_polynomial(*symbols) for base, symbols in met)
+
+
+def _multiplied_out(
+    steps: Steps,
+    found: Mapping[Symbol, Expr],
+    readers: frozenset[Symbol],
+    labels: frozenset[Symbol],
+) -> Expr:
+    """The sum over paths, term by term so that SymPy cancels; what is not made of readers and
+    labels stays closed."""
+    closed: dict[Expr, Dummy] = {}
+
+    def opened(part: Expr) -> Expr:
+        if not part.args or part.free_symbols <= readers | labels:
+            return part
+        if not part.free_symbols & readers:
+            return closed.setdefault(part, Dummy(real=True))
+        return part.func(*map(opened, part.args))
+
+    products = (
+        opened(term) * opened(slope)
+        for reader, slope in steps
+        for term in Add.make_args(found[reader])
+    )
+    whole = expand_mul(Add(*products))
+    return whole.xreplace({dummy: part for part, dummy in closed.items()})

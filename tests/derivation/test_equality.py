@@ -204,6 +204,7 @@ def definitions(swept: Sweep) -> Definitions:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activations", "loss", "labels"),
     [
@@ -259,6 +260,7 @@ terms = st.builds(
 expressions = st.lists(terms, min_size=1, max_size=3).map(lambda t: expression(*t))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(expressions, st.integers(0, 999))
 def test_renaming_and_reordering_stay_proved(whole: Expression, seed: int) -> None:

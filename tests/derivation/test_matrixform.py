@@ -246,6 +246,7 @@ def test_transposing_and_columns_keep_the_value(seed: int) -> None:
         np.testing.assert_allclose(value(letters_turned(node), TURNED), plain)
 
 
+@pytest.mark.slow
 @given(SEEDS)
 @settings(max_examples=60, deadline=None)
 def test_sympy_form_has_the_shape_and_the_value(seed: int) -> None:

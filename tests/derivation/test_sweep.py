@@ -119,6 +119,7 @@ def test_every_gradient_of_a_hand_written_network_equals_the_complex_step(case: 
     assert_equal_to_the_complex_step(case.network, case.sizes)
 
 
+@pytest.mark.slow
 @CASE
 def test_every_gradient_of_a_hand_written_network_equals_explicit_sympy(case: Case) -> None:
     assert_equal_to_explicit_sympy(case.network, case.small)
@@ -155,6 +156,7 @@ def test_a_deep_perceptron_of_mixed_layers_equals_the_complex_step() -> None:
     assert_equal_to_the_complex_step(perceptron(mixed, "cross_entropy", bias=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_every_gradient_of_a_perceptron_equals_explicit_sympy(
     loss: tuple[str, str, dict[str, Any]],
@@ -442,6 +444,7 @@ def test_task_6_squared_error_by_the_output(
         assert gradient(network, "yhat") == form
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3, 4, 6])
 def test_task_7_every_hidden_layer_repeats_the_recursion(depth: int) -> None:
     network = perceptron(("sigmoid",) * depth, "binary_cross_entropy")

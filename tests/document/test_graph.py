@@ -256,6 +256,7 @@ def test_linear_chain_is_one_formula_of_nine_parameters_and_has_one_step_of_two_
 # --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NETWORKS, *MORE])
 def test_every_equation_is_checked_and_only_updates_are_definitions(name: str) -> None:
     chains = list(_chains(_document({**NETWORKS, **MORE}[name]).blocks))
@@ -353,6 +354,7 @@ def _formulas(markdown: str) -> list[tools.Formula]:
     return [(tex, True) for tex in displays] + [(tex, False) for tex in inline]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NETWORKS, *MORE])
 def test_markdown_is_portable(name: str) -> None:
     markdown = render(_document({**NETWORKS, **MORE}[name]), "md")
@@ -378,6 +380,7 @@ def test_formulas_parse_in_the_browser(name: str) -> None:
     assert tools.mathjax_errors(formulas) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NETWORKS, "two-three-one"])
 def test_latex_compiles_without_overfull_lines(name: str, tmp_path: Path) -> None:
     path = tmp_path / "graph.tex"

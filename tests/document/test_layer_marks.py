@@ -17,6 +17,7 @@ from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS, LayerMark, Notatio
 from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import Statement
 from tests.judging.notes.test_round_trip import Page, _architecture
+from tests.places import ROOT
 
 ANGLES = LayerMark(
     "^<l>",
@@ -77,6 +78,7 @@ def test_documents_are_written_in_an_invented_mark(mark: LayerMark, tmp_path: Pa
         assert mark.sentence.replace("[", r"\[") in text or mark.sentence in text
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_an_invented_mark(
     mark: LayerMark, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_formulas_in_an_invented_mark_read_back(mark: LayerMark, samples: Sample
         assert page.reads_back(written), written.latex
 
 
+@pytest.mark.slow
 def test_a_document_in_an_invented_mark_is_judged_with_nothing_said_of_it(
     mark: LayerMark, tmp_path: Path
 ) -> None:
@@ -168,7 +171,7 @@ def test_a_note_in_an_invented_mark_is_judged(mark: LayerMark, tmp_path: Path) -
     assert wrong[1].suggestion.replace(" ", "") == claims[6].latex.replace(" ", "")
 
 
-SLIPS = Path(__file__).parent.parent / "docs" / "notes" / "two-layer-slips.md"
+SLIPS = ROOT / "docs" / "notes" / "two-layer-slips.md"
 
 
 def _remarked(text: str, mark: LayerMark) -> str:
@@ -188,6 +191,7 @@ def _remarked(text: str, mark: LayerMark) -> str:
     return re.sub(pattern, marked, text)
 
 
+@pytest.mark.slow
 def test_slips_are_found_in_an_invented_mark_as_in_any(mark: LayerMark, tmp_path: Path) -> None:
     path = tmp_path / "note.md"
     path.write_text(_remarked(SLIPS.read_text("utf-8"), mark), encoding="utf-8")
@@ -222,6 +226,7 @@ def test_each_mark_is_found_out_from_what_it_prints(word: str) -> None:
     assert mark_of(statements, depth=2) == LAYER_MARKS[word]
 
 
+@pytest.mark.slow
 def test_the_record_of_a_document_in_an_invented_mark_is_data(mark: LayerMark) -> None:
     net = replace(sbp.load("linear-chain"), notation=Notation(layer=mark.word))
     text = sbp.render(sbp.derive(net).document(), "json")

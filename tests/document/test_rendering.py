@@ -18,6 +18,8 @@ from symbackprop.networks.layers.architecture import Architecture, Layer
 from symbackprop.notation import Notation
 from tests.render.tools import Formula, katex_errors, latex_errors, mathjax_errors
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = spec.example_names()
 
 OTHERS = {

@@ -154,6 +154,7 @@ def displays(blocks: Sequence[Block]) -> Iterator[Display]:
 # --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECIFICATIONS)
 @pytest.mark.parametrize("format", ["md", "tex"])
 def test_sections_render(name: str, format: str) -> None:
@@ -163,6 +164,7 @@ def test_sections_render(name: str, format: str) -> None:
     assert ("A worked example in numbers" in text) == (name != "symbolic")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECIFICATIONS)
 def test_rendering_twice_gives_the_same_bytes(name: str) -> None:
     first = document(name, "md")

@@ -34,6 +34,7 @@ def commands(path: str) -> Iterator[list[str]]:
         yield line.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_committed_reports_are_what_the_tool_says(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -147,6 +147,7 @@ def test_an_added_activation_is_a_word_of_network_files(added: Added) -> None:
         sbp.loads(network(name) + symbols)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", ["3 2", "1 1"])
 def test_documents_say_what_an_added_activation_is(added: Added, units: str) -> None:
     record = added.record
@@ -159,6 +160,7 @@ def test_documents_say_what_an_added_activation_is(added: Added, units: str) -> 
         assert "the value of the second line is used there" in text or record.kink is None
 
 
+@pytest.mark.slow
 def test_documents_with_an_added_activation_are_read_back(added: Added, tmp_path: Path) -> None:
     net = sbp.loads(network(added.record.name))
     text = sbp.render(sbp.derive(net).document(), "md")
@@ -299,6 +301,7 @@ def loss(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Add
     return found
 
 
+@pytest.mark.slow
 def test_an_added_loss_is_derived_checked_and_exported(loss: AddedLoss, tmp_path: Path) -> None:
     path, out = tmp_path / "net.toml", tmp_path / "grads.py"
     path.write_text(network("tanh", "sigmoid", loss.name), encoding="utf-8")
@@ -325,6 +328,7 @@ def test_an_added_loss_is_a_word_of_network_files(loss: AddedLoss) -> None:
             sbp.loads(halved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["identity", "sigmoid", "softmax"])
 def test_documents_say_what_an_added_loss_is(loss: AddedLoss, last: str) -> None:
     page = sbp.derive(sbp.loads(network("tanh", last, loss.name))).document()
@@ -339,6 +343,7 @@ def test_documents_say_what_an_added_loss_is(loss: AddedLoss, last: str) -> None
         assert "f\\left(\\hat{y}" not in text
 
 
+@pytest.mark.slow
 def test_a_loss_stands_in_every_comparison_of_losses_that_it_is_usual_in(loss: AddedLoss) -> None:
     page = sbp.render(sbp.derive("four-layer").document(), "md")
     assert isinstance(page, str)
@@ -350,6 +355,7 @@ def test_a_loss_stands_in_every_comparison_of_losses_that_it_is_usual_in(loss: A
     assert order.index("squared_error") < order.index("cross_entropy")
 
 
+@pytest.mark.slow
 def test_documents_with_an_added_loss_are_read_back(loss: AddedLoss, tmp_path: Path) -> None:
     net = sbp.loads(network("tanh", "identity", loss.name))
     text = sbp.render(sbp.derive(net).document(), "md")
@@ -380,6 +386,7 @@ LOSS_CODE = """
 """
 
 
+@pytest.mark.slow
 def test_code_by_hand_is_judged_under_an_added_loss(loss: AddedLoss, tmp_path: Path) -> None:
     net = sbp.loads(network("tanh", "identity", loss.name))
     for sign, status in (("", "verified"), ("-", "refuted")):
@@ -388,6 +395,7 @@ def test_code_by_hand_is_judged_under_an_added_loss(loss: AddedLoss, tmp_path: P
         assert found["W2"].status == found["b1"].status == status
 
 
+@pytest.mark.slow
 def test_a_loss_without_a_normal_form_is_checked_in_numbers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -360,6 +360,7 @@ def test_a_large_text_is_refused() -> None:
     assert "at most" in only_fault("#" * (LARGEST_FILE + 1)).expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -250,6 +250,7 @@ def _with_fault(found: Sweep, name: str, fault: str) -> Sweep:
     return Sweep(found.network, {**found.derivations, name: changed})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["sign", "missing factor"])
 def test_check_catches_a_wrong_result_by_every_oracle_that_knows_the_truth(fault: str) -> None:
     architecture = load("linear-chain").architecture
@@ -374,6 +375,7 @@ def test_symbolic_sizes_are_checked_at_generic_ones() -> None:
     assert "at N = 3, d = 2, k = 5" in str(report)
 
 
+@pytest.mark.slow
 def test_a_long_network_is_differentiated_equation_by_equation_with_the_same_result() -> None:
     built = build(MIXED)
     case = Case(sweep(built.network), MIXED, built.sizes)
@@ -383,6 +385,7 @@ def test_a_long_network_is_differentiated_equation_by_equation_with_the_same_res
     assert all(_close_exactly(chained[name], whole[name]) for name in case.quantities)
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_check_does_not_explode_with_depth() -> None:
     layers = tuple(Layer(2 + number % 3, "tanh") for number in range(12))
     deep = Architecture("deep", 3, layers, "squared_error")

@@ -11,6 +11,8 @@ from symbackprop.networks.layers.losses import LOSSES
 from symbackprop.witnesses import reference
 from tests import fuzz
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = 200
 PROVED = 20
 SHARE = 20

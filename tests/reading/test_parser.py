@@ -677,6 +677,7 @@ def test_every_formula_of_our_records_is_read_but_derivatives_with_something_hel
     assert [latex for latex, _ in unread if r"\left. " not in latex] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", SAMPLE_LAYOUTS)
 @pytest.mark.parametrize("layer", LAYER_MARKS)
 def test_every_notation_is_read(samples: Any, layer: Any) -> None:
@@ -822,6 +823,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latex", HOSTILE.values(), ids=HOSTILE)
 def test_nothing_takes_long(latex: str) -> None:
     start = time.perf_counter()

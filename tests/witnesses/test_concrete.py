@@ -151,6 +151,7 @@ NETWORKS: tuple[tuple[tuple[str, ...], tuple[int, ...], str, dict[str, Any]], ..
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activations", "widths", "loss", "words"), NETWORKS)
 def test_gradients_equal_the_reference(
     activations: tuple[str, ...], widths: tuple[int, ...], loss: str, words: dict[str, Any]
@@ -188,6 +189,7 @@ def test_gradients_equal_the_reference(
         assert np.allclose(found, by_hand[f"delta{layer}"], rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "softplus"])
 def test_both_ways_to_a_jacobian_agree_to_many_digits(activation: str) -> None:
     net = perceptron((activation, "softmax"), (2, 3, 2), "cross_entropy")

@@ -141,6 +141,7 @@ def test_a_loss_with_a_kink_is_met_on_both_sides(one: bool) -> None:
 NETWORKS = range(60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", NETWORKS)
 def test_entries_agree_with_nothing_by_accident(seed: int) -> None:
     """Within one tensor pairwise different, none of them a small number, none the same at all

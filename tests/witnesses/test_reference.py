@@ -136,6 +136,7 @@ def test_gradients_and_adjoints_equal_the_complex_step(model: Model) -> None:
     assert disagreements(gradients(*of), of, complex_step, 1e-10) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", models(), ids=name_of)
 def test_gradients_and_adjoints_equal_central_differences(model: Model) -> None:
     of = case(model)

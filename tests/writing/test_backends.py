@@ -80,6 +80,7 @@ def like(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
     return LIKE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["four-layer", "line", INTEGER, BINARY])
 def test_an_invented_backend_is_written_run_and_proved(spec: str, like: Backend) -> None:
     net = sbp.loads(spec) if "\n" in spec else sbp.load(spec)

@@ -322,6 +322,7 @@ def model_of(spec: Architecture) -> reference.Model:
     return reference.Model(names, spec.loss, spec.labels, spec.reduction, spec.half)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(120))
 def test_random_networks_agree_with_the_reference(seed: int) -> None:
     source = random.Random(seed)

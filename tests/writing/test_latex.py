@@ -63,6 +63,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_sample", [False, True], ids=["batch", "one"])
 @pytest.mark.parametrize("mark", LAYER_MARKS)
 @pytest.mark.parametrize("samples", ["rows", "columns"])

@@ -31,7 +31,7 @@ from symbackprop.judging.code.marks import Session
 from symbackprop.judging.code.roots import Root
 from symbackprop.judging.code.truth import EXACTLY, factor_between
 from symbackprop.tracing.numbers.budget import Share
-from symbackprop.tracing.numbers.modules import Module
+from symbackprop.tracing.numbers.modules import definitions
 from symbackprop.tracing.numbers.reading import Closure, Fault, Place, Reader
 
 MOST_TRIED = 1500
@@ -60,11 +60,15 @@ class Diagnoser:
     share: Share
     ignored: frozenset[str] = frozenset()
     lines: list[bytes] = field(init=False)
+    number: int = field(init=False)
     tried: int = 0
     parents: dict[Span, ast.AST] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.lines = [line.encode() for line in self.source.split("\n")]
+        own = self.session.function
+        places = [(d.node.lineno, d.node.col_offset) for d in definitions(ast.parse(self.source))]
+        self.number = places.index((own.lineno, own.col_offset))
 
     def explain(self, root: Root, others: Mapping[Place, Any]) -> list[Finding]:
         """The edits that mend a root, best first."""
@@ -98,7 +102,7 @@ class Diagnoser:
 
     def _functions(self) -> list[ast.FunctionDef]:
         session = self.session
-        known = [session.function, *session.module.functions.values(), *session.methods.values()]
+        known = [session.function, *session.module.helpers.values(), *session.methods.values()]
         return list(dict.fromkeys(known))
 
     def _statement_at(self, root: Root) -> tuple[ast.stmt, ast.expr] | None:
@@ -121,7 +125,7 @@ class Diagnoser:
             for n in ast.walk(node)
             if isinstance(n, ast.Call) and isinstance(n.func, (ast.Name, ast.Attribute))
         }
-        helpers = {**self.session.module.functions, **self.session.methods}
+        helpers = {**self.session.module.helpers, **self.session.methods}
         for name in sorted(names & set(helpers)):
             for statement in ast.walk(helpers[name]):
                 match statement:
@@ -148,7 +152,7 @@ class Diagnoser:
 
     def _likelier(self, finding: Finding) -> Finding:
         """An edit by which a helper comes to read an argument that it ignores is the likelier."""
-        for helper in self.session.module.functions.values():
+        for helper in self.session.module.helpers.values():
             if helper.lineno <= finding.line <= (helper.end_lineno or helper.lineno):
                 used = {n.id for n in ast.walk(helper) if isinstance(n, ast.Name)}
                 ignored = {a.arg for a in helper.args.args} - used
@@ -275,18 +279,15 @@ class Diagnoser:
             tree = ast.parse(text)
         except (SyntaxError, ValueError):
             return None
-        module = Module.of(tree)
-        name = self.session.function.name
-        if self.session.methods:
-            for methods in module.classes.values():
-                if set(methods) == set(self.session.methods):
-                    return replace(
-                        self.session, module=module, function=methods[name], methods=methods
-                    )
+        found = definitions(tree)[self.number :][:1]
+        if not found or found[0].node.name != self.session.function.name:
             return None
-        if name not in module.functions:
-            return None
-        return replace(self.session, module=module, function=module.functions[name])
+        return replace(
+            self.session,
+            module=self.session.module.again(tree, found[0].around),
+            function=found[0].node,
+            methods=found[0].methods,
+        )
 
     def _finding(self, edit: Edit, text: str) -> Finding:
         (first, start, last, end), _ = min(edit.changes)
@@ -400,7 +401,7 @@ class Diagnoser:
         """Functions of one argument; those that give f' of something."""
         found: list[str] = []
         derivatives = set()
-        known = {**self.session.module.functions, **self.session.methods}
+        known = {**self.session.module.helpers, **self.session.methods}
         local = {n: v.node for n, v in scope.items() if isinstance(v, Closure)}
         lambdas = {
             n: v for n, v in self.session.module.assigned.items() if isinstance(v, ast.Lambda)

@@ -80,8 +80,9 @@ def executed(
     subjects: Subjects,
 ) -> FileReport:
     """The returned gradients, by running the function; `sentence` says that it was run."""
-    if methods:
-        return FileReport(path, (), {}, source, f"{function} is a method; only functions are run")
+    if methods or module.parent is not None or node.name == "<lambda>":
+        reason = f"{function} is no function at the top of its file; no other is run"
+        return FileReport(path, (), {}, source, reason)
     sessions = list(_sessions(module, node, subjects))
     calls, kept = [], []
     problem = ""

@@ -20,23 +20,32 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.judging.code.derived import Deriver
 from symbackprop.judging.code.diagnosis import Diagnoser, Finding
 from symbackprop.judging.code.execute import executed
-from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement
+from symbackprop.judging.code.live import Live
+from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement, same_finding
 from symbackprop.judging.code.proofs import Proved, proofs
 from symbackprop.judging.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.judging.code.search import Subjects, settled
+from symbackprop.judging.code.text import with_plain_ends
 from symbackprop.judging.code.truth import Factor, Subject, distance, factor_between
+from symbackprop.judging.code.validity import Defaults, Untried, open_arguments
 from symbackprop.judging.report import Claim, FileReport, Method
 from symbackprop.networks.layers.multilayer import Built
 from symbackprop.tracing.interpreter import nested_too_deeply
 from symbackprop.tracing.numbers.budget import GUARD_SECONDS, Budget, OutOfTime
-from symbackprop.tracing.numbers.modules import Module
+from symbackprop.tracing.numbers.modules import (
+    Beside,
+    Methods,
+    Module,
+    chosen,
+    definitions,
+    parsed_tree,
+)
 from symbackprop.tracing.numbers.reading import Fault
-from symbackprop.tracing.numbers.unknown import Unknown, first_unknown
+from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, unknowns_in
 
 DIAGNOSIS_STEPS = 400_000
 STRICT = 1e-9
 DEEPEST = 150
-MOST_CHARACTERS = 300_000
 MOST_SAID = 200
 Judged = TypeVar("Judged")
 
@@ -49,12 +58,16 @@ def judge_code(
     one: Built,
     *,
     execute: bool = False,
+    beside: Beside | None = None,
+    live: Live | None = None,
 ) -> FileReport:
     """The claims of `function` in `source`: each named intermediate and returned gradient.
 
     `batch` and `one` are the network for N samples and for a single one. `path` is only quoted.
+    `beside`: the files from which it may import; `live`: what the running program knows of it.
     """
-    found = _function(source, function)
+    source = with_plain_ends(source)
+    found = _function(source, function, beside, live)
     if isinstance(found, str):
         return FileReport(path, (), {}, source, found)
     module, node, methods = found
@@ -91,7 +104,14 @@ def _judged(
     methods: Mapping[str, ast.FunctionDef],
     subjects: Subjects,
 ) -> FileReport:
-    session, reading, blame = settled(module, node, methods, subjects, Budget())
+    budget = Budget()
+    session, reading, blame = settled(module, node, methods, subjects, budget)
+    off = {n: 0 for n, v in open_arguments(session).items() if not isinstance(v, bool)}
+    if off and not reading.all_right:
+        without = settled(module, node, methods, subjects, budget, off)
+        is_read = without[1].trail.fault is None and bool(without[1].returned)
+        if is_read and len(without[1].wrong) < len(reading.wrong):
+            session, reading, blame = without
     numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
     readings = [reading, *(session.read(number) for number in numbers[1:])]
     worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
@@ -101,37 +121,24 @@ def _judged(
 
 
 def _function(
-    source: str, function: str
-) -> tuple[Module, ast.FunctionDef, Mapping[str, ast.FunctionDef]] | str:
-    """The function, or why there is nothing to judge."""
-    if len(source) > MOST_CHARACTERS:
-        return f"a file of more than {MOST_CHARACTERS} characters"
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as problem:
-        where = f"line {problem.lineno}: " if problem.lineno else ""
-        return f"{where}this is no Python: {problem.msg}"
-    except (ValueError, RecursionError, MemoryError) as problem:
-        return f"this is no Python: {problem}"
+    source: str, function: str, beside: Beside | None = None, live: Live | None = None
+) -> tuple[Module, ast.FunctionDef, Methods] | str:
+    """The function and what it sees, or why there is nothing to judge."""
+    tree = parsed_tree(source)
+    if isinstance(tree, str):
+        return tree
     if nested_too_deeply(tree, DEEPEST):
         return "an expression is nested too deeply to be read"
-    module = Module.of(tree)
-    owner, _, name = function.rpartition(".")
-    if owner:
-        methods: Mapping[str, ast.FunctionDef] = module.classes.get(owner, {})
-        if name in methods:
-            return module, methods[name], methods
-    elif name in module.functions:
-        return module, module.functions[name], {}
-    else:
-        for methods in module.classes.values():
-            if name in methods:
-                return module, methods[name], methods
-    present = [*module.functions]
-    for known, methods in module.classes.items():
-        present += [f"{known}.{method}" for method in methods]
-    listed = f"; it has {', '.join(present[:8])}" if present else "; it has none at all"
-    return f"there is no function {function} in this file{listed}"
+    found = chosen(definitions(tree), function, live.line if live is not None else 0)
+    if isinstance(found, str):
+        return found
+    values = live.values if live is not None else {}
+    module = Module.of(tree, None, values, beside).again(tree, found.around)
+    written = {ast.unparse(d) for d in found.node.decorator_list} - {"staticmethod", "classmethod"}
+    if live is not None and live.wrapped and not written:
+        reason = f"what was given is something around {function}, which is not read"
+        module = replace(module, unknown={**module.unknown, found.node.name: reason})
+    return module, found.node, found.methods
 
 
 def _positioned(fault: Fault | Unknown) -> str:
@@ -152,6 +159,9 @@ class _Judgement:
     explained: dict[Any, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.defaults = Defaults.of(self.session, self.reading)
+        self.untried = Untried(self.session, self.reading)
+        self.session = replace(self.session, free=self.defaults.free)
         share = self.session.budget.share(DIAGNOSIS_STEPS)
         self.diagnoser = Diagnoser(self.source, self.path, self.session, share)
 
@@ -202,15 +212,15 @@ class _Judgement:
 
     def _claims(self, blame: Blame) -> list[Claim]:
         chosen = _claimed(self.reading, blame)
-        self.proved = proofs(self.session, self.source, self.reading.stored, self.reading.returned)
+        self.proved = proofs(self.session, self.reading.stored, self.reading.returned)
         healed = _by_site(blame.healed)
         deriver = Deriver(self.session, blame.fills, frozenset(m.line for m in chosen))
         made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
-        made += self._loss()
+        made += [self.defaults.judged(claim, mark) for claim, mark in self._loss()]
         return made + list(self._missing())
 
-    def _loss(self) -> Iterator[Claim]:
+    def _loss(self) -> Iterator[tuple[Claim, Mark]]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
         it is no cause of anything; but the gradients must be those of this loss."""
         mark = self.reading.loss
@@ -218,15 +228,15 @@ class _Judgement:
             return
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
         if mark.unknown is not None:
-            yield self._unknown(base, mark.unknown)
+            yield self._unknown(base, mark.unknown), mark
         elif mark.state == "right":
-            yield self._verified(base, mark)
+            yield self._verified(base, mark), mark
         elif mark.state == "scaled":
             counted = mark.factor.samples or mark.factor.classes
             slip = "sample-count" if counted else "sign" if abs(mark.factor.fraction) == 1 else ""
             wanted = self.session.layout.of("L", self.reading.truth)
             said = f"{mark.name} is {mark.factor.text} times the loss of the network"
-            yield replace(
+            refuted = replace(
                 base,
                 status="refuted",
                 method="numeric",
@@ -234,15 +244,17 @@ class _Judgement:
                 sentence=f"{said}; the gradients of it would be as many times those of the network",
                 counterexample=self.witness(mark.value, wanted),
             )
+            yield refuted, mark
         else:
             reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
-            yield replace(base, status="undecided", sentence=reason)
+            yield replace(base, status="undecided", sentence=reason), mark
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
         if self.reading.trail.fault is not None:
             return
-        unknown = first_unknown(self.reading.trail.returned)
+        told = [mark.unknown for mark in self.reading.returned]
+        unknown = next((u for u in unknowns_in(self.reading.trail.returned) if u not in told), None)
         why = f"; not all of it is known: {_positioned(unknown)}" if unknown is not None else ""
         node = self.reading.trail.return_node or self.session.function
         for meaning in self.reading.missing:
@@ -279,7 +291,7 @@ class _Judgement:
         base = Claim(self.path, mark.line, mark.column + 1, mark.length, "verified", name=mark.name)
 
         def judged() -> Claim:
-            claim = self._claim(base, mark, blame, healed)
+            claim = self.defaults.judged(self._claim(base, mark, blame, healed), mark)
             return self._with_derived(claim, mark, blame, deriver)
 
         return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
@@ -301,7 +313,7 @@ class _Judgement:
         after = healed.get((mark.site, mark.name))
         if mark.returned:
             after = next((m for m in blame.healed.returned if m.meaning == mark.meaning), None)
-        unchanged = after is not None and _same_mark(mark, after)
+        unchanged = after is not None and same_finding(mark, after)
         if mark.ok and (mark.returned or unchanged or not blame.roots):
             said = "" if mark.factor.is_one else _convention(mark)
             return self._verified(base, mark, said)
@@ -342,7 +354,7 @@ class _Judgement:
                 reason = f"{mark.name} differs from {_said(mark.found)} by {gap:.0e}: too little "
                 reason += "to tell a slip from rounding or from a small constant such as 1e-8"
                 return replace(base, status="undecided", sentence=reason)
-            if reason := self._untried(mark):
+            if reason := self.untried.behind(mark) or self._untried(mark):
                 return replace(base, status="undecided", sentence=reason)
             return replace(base, method="numeric", facts=trusted, sentence=sentence)
         return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
@@ -502,7 +514,7 @@ class _Judgement:
             value = layout.of(name, truth)
             if value is not None:
                 found[name] = value.tolist()
-        return found
+        return {**found, **self.session.given}
 
     def _not_reached(self, blame: Blame, present: set[str]) -> list[Claim]:
         """Claims for a fault, and for what stands behind it."""
@@ -648,10 +660,6 @@ def _twins(reading: Reading, mark: Mark) -> list[Mark]:
     if mark.returned:
         return [m for m in reading.returned if m.meaning == mark.meaning]
     return [m for m in reading.stored if (m.site, m.name) == (mark.site, mark.name)]
-
-
-def _same_mark(mark: Mark, after: Mark) -> bool:
-    return (mark.state, mark.found, mark.factor) == (after.state, after.found, after.factor)
 
 
 def _convention(mark: Mark) -> str:

@@ -120,7 +120,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Session:
-    """A function of a module, in a layout, against a subject (a batch or one sample)."""
+    """A function of a module, in a layout, against a subject (a batch or one sample).
+
+    `given`: values of arguments in place of their defaults; `free`: arguments for any value of
+    which what is found holds."""
 
     module: Module
     function: ast.FunctionDef
@@ -128,6 +131,8 @@ class Session:
     layout: Layout
     methods: Mapping[str, ast.FunctionDef] = field(default_factory=dict)
     point: int = 0
+    given: Mapping[str, Any] = field(default_factory=dict)
+    free: frozenset[str] = frozenset()
     budget: Budget = field(default_factory=Budget, compare=False)
 
     @cached_property
@@ -156,7 +161,7 @@ class Session:
             return None if value is None else np.array(value)
 
         binder = Binder(self.subject, self.layout, self.names, make, truth.samples, lambda n: n)
-        return binder.bound(self.function, self.methods)
+        return {**binder.bound(self.function, self.methods), **self.given}
 
     def read(
         self,
@@ -166,12 +171,13 @@ class Session:
         function: ast.FunctionDef | None = None,
         probe: frozenset[int] = frozenset(),
         brief: bool = False,
+        turned: frozenset[Site] = frozenset(),
     ) -> Reading:
         """The function read at a point, with what `fills` says put in place of stored values."""
         truth = self.truth(number)
         overrides = {place: self.filled(fill, truth) for place, fill in (fills or {}).items()}
         exact = _exact(fills or {})
-        reader = Reader(module or self.module, overrides, probe, exact, self.budget)
+        reader = Reader(module or self.module, overrides, probe, exact, turned, self.budget)
         node = function or self.function
         try:
             arguments = self.arguments(number)
@@ -369,9 +375,13 @@ class Session:
             yield mark if unknown is None else replace(mark, state="unknown", unknown=unknown)
 
     def _returned_loss(self, trail: Trail, truth: Truth) -> Mark | None:
-        """A number that is returned under a name of the loss, at the line that computes it."""
-        for name, value, node, index, _ in _leaves(trail):
-            if index is not None or self.names.meaning(name or "") != "L" or np.ndim(value):
+        """A number that is returned under a name of the loss, or without one before the
+        gradients, at the line that computes it."""
+        for place, (name, value, node, index, _) in enumerate(_leaves(trail)):
+            is_named = self.names.meaning(name) == "L" or name == "L"
+            is_first = not name and not place and isinstance(trail.returned, tuple)
+            is_count = _is_whole_number(np.asarray(value))
+            if index is not None or np.ndim(value) or is_count or not (is_named or is_first):
                 continue
             same_name = [e for e in trail.events if e.name == name and not e.depth]
             event = same_name[-1] if same_name else None
@@ -385,7 +395,7 @@ class Session:
             length = max(end - where.col_offset, 1)
             line, column = where.lineno, where.col_offset
             state = "unknown" if unknown is not None else state
-            mark = Mark(name, value, line, column, length, "L", state, found, factor)
+            mark = Mark(name or "loss", value, line, column, length, "L", state, found, factor)
             return replace(mark, unknown=unknown or _unknown_of(value, state, trail))
         return None
 
@@ -486,6 +496,7 @@ class Session:
         """Step sizes that the code may use: the one it is given, 1, and its own constants."""
         written = [n.value for n in ast.walk(self.function) if isinstance(n, ast.Constant)]
         numbers = [float(n) for n in written if isinstance(n, (int, float)) and 0 < n <= 1]
+        numbers += [float(v) for v in self.given.values() if not isinstance(v, bool)]
         return (RATE, 1.0, *sorted(set(numbers)))
 
     @cached_property
@@ -527,6 +538,21 @@ def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
 def _exact(fills: Mapping[Place, Fill]) -> frozenset[Place]:
     """Where a gradient of a parameter is put: it has its parameter's shape."""
     return frozenset(p for p, fill in fills.items() if fill.meaning.startswith(("d:W", "d:b")))
+
+
+def twin(reading: Reading, mark: Mark) -> Mark | None:
+    """The mark of another reading at the same place, or of the same returned gradient."""
+    if mark.meaning == "L" and mark.returned:
+        return reading.loss
+    if mark.event is None:
+        return next((m for m in reading.returned if m.meaning == mark.meaning), None)
+    place = mark.event.place
+    return next((m for m in reading.stored if m.event and m.event.place == place), None)
+
+
+def same_finding(one: Mark, other: Mark) -> bool:
+    """Whether two values are the same tensor, times the same factor."""
+    return (one.state, one.found, one.factor) == (other.state, other.found, other.factor)
 
 
 def _is_gradient(meaning: str, truth: Truth) -> bool:

@@ -28,9 +28,10 @@ from symbackprop.tracing.arrays import (
     shown,
     with_axes,
 )
-from symbackprop.tracing.interpreter import Interpreter, Traced, cells, element_array, parsed
+from symbackprop.tracing.interpreter import Interpreter, Traced, cells, element_array
 from symbackprop.tracing.numbers.reading import Bundle, Instance
 from symbackprop.tracing.numbers.unknown import Unknown
+from symbackprop.tracing.source import names_of
 from symbackprop.tracing.values import Object, Unread
 
 MOST_WORK = 30_000
@@ -46,9 +47,7 @@ class Proved:
     reason: str = ""
 
 
-def proofs(
-    session: Session, source: str, stored: Sequence[Mark], returned: Sequence[Mark]
-) -> Proved:
+def proofs(session: Session, stored: Sequence[Mark], returned: Sequence[Mark]) -> Proved:
     """What the tracer proves of values that are right at points."""
     layout = session.layout
     if layout.sizes != "generic" or layout.labels != "as the network says" or layout.flat_labels:
@@ -56,7 +55,7 @@ def proofs(
     proof = _Proof(session, stored, returned)
     reason = ""
     try:
-        proof.run(source)
+        proof.run()
     except RecursionError:
         reason = "nested too deeply"
     except (ShapeClash, TraceError, NoNormalForm) as problem:
@@ -141,10 +140,23 @@ class _Proof:
 
     # ---- the walk ----------------------------------------------------------------------------
 
-    def run(self, source: str) -> None:
+    def run(self) -> None:
+        functions: dict[str, Any] = {}
+        modules: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        for module in reversed(list(self.session.module.chain)):
+            assert module.block is not None
+            for holder, found in zip(
+                (functions, modules, others), names_of(module.block), strict=True
+            ):
+                for name in found:  # what is further inside has the name
+                    functions.pop(name, None), modules.pop(name, None), others.pop(name, None)
+                holder.update(found)
         interpreter = Interpreter(
             self.algebra,
-            *parsed(source),
+            functions,
+            modules,
+            others,
             on_assignment=self._assigned,
             on_value=self._value,
             seconds=self.session.budget.seconds_left,
@@ -169,7 +181,9 @@ class _Proof:
             return self.wanted(meaning, written_out=False)
 
         binder = Binder(subject, session.layout, session.names, make, count, lambda n: n)
-        symbolic = binder.bound(session.function, session.methods)
+        symbolic = {**binder.bound(session.function, session.methods), **session.given}
+        for name in sorted(session.free):
+            symbolic[name] = element_array(self.algebra, f"?{name}", (), False)
         return {
             name: _plain(value, numeric.get(name), subject.depth)
             for name, value in symbolic.items()

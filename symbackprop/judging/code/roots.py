@@ -402,7 +402,7 @@ def _target_name(target: ast.expr) -> str:
 
 def _targets_at(session: Session, line: int) -> list[ast.expr]:
     """What the statement around a line stores to, when it is an assignment to one place."""
-    nodes = [session.function, *session.module.functions.values(), *session.methods.values()]
+    nodes = [session.function, *session.module.helpers.values(), *session.methods.values()]
     for function in nodes:
         for node in ast.walk(function):
             if not isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):

@@ -45,6 +45,7 @@ def settled(
     methods: Mapping[str, ast.FunctionDef],
     subjects: Subjects,
     budget: Budget,
+    given: Mapping[str, Any] | None = None,
 ) -> tuple[Session, Reading, Blame | None]:
     """The session in the best layout, and its reading at the first point: one in which all is
     right, else the one that has the fewest slips among those in which most is right; with its
@@ -53,7 +54,9 @@ def settled(
     tried: list[tuple[Session, Reading]] = []
     for layout in _tried(function, module, subjects):
         subject = subjects.one if layout.is_one else subjects.batch
-        session = Session(module, function, subject, layout, methods, budget=budget)
+        session = Session(
+            module, function, subject, layout, methods, given=given or {}, budget=budget
+        )
         reading = session.read(0)
         tried.append((session, reading))
         if reading.all_right or _is_endless(reading):
@@ -158,11 +161,11 @@ def _diverse(ranked: Sequence[tuple[Session, Reading]]) -> list[tuple[Session, R
 def _with_helpers(function: ast.FunctionDef, module: Module) -> list[ast.FunctionDef]:
     """The function and the helpers that it calls, activations left out: a softmax has an axis
     whatever it is given."""
-    found = [function]
+    found, helpers = [function], module.helpers
     for known in found:
         for node in ast.walk(known):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                helper = module.functions.get(node.func.id)
+                helper = helpers.get(node.func.id)
                 if helper is not None and helper not in found and len(helper.args.args) > 1:
                     found.append(helper)
     return found

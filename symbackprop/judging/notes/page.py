@@ -24,7 +24,13 @@ from symbackprop.judging.notes.carried import FalseLine, overrides
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
 from symbackprop.judging.notes.conventions.scopes import NOT_OF_NETWORK, scopes_of
-from symbackprop.judging.notes.conventions.search import INDEX_LETTERS, SIGMA, Finder, mark_of
+from symbackprop.judging.notes.conventions.search import (
+    INDEX_LETTERS,
+    SIGMA,
+    Finder,
+    mark_of,
+    says_what_sigma_is,
+)
 from symbackprop.judging.notes.conventions.sectional import Definitions
 from symbackprop.judging.notes.conventions.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.judging.notes.derived import right_side
@@ -47,6 +53,7 @@ from symbackprop.judging.notes.formula.symbols import (
     EULER,
     IllFormed,
     NotUnderstood,
+    activations,
     is_function,
     split,
 )
@@ -683,6 +690,7 @@ class _Judgement:
         }
         if status != "refuted":
             sentence = verdict.reason if status == "undecided" else verdict.note
+            method = _method(verdict)
             proof = partial(self._proof, item)
             if status == "verified" and (facts := guarded(proof, _nothing)) is not None:
                 return Claim(
@@ -918,14 +926,19 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
 
 
 def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
-    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: true
-    if it were that of whatever layer it meets. Only as the sigmoid it is sure not to be."""
+    r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: it may
+    be meant as that of whatever layer it meets, and is where the formula itself says what it is. As
+    the sigmoid it is not meant to be no function at all."""
     family = settings.letters.get(SIGMA, "f")
-    if family == "sigmoid" or not is_function(family):
+    may_be_none = "identity" in activations(world.network)
+    if not is_function(family) or (family == "sigmoid" and may_be_none):
         return None
     letters = {**settings.letters, SIGMA: "f"}
-    if judge_in(statement, replace(settings, letters=letters), world).outcome != "true":
+    found = judge_in(statement, replace(settings, letters=letters), world)
+    if found.outcome != "true":
         return None
+    if not may_be_none and says_what_sigma_is(statement):
+        return found
     reason = rf"\sigma is {family} in this note, and another function here"
     return Verdict("unknown", reason=reason)
 

@@ -1,0 +1,1 @@
+"""Formulas in LaTeX -> syntax with places; a grammar of our own, and no meaning."""

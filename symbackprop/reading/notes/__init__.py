@@ -1,0 +1,1 @@
+"""Markdown, LaTeX files and notebooks -> passages: prose and formulas, with their places."""

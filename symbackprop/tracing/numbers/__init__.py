@@ -1,0 +1,1 @@
+"""NumPy code at numbers: a function is read over arrays of numbers, never run."""

@@ -30,7 +30,15 @@ import numpy as np
 
 from symbackprop.tracing.numbers import numpy_subset as subset
 from symbackprop.tracing.numbers.budget import READING, Budget
-from symbackprop.tracing.numbers.modules import Function, Module
+from symbackprop.tracing.numbers.choices import (
+    BOUNDING,
+    Choice,
+    bounds_of,
+    is_data,
+    outcome_of,
+    turned_over,
+)
+from symbackprop.tracing.numbers.modules import Foreign, Function, Module
 from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, give_up, parts_of
 
 MOST_STEPS = 60_000
@@ -39,6 +47,7 @@ ENTRIES_A_STEP = 500  # entries that NumPy goes through in the time of a step
 MOST_BITS = 4096
 MOST_TEXT = 10_000
 MOST_EVENTS = 4_000
+MOST_CHOICES = 64
 
 Kind = Literal["shape", "unread", "wrong", "endless"]
 Place = tuple[int, int, int]  # line, column, how often it was reached before
@@ -95,6 +104,7 @@ class Trail:
     `unknowns`: what was not read, in order. `doubt`: why what is called may be another function.
     `stops`: what ends the call before anything is returned. `trusted`: functions that are not read,
     by the line that calls them, and that are taken to change nothing of what they are given.
+    `choices`: the ways that conditions on computed numbers came out, by their place.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -107,6 +117,7 @@ class Trail:
     doubt: Unknown | None = None
     stops: Unknown | None = None
     trusted: dict[str, int] = field(default_factory=dict)
+    choices: dict[tuple[int, int], Choice] = field(default_factory=dict)
 
 
 class Bundle(dict[Any, Any]):
@@ -197,12 +208,14 @@ class _Continue(Exception):
 @dataclass
 class Reader:
     """One reading. `overrides` puts values in place of what is stored at a place; `probe` keeps
-    the scope at the statements that begin on these lines."""
+    the scope at the statements that begin on these lines; `turned` conditions come out the other
+    way. `away`: where the text that is judged was left for another, whose lines say nothing."""
 
     module: Module
     overrides: Mapping[Place, Any] = field(default_factory=dict)
     probe: frozenset[int] = frozenset()
     exact: frozenset[Place] = frozenset()
+    turned: frozenset[tuple[int, int]] = frozenset()
     budget: Budget = field(default_factory=Budget)
     trail: Trail = field(default_factory=Trail)
     steps: int = 0
@@ -211,6 +224,7 @@ class Reader:
     functions_: list[str] = field(default_factory=list)
     statement: ast.stmt | None = None
     within: Function | None = None
+    away: ast.AST | None = None
     frames: list[dict[str, Any]] = field(default_factory=list)
     globals_: dict[tuple[int, str], Any] = field(default_factory=dict)
     discarded: ast.expr | None = None
@@ -234,6 +248,13 @@ class Reader:
         self.budget.spend(self.steps + READING)
         return self.trail
 
+    def closure_of(self, function: ast.FunctionDef) -> Closure:
+        """A function with the values of its defaults; none where one of them is an error."""
+        try:
+            return self._closure(function, {})
+        except Fault:
+            return Closure(function, self.module)
+
     def _run(self, function: ast.FunctionDef, scope: dict[str, Any]) -> None:
         closure = self._closure(function, {})
         self._doubt_name(function, self._decorated(closure, {}))
@@ -256,7 +277,7 @@ class Reader:
         """Whether what is called under the function's name is this function."""
         reason = self.module.unknown.get(function.name)
         if reason is not None:
-            self._doubt(Unknown(f"{reason}: another may be called", function.lineno))
+            self._doubt(Unknown(f"{reason}, so another may be called", function.lineno))
         if not isinstance(decorated, Closure) or decorated.node is not function:
             names = ", ".join(f"@{ast.unparse(d)[:60]}" for d in function.decorator_list)
             reason = f"what {names} makes of {function.name} is not known"
@@ -271,10 +292,11 @@ class Reader:
         for statement in body:
             self._tick(statement)
             self.statement = statement
-            if statement.lineno in self.probe and statement.lineno not in self.trail.seen:
-                self.trail.seen[statement.lineno] = {n: _kept(v) for n, v in scope.items()}
+            line = statement.lineno if self.away is None else 0
+            if line in self.probe and line not in self.trail.seen:
+                self.trail.seen[line] = {n: _kept(v) for n, v in scope.items()}
             try:
-                with _located(statement):
+                with _located(self.away or statement):
                     self._statement(statement, scope)
             except Fault as fault:
                 if fault.kind != "unread" or fault.leaves:
@@ -348,12 +370,15 @@ class Reader:
         try:
             return self.value(value, scope)
         except Fault:
-            target = targets[0]
-            place = (target.lineno, target.col_offset)
-            given = self.overrides.get((*place, self.counts.get(place, 0)))
+            given = self._put_at(targets[0])
             if given is None:
                 raise
             return given
+
+    def _put_at(self, node: ast.expr) -> Any:
+        """What is put in place of what the node stores next; None where nothing is."""
+        spot = (node.lineno, node.col_offset)
+        return None if self.away else self.overrides.get((*spot, self.counts.get(spot, 0)))
 
     def _expression_statement(
         self, value: ast.expr, scope: dict[str, Any], statement: ast.stmt
@@ -379,8 +404,10 @@ class Reader:
         self._block(statement.orelse, scope)
 
     def _while(self, test: ast.expr, body: Sequence[ast.stmt], scope: dict[str, Any]) -> None:
+        own = {(n.lineno, n.col_offset) for n in ast.walk(test) if isinstance(n, ast.expr)}
         while self._truth(test, scope):
             self._tick(test)
+            self.turned -= own  # once: else it would not end
             try:
                 self._block(body, scope)
             except _Break:
@@ -412,7 +439,7 @@ class Reader:
         """An import inside a function binds as one at the top does."""
         found = Module.of(ast.Module([statement], []))
         for name, library in found.imports.items():
-            scope[name] = _of_library(library)
+            scope[name] = of_library(library)
         for name, reason in found.unknown.items():
             scope[name] = self._unknown(Unknown(reason, statement.lineno, statement.col_offset))
 
@@ -427,6 +454,8 @@ class Reader:
 
     def _unknown(self, unknown: Unknown) -> Unknown:
         """Told to the trail, once for each place."""
+        if self.away is not None:
+            unknown = replace(unknown, line=_line(self.away), column=_column(self.away))
         told = [(u.line, u.column, u.reason) for u in self.trail.unknowns[-1:]]
         is_new = (unknown.line, unknown.column, unknown.reason) not in told
         if is_new and len(self.trail.unknowns) < MOST_EVENTS:
@@ -630,11 +659,9 @@ class Reader:
             if isinstance(changed, Unknown):
                 self._give_up([held], changed)
         except Fault:
-            place = (target.lineno, target.col_offset)
-            given = self.overrides.get((*place, self.counts.get(place, 0)))
-            if given is None:
+            changed = self._put_at(target)
+            if changed is None:
                 raise
-            changed = given
         match target:
             case ast.Name(id=name):
                 scope[name] = self._note(name, changed, target, "change", statement)
@@ -692,10 +719,11 @@ class Reader:
         length: int | None = None,
     ) -> Any:
         """Tell the trail of a stored value; what overrides it comes back."""
-        spot = (node.lineno, node.col_offset)
+        if self.away is not None:
+            return value
+        spot, given = (node.lineno, node.col_offset), self._put_at(node)
         occurrence = self.counts.get(spot, 0)
         self.counts[spot] = occurrence + 1
-        given = self.overrides.get((*spot, occurrence))
         if given is not None:
             value = _overridden(value, given, how, (*spot, occurrence) in self.exact)
         is_told = isinstance(value, (np.ndarray, np.number, float, int, Unknown))
@@ -746,7 +774,7 @@ class Reader:
     def value(self, node: ast.expr, scope: dict[str, Any]) -> Any:
         self._tick(node)
         try:
-            with _located(node):
+            with _located(self.away or node):
                 return self._value(node, scope)
         except Fault as fault:
             if fault.kind != "unread" or fault.leaves:
@@ -839,11 +867,9 @@ class Reader:
         try:
             held = self.value(node, scope)
         except Fault:
-            spot = (node.lineno, node.col_offset)
-            given = self.overrides.get((*spot, self.counts.get(spot, 0)))
-            if given is None:
+            held = self._put_at(node)
+            if held is None:
                 raise
-            held = given
         if self.statement is None or isinstance(node, ast.Name):
             return held
         return self._note(key.value, held, node, "bind", self.statement)
@@ -889,8 +915,6 @@ class Reader:
         if name in self._bound_here:
             raise Fault(f"{name} is used before it is set", "wrong")
         for module in self.module.chain:
-            if name in module.values:
-                return module.values[name]
             if (id(module), name) in self.globals_:
                 return self.globals_[id(module), name]
             found = self._global(name, module)
@@ -901,7 +925,7 @@ class Reader:
             return Builtin(name)
         if hasattr(builtins, name):
             raise Fault(f"the name {name} is one of Python's that is not followed here")
-        raise Fault(f"the name {name} is not known here; set or define it in this file")
+        raise Fault(f"the name {name} is not known here; set or define it in the same text")
 
     def _global(self, name: str, module: Module) -> tuple[Any] | None:
         """What a name means in a module, if anything."""
@@ -909,27 +933,43 @@ class Reader:
             closure = self._inside(module, lambda: self._closure(module.functions[name], {}))
             return (self._inside(module, lambda: self._decorated(closure, {})),)
         if name in module.imports:
-            return (_of_library(module.imports[name]),)
+            return (of_library(module.imports[name]),)
         if name in module.assigned:
             return (self._inside(module, lambda: self.value(module.assigned[name], {})),)
         if name in module.classes:
             return (Class(name, module.classes[name], module),)
+        if name in module.values:
+            return (self._from_elsewhere(module.values[name]),)
         if name in module.unknown:
             raise Fault(module.unknown[name])
+        if module.star is not None and name in module.star.exported:
+            return (self._from_elsewhere(Foreign(module.star, name)),)
         if f"{module.imports.get('*')}.{name}" in subset.NAMES:
-            return (_of_library(f"{module.imports['*']}.{name}"),)
+            return (of_library(f"{module.imports['*']}.{name}"),)
         if "*" in module.unknown and not hasattr(builtins, name):
             raise Fault(f"the name {name} is not known here: {module.unknown['*']}")
         return None
 
+    def _from_elsewhere(self, value: Any) -> Any:
+        """A value that is known from elsewhere, or is what a name means in another text."""
+        if not isinstance(value, Foreign) or not value.what:
+            return value
+        module, what = value.module, value.what
+        if isinstance(what, str):
+            return self._inside(module, lambda: self._name(what, {}))
+        closure = self._inside(module, lambda: self._closure(what, {}))
+        return self._inside(module, lambda: self._decorated(closure, {}))
+
     def _inside(self, module: Module, step: Callable[[], Any]) -> Any:
         """A step taken at the top of a module."""
-        held = (self.module, self.within, self.statement)
+        held = (self.module, self.within, self.statement, self.away)
+        if module.foreign and self.away is None:
+            self.away = self.statement
         self.module, self.within, self.statement = module, None, None
         try:
             return step()
         finally:
-            self.module, self.within, self.statement = held
+            self.module, self.within, self.statement, self.away = held
 
     @property
     def _bound_here(self) -> frozenset[str]:
@@ -1032,10 +1072,21 @@ class Reader:
         for op, comparator in zip(node.ops, node.comparators, strict=True):
             right = self.value(comparator, scope)
             result = self._related(op, left, right)
+            if is_data(left, right) and not isinstance(result, Unknown):
+                result = np.logical_not(result) if self._chosen(node, result) else result
             if len(node.ops) > 1 and not self._as_truth(result):
                 return result
             left = right
         return result
+
+    def _chosen(self, node: ast.expr, outcome: Any, name: str = "") -> bool:
+        """Told to the trail; whether it is to be turned over."""
+        place = (node.lineno if self.away is None else -node.lineno, node.col_offset)
+        choices = self.trail.choices
+        if place in choices or len(choices) < MOST_CHOICES:
+            known = choices.get(place) or Choice(ast.unparse(node)[:60], name)
+            choices[place] = known.also(outcome)
+        return place in self.turned
 
     def _related(self, op: ast.cmpop, left: Any, right: Any) -> Any:
         unknown = first_unknown([left, right])
@@ -1047,7 +1098,7 @@ class Reader:
         if isinstance(op, (ast.In, ast.NotIn)):
             return self._contained(left, right) == isinstance(op, ast.In)
         for side in (left, right):
-            if isinstance(side, _FOREIGN):
+            if isinstance(side, _NO_ARRAYS):
                 raise Fault(f"a comparison of {_kind(side)}")
         function = _RELATIONS[type(op)]
         return self._numpy_step(lambda: function(left, right), left, right)
@@ -1085,13 +1136,15 @@ class Reader:
         if isinstance(owner, Unknown):
             return owner
         if isinstance(owner, Numpy):
-            return _of_library(f"{owner.name}.{name}")
+            return of_library(f"{owner.name}.{name}")
         if isinstance(owner, (np.ndarray, np.generic)) and name in subset.ARRAY_ATTRIBUTES:
             return getattr(owner, name)
         if isinstance(owner, Instance):
             if name in owner.methods:
                 return Closure(owner.methods[name], self.module, owner=owner)
             return owner.bundle.entry(name)
+        if isinstance(owner, Foreign):
+            return self._from_elsewhere(Foreign(owner.module, name))
         if isinstance(owner, Class) and name in owner.methods:
             return Closure(owner.methods[name], owner.module)
         if isinstance(owner, Bundle) and name not in _DICT_METHODS:
@@ -1156,13 +1209,15 @@ class Reader:
                 case Unknown():
                     return self._unread_call(node, function, function, values)
                 case Closure():
-                    return self._call(function, args, named)
+                    return self._call(function, args, named, node)
                 case Numpy(name=name):
-                    return self._numpy(name, args, named)
+                    found = self._numpy(name, args, named)
+                    return self._bounded(name.removeprefix("numpy."), args, named, found, node)
                 case Builtin(name=name):
                     return self._builtin(name, args, named)
-                case Method(owner=np.ndarray() | np.generic()):
-                    return self._array_method(function, args, named)
+                case Method(owner=np.ndarray() | np.generic() as owner, name=name):
+                    found = self._array_method(function, args, named)
+                    return self._bounded(name, [owner, *args], named, found, node)
                 case Method():
                     return self._container_method(function, args, named)
             if function is np.float64 or function is np.int64:
@@ -1174,7 +1229,9 @@ class Reader:
             reason = Unknown(fault.reason, fault.line, fault.column)
             return self._unread_call(node, function, reason, values)
 
-    def _call(self, closure: Closure, args: list[Any], named: dict[str, Any]) -> Any:
+    def _call(
+        self, closure: Closure, args: list[Any], named: dict[str, Any], call: ast.Call | None
+    ) -> Any:
         if self.depth >= MOST_CALLS:
             raise Fault("calls nested too deeply: it may call itself for ever", "endless")
         node = closure.node
@@ -1182,7 +1239,9 @@ class Reader:
             args = args if _is_static(node) else [closure.owner, *args]
         scope = self._bound(node.args, args, named, closure)
         name = node.name if isinstance(node, ast.FunctionDef) else "lambda"
-        held = (self.module, self.within, self.statement, self.discarded)
+        held = (self.module, self.within, self.statement, self.discarded, self.away)
+        if closure.module.foreign and self.away is None:
+            self.away = call or self.statement
         self.module, self.within = closure.module, node
         self.depth += 1
         self.functions_.append(name)
@@ -1197,7 +1256,7 @@ class Reader:
             self.depth -= 1
             self.functions_.pop()
             self.frames.pop()
-            self.module, self.within, self.statement, self.discarded = held
+            self.module, self.within, self.statement, self.discarded, self.away = held
         return None
 
     def _closure(self, node: ast.FunctionDef | ast.Lambda, scope: dict[str, Any]) -> Closure:
@@ -1265,7 +1324,7 @@ class Reader:
             if "." in name or "out" in named:
                 self._give_up([*args[:1], named.get("out")], unknown)
             return unknown.apart
-        if any(isinstance(a, _FOREIGN) for a in args if not isinstance(a, (Builtin, Numpy))):
+        if any(isinstance(a, _NO_ARRAYS) for a in args if not isinstance(a, (Builtin, Numpy))):
             raise Fault(f"np.{name} of something that is not known as an array")
         if "dtype" in named:
             named["dtype"] = _dtype(named["dtype"])
@@ -1288,6 +1347,19 @@ class Reader:
         for value in found[1:]:
             total = self._called(function, [total, value], {})
         return total
+
+    def _bounded(
+        self, name: str, args: list[Any], named: dict[str, Any], found: Any, node: ast.Call | None
+    ) -> Any:
+        """A value that may have been cut off, or the larger of two."""
+        if node is None or name not in BOUNDING or isinstance(found, Unknown):
+            return found
+        bounds = bounds_of(name, args, named)
+        if bounds is None or not is_data(found):
+            return found
+        if self._chosen(node, outcome_of(name, bounds, args[0], found), name):
+            return self._numpy_step(lambda: turned_over(name, bounds, args[0]), found)
+        return found
 
     def _math(self, name: str, values: list[Any]) -> Any:
         """A function of `math`, which takes numbers alone."""
@@ -1516,7 +1588,7 @@ _KINDS: Mapping[str, Any] = {
 _SIMPLE = (str, int, float, np.integer, type(None))
 _SIZED = (int, float, str, list, tuple, dict, set, range, type(None))
 _REACHED = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Attribute, ast.Subscript, ast.Name, ast.JoinedStr)
-_FOREIGN = (Closure, Numpy, Builtin, Bundle, Instance, Method, Class)
+_NO_ARRAYS = (Closure, Numpy, Builtin, Bundle, Instance, Method, Class, Foreign)
 _SHORTHAND_COLUMNS = Numpy("numpy.c_")
 # Decorators that leave what a function computes as it is, and what takes arrays to look at only.
 _LEFT_ALONE = frozenset(
@@ -1553,7 +1625,7 @@ def _certainly(value: Any) -> Kind:
     return "wrong" if (is_plain and not is_given) or value is None else "unread"
 
 
-def _of_library(dotted: str) -> Any:
+def of_library(dotted: str) -> Any:
     """What a name of NumPy or `math` stands for: a number, or something to call."""
     short = dotted.partition(".")[2]
     return subset.CONSTANTS[short] if short in subset.CONSTANTS else Numpy(dotted)
@@ -1730,6 +1802,10 @@ def _line(node: ast.AST) -> int:
     return int(getattr(node, "lineno", 0))
 
 
+def _column(node: ast.AST) -> int:
+    return int(getattr(node, "col_offset", 0))
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, Numpy):
         return value.name.replace("numpy", "np", 1)
@@ -1739,6 +1815,8 @@ def _kind(value: Any) -> str:
         return "what the code was given"
     if isinstance(value, Class):
         return f"the class {value.name}"
+    if isinstance(value, Foreign):
+        return "a module"
     if isinstance(value, Unknown):
         return "something that is not known"
     if isinstance(value, Closure):

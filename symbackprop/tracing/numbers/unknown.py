@@ -34,20 +34,25 @@ class Unknown:
         return replace(self, touches=()) if self.touches else self
 
 
-def first_unknown(values: Any, depth: int = 0) -> Unknown | None:
+def first_unknown(values: Any) -> Unknown | None:
     """The first unknown value in containers, slices and values."""
-    if isinstance(values, Unknown):
-        return values
+    return next(unknowns_in(values), None)
+
+
+def unknowns_in(values: Any, depth: int = 0) -> Iterator[Unknown]:
+    """Every unknown value in containers, slices and values."""
     parts: Iterable[Any] = ()
-    if isinstance(values, (list, tuple)):
+    if isinstance(values, Unknown):
+        yield values
+    elif isinstance(values, (list, tuple)):
         parts = values
     elif isinstance(values, dict):
         parts = values.values()
     elif isinstance(values, slice):
         parts = (values.start, values.stop, values.step)
-    if depth > DEEPEST:
-        return None
-    return next((u for u in (first_unknown(p, depth + 1) for p in parts) if u is not None), None)
+    if depth <= DEEPEST:
+        for part in parts:
+            yield from unknowns_in(part, depth + 1)
 
 
 def parts_of(values: Iterable[Any], named: bool = True) -> Iterator[Any]:

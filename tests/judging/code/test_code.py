@@ -51,6 +51,7 @@ def _claim(report: FileReport, name: str) -> Claim:
     return next(c for c in report.claims if c.name == name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_a_right_function_is_verified_and_nothing_in_it_refuted(name: str) -> None:
     report = judged(name, right(name))
@@ -58,6 +59,7 @@ def test_a_right_function_is_verified_and_nothing_in_it_refuted(name: str) -> No
     assert {claim.status for claim in report.claims} == {"verified"}, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", FAST, ids=lambda s: f"{s.file}:{s.line}:{s.kind}")
 def test_a_slip_is_refuted_at_its_line_and_named(sample: Sample) -> None:
     report = judged(sample.file, sample.source)
@@ -197,12 +199,14 @@ def test_the_guard_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [claim.status for claim in claims] == ["undecided"]
 
 
+@pytest.mark.slow
 def test_a_mechanical_slip_is_never_verified() -> None:
     for slip in mechanical.slips(10, seed=7):
         report = judged(slip.file, slip.source)
         assert refuted(report), slip
 
 
+@pytest.mark.slow
 def test_a_right_function_written_otherwise_is_never_refuted() -> None:
     for rewrite in mechanical.rewrites(15, seed=7):
         report = judged(rewrite.file, rewrite.source)
@@ -210,6 +214,7 @@ def test_a_right_function_written_otherwise_is_never_refuted() -> None:
         assert "refuted" not in {claim.status for claim in report.claims}, rewrite
 
 
+@pytest.mark.slow
 def test_mutilated_text_ends_in_a_report() -> None:
     for name, source in mechanical.mutilated(25, seed=7):
         started = time.monotonic()

@@ -13,8 +13,9 @@ import pytest
 
 from symbackprop import api
 from symbackprop.judging.code.judge import judge_code
-from symbackprop.judging.report import Claim, FileReport
+from symbackprop.judging.report import FileReport
 from symbackprop.networks.layers.multilayer import build
+from tests.judging.notes.test_conventions import claims, statuses
 
 
 def network(
@@ -26,16 +27,6 @@ def network(
         lines += ["[[layers]]", 'type = "dense"', f"units = {count}", f'activation = "{name}"']
         lines += [f"bias = {str(bias).lower()}"]
     return api.loads("\n".join(lines))
-
-
-def claims(folder: Path, net: api.Net, *formulas: str) -> tuple[Claim, ...]:
-    path = folder / "note.md"
-    path.write_text("\n\n".join(f"$${formula}$$" for formula in formulas), encoding="utf-8")
-    return api.verify(path, net).claims
-
-
-def statuses(folder: Path, net: api.Net, *formulas: str) -> list[str]:
-    return [claim.status for claim in claims(folder, net, *formulas)]
 
 
 FORWARD = (
@@ -56,6 +47,7 @@ CHAIN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", [1, 2, 3])
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_a_forgotten_slope_shows_in_a_chain_of_single_units(
@@ -86,19 +78,6 @@ def test_a_line_about_one_unit_meets_both_sides_of_that_unit(tmp_path: Path) -> 
     assert statuses(tmp_path, net, FORWARD[0], ENTRY + " f'(z^{1}_{2})") == ["verified"] * 2
     assert statuses(tmp_path, net, FORWARD[0], ENTRY) == ["verified", "refuted"]
     assert statuses(tmp_path, net, FORWARD[0], ENTRY + " f'(z^{1}_{1})") == ["verified", "refuted"]
-
-
-def test_a_forward_equation_is_not_outvoted(tmp_path: Path) -> None:
-    """Read as h^1, z^1 would make both lines about derivatives true, and the first one false."""
-    net = network((2,), "relu")
-    lines = [
-        rf"\frac{{\partial L}}{{\partial z^{{1}}_{{{k}}}}} = \delta^{{2}} w^{{2}}_{{{k}}}"
-        for k in (1, 2)
-    ]
-    wrong = statuses(tmp_path, net, FORWARD[0], *lines)
-    assert wrong == ["verified", "refuted", "refuted"]
-    right = [line.replace(r"\partial z", r"\partial h") for line in lines]
-    assert statuses(tmp_path, net, FORWARD[0], *right) == ["verified"] * 3
 
 
 def test_what_no_point_can_meet_is_undecided_where_it_is_not_proved(tmp_path: Path) -> None:
@@ -173,6 +152,7 @@ def judged(source: str, net: api.Net, slope: str) -> FileReport:
     return judge_code(source.replace("SLOPE", slope), "backward", "notes.py", *both)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "slope"), [("relu", "0.0"), ("leaky_relu", "0.01")])
 @pytest.mark.parametrize("units", [(1, 1), (3, 2)], ids=str)
 def test_a_forgotten_slope_in_code_shows(activation: str, slope: str, units: Sequence[int]) -> None:

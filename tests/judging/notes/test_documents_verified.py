@@ -31,6 +31,8 @@ from symbackprop.reading.latex.syntax import Statement
 from symbackprop.reading.notes.files import read_note
 from symbackprop.writing.latex import Typesetting
 
+pytestmark = pytest.mark.slow
+
 OTHER = (
     "A little calculus",
     "The computation graph",

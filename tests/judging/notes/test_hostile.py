@@ -16,6 +16,8 @@ from symbackprop.cli import main
 from symbackprop.judging.report import Report
 from tests.slips import NOTES, formulas
 
+pytestmark = pytest.mark.slow
+
 SLOWEST = 5.0  # CPU seconds for one formula
 HUGE = 99999999999999999999
 

@@ -19,6 +19,8 @@ from tests.carried import derivations
 from tests.rewrites import rewrites
 from tests.slips import NOTES, chosen, slipped_text
 
+pytestmark = pytest.mark.slow
+
 KNOWN = sorted([*NOTES.glob("*.md"), *NOTES.glob("*.tex")])
 
 ROWS = """```toml symbackprop

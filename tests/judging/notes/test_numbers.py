@@ -99,6 +99,7 @@ def test_what_follows_from_the_given_numbers_is_verified(judged: Judge) -> None:
     assert before == ["verified"] * 6 + ["definition"] * 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(RESULTS)))
 def test_a_wrong_digit_is_refuted_where_it_stands_and_put_right(judged: Judge, number: int) -> None:
     results = list(RESULTS)
@@ -211,6 +212,7 @@ def test_one_number_for_a_bias_is_for_all_units(judged: Judge) -> None:
     assert [c.status for c in claims] == ["verified"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "status"),
     [
@@ -257,6 +259,7 @@ def test_the_value_of_a_function_needs_no_network(judged: Judge) -> None:
     assert [c.status for c in claims] == ["verified", "refuted"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", ["rows", "columns"])
 def test_the_numbers_of_a_document_are_verified(tmp_path: Path, samples: SampleLayout) -> None:
     net = sbp.load("two-three-one")

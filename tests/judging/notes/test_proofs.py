@@ -56,6 +56,7 @@ def proof(mode: str, latex: str) -> Equal | None:
     return prove(statement, settings_of(setting), network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "right", "wrong"), PAIRS)
 def test_a_right_formula_is_proved_and_its_nearest_wrong_one_is_not(
     mode: str, right: str, wrong: str
@@ -79,6 +80,7 @@ def test_numbers_for_entries_are_left_to_the_judge() -> None:
     assert proof("one", r"b^3 = \begin{bmatrix} b_1^3 & b_2^3 & b_3^3 \end{bmatrix}") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["four_equations.md", "kronecker_indices.md", "deep_relu.tex"])
 def test_most_formulas_of_a_right_note_are_proved(name: str) -> None:
     report = sbp.verify(NOTES / name).files[0]

@@ -27,6 +27,8 @@ from symbackprop.reading.latex.syntax import Statement
 from symbackprop.writing.latex import Typesetting
 from tests.fuzz import spec_text
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ("line", "two-three-one", "linear-chain", "four-layer")
 SYMBOLS = ((), (("h", "a"), ("L", "C"), ("N", "m"), ("delta", r"\varepsilon")))
 NOTATIONS = [

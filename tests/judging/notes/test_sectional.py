@@ -9,6 +9,8 @@ import pytest
 from tests.judging.notes.test_notes import judged
 from tests.judging.notes.test_scopes import SLIP, found, shown
 
+pytestmark = pytest.mark.slow
+
 MARKED = r"In a network, \(z^2 = h^1 W^2 + b^2\)."
 
 

@@ -22,6 +22,8 @@ from symbackprop.witnesses import reference
 from tests.bench_verify import judged, seed_text
 from tests.slips import Slip, chosen, slipped_text
 
+pytestmark = pytest.mark.slow
+
 COUNT, SEED = 20, 5
 CLOSE = 1e-6
 

@@ -3,7 +3,8 @@ r"""Finding out how a note is to be read.
 Owns: the candidates for each letter and convention, and the search for the reading under which the
 note's forward equations hold and most of its lines are true. Refuses: judging.
 Would be wrong if a convention were bent to excuse a single false line: a reading is preferred only
-where it makes more lines true than it makes false.
+where it makes more lines true than it makes false, and never where it makes a forward equation
+false that is true under another.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, judge
 from symbackprop.judging.notes.formula.settings import Alias, Settings
 from symbackprop.judging.notes.formula.symbols import (
     EULER,
-    activation,
+    activations,
     function_called,
     is_function,
     split,
@@ -393,7 +394,7 @@ def _is_euler(statements: Sequence[Statement]) -> bool:
             if isinstance(node, Scripted) and _head(node) == "e":
                 if not all(_may_be_exponent(s) for s in node.scripts):
                     return False
-                exponents += not any(_is_mark(s, "^l") for s in node.scripts)
+                exponents += not any(_is_mark(s, LAYER_MARKS["^l"]) for s in node.scripts)
         first, beyond = statement.sides[0], _heads_of_sides(statement.sides[1:])
         if isinstance(first, Symbol) and first.head == "e" and beyond - {"e"}:
             return False
@@ -572,7 +573,7 @@ class Finder:
         mark = mark_of(self.statements, self.depth, names)
         heads = heads_of(self.statements, mark)
         world = next(iter(self.worlds[self.reduction].generic.values()))
-        functions = [activation(world.network, layer) for layer in range(1, self.depth + 1)]
+        functions = activations(world.network)
         choices = {
             head: found
             for head in [*heads.seen, *heads.bounds]
@@ -952,8 +953,8 @@ class Finder:
         gained = {n: self.outcome(statements[n], trial, reduction) for n in open_}
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())
-        turned = {h for h, f in trial.scales.items() if f.startswith("-")} & changed
-        least = TWO_LINES if turned else 0.3
+        negated = {h for h, f in trial.scales.items() if f.startswith("-")} & changed
+        least = TWO_LINES if negated else 0.3
         if gain < least:
             return None
         found = list(outcomes)
@@ -972,15 +973,32 @@ class Finder:
                 gain += points[found[n]] - 1.0
                 if gain < least:
                     return None
-        lost = sum(
-            self._defines(statement, settings) * ((was == "true") - (now == "true"))
+        is_kept = self._keeps_forward(statements, outcomes, found, settings, trial)
+        return found if is_kept else None
+
+    def _keeps_forward(
+        self,
+        statements: Sequence[Statement],
+        outcomes: Sequence[str],
+        found: Sequence[str],
+        settings: Settings,
+        trial: Settings,
+    ) -> bool:
+        """Whether no forward equation that was true is so no longer, whatever else is gained."""
+        turned = [
+            (was, now)
             for statement, was, now in zip(statements, outcomes, found, strict=True)
-        )
-        return found if lost <= (-1 if _takes_sum_for_unit(settings, trial) else 0) else None
+            if was != now and self._defines(statement, settings)
+        ]
+        if any(was == "true" for was, _ in turned):
+            return False
+        is_supported = any(now == "true" for _, now in turned)
+        return is_supported or not _takes_sum_for_unit(settings, trial)
 
     def _defines(self, statement: Statement, settings: Settings) -> bool:
-        """Whether it is a forward equation, that of a layer, the output or the loss: no number of
-        other lines outvotes it."""
+        """Whether it is a forward equation: that of a layer, the output or the loss."""
+        if says_what_sigma_is(statement):
+            return False  # but to the rest of the note it does not
         parts = split(statement.sides[0])
         family = settings.letters.get(parts[0].head, "") if parts is not None else ""
         return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
@@ -1081,6 +1099,16 @@ class Finder:
         if not used & {r"\times", "*"}:
             yield ("",)
             yield ("", r"\cdot")
+
+
+def says_what_sigma_is(statement: Statement) -> bool:
+    r"""\hat y = \sigma(z) = e^z / \sum_j e^{z_j}: two sides without \sigma are equal to it."""
+    without = [
+        side
+        for side in statement.sides
+        if not any(isinstance(node, Symbol) and node.head == SIGMA for node in walk(side))
+    ]
+    return 1 < len(without) < len(statement.sides)
 
 
 def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:

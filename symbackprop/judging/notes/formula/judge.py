@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from symbackprop.derivation.points import kinks_of
 from symbackprop.guard import FAULT, guarded, told
 from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare
@@ -164,8 +165,12 @@ def with_function_variable(statement: Statement, meaning: Meaning) -> Meaning:
     variable = function_variable(statement, meaning)
     if variable is None:
         return meaning
-    points = meaning.world.values[meaning.world.network.loss].shape[0]
-    found = [_with_numbers(meaning, variable, points, *ends) for ends in DOMAINS]
+    network = meaning.world.network
+    points = meaning.world.values[network.loss].shape[0]
+    kinks = (abs(kink) for function in network.functions.values() for kink in kinks_of(function))
+    beyond = max(kinks, default=0)
+    ends = ((low - beyond * (low < 0), high + beyond) for low, high in DOMAINS)
+    found = [_with_numbers(meaning, variable, points, *pair) for pair in ends]
     return next((m for m in found if all(_has_numbers(s, m) for s in statement.sides)), found[0])
 
 

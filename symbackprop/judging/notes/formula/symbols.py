@@ -116,6 +116,12 @@ def activation(network: Network, layer: int) -> str:
     return found
 
 
+def activations(network: Network) -> tuple[str, ...]:
+    """Those of all layers, from the first on."""
+    found = (roles.activation(network, layer) for layer in range(1, network.depth + 1))
+    return tuple(name for name in found if name is not None)
+
+
 @dataclass(frozen=True)
 class Scope:
     """What symbols are resolved against: the network, the settings, whole numbers by letter."""

@@ -103,6 +103,7 @@ READ = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("right", "wrong"), READ, ids=[r.split("\n")[0][:40] for r, _ in READ])
 def test_what_does_not_enter_a_gradient_leaves_it_judged(
     right: str, wrong: str, built: tuple[Built, Built]
@@ -148,6 +149,7 @@ UNREAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", UNREAD, ids=[u.split("\n")[-1][:40] for u in UNREAD])
 def test_what_is_not_read_is_undecided_where_it_enters(
     lines: str, built: tuple[Built, Built]
@@ -246,3 +248,22 @@ def test_a_name_that_is_set_later_is_an_error_of_the_code(built: tuple[Built, Bu
         .replace("    dz1 = (dz2", "    dW1 = x.T @ dz1\n    dz1 = (dz2")
     )
     assert "refuted" in statuses(judged(text, built)).values()
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("L", "verified"),
+        ("-np.sum(y * np.log(yhat)) / n", "verified"),
+        ("0.0", "undecided"),
+        ("2 * L", "refuted"),
+        ("cost(yhat, y)", "undecided"),
+    ],
+)
+def test_the_number_before_the_gradients_is_the_loss(
+    value: str, status: str, built: tuple[Built, Built]
+) -> None:
+    text = source("L = -np.sum(y * np.log(yhat)) / n").replace("return {", f"return {value}, {{")
+    report = judged(text, built)
+    assert statuses(report)["W1"] == "verified"
+    assert [c.status for c in report.claims if c.name in ("L", "loss")] == [status]

@@ -1,0 +1,206 @@
+"""For which arguments and inputs a claim holds that came out right, or wrong, at the points.
+
+Owns: the values at which arguments with a default are tried, numbers and switches; the conditions
+that came out one way at every point; what is said of a claim that hangs on either.
+Refuses: arguments whose meaning the network gives, and those without a default.
+Would be wrong if a claim were called verified that holds at a default of 0 or 1 only, or refuted
+where the loss of the network says nothing of a term that an argument switches off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from symbackprop.judging.code.marks import Mark, Reading, Session, same_finding, twin
+from symbackprop.judging.code.naming import RATES
+from symbackprop.judging.report import Claim
+from symbackprop.tracing.numbers.choices import Choice
+from symbackprop.tracing.numbers.reading import Reader
+
+MOST = 8
+SMALL = 1e-4  # a default below is a guard, such as 1e-8 in log(p + eps), and stays small
+Values = Mapping[str, Any]
+
+
+def open_arguments(session: Session) -> dict[str, Any]:
+    """Arguments that keep a default, numbers and switches, by name."""
+    closure = Reader(session.module, budget=session.budget).closure_of(session.function)
+    given = set(replace(session, given={}).arguments(0))
+    rates = {name for name in given if name.lower().strip("_") in RATES}
+    found = {n: v for n, v in closure.defaults.items() if n not in given - rates}
+    return {n: v for n, v in list(found.items())[:MOST] if isinstance(v, (bool, int, float))}
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def generic(session: Session, defaults: Values) -> dict[str, Any]:
+    """A value for each number that is nobody's own; none where the code takes no other."""
+    found: dict[str, Any] = {}
+    for place, (name, default) in enumerate(defaults.items()):
+        if _is_switch(default):
+            continue
+        for value in _others(default, 0.37 + 0.11 * place):
+            reading = replace(session, given={**session.given, name: value}).read(session.point)
+            if reading.trail.fault is None:
+                found[name] = value
+                break
+    return found
+
+
+def _others(default: Any, number: float) -> Iterator[Any]:
+    yield default * 2.75 if 0 < abs(default) < SMALL else number
+    if isinstance(default, int):
+        yield default + 2
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a function's marks are at other values of its arguments than those of `session`.
+
+    `numbers`: the generic ones; `switches`: those turned over."""
+
+    session: Session
+    defaults: Values
+    numbers: Values
+    base: Reading
+
+    @staticmethod
+    def of(session: Session, base: Reading) -> Defaults:
+        defaults = open_arguments(session)
+        return Defaults(session, defaults, generic(session, defaults), base)
+
+    @property
+    def here(self) -> Values:
+        """The values that the judgement stands on."""
+        given = self.session.arguments(0)
+        return {name: given.get(name, default) for name, default in self.defaults.items()}
+
+    @property
+    def free(self) -> frozenset[str]:
+        """Numbers of which a proof may leave the value open; a rate is one that it knows."""
+        return frozenset(self.numbers) - set(replace(self.session, given={}).arguments(0))
+
+    def _at(self, values: Values) -> Reading:
+        return replace(self.session, given={**self.session.given, **values}).read(
+            self.session.point
+        )
+
+    @cached_property
+    def _generic(self) -> Reading:
+        return self._at(self.numbers)
+
+    @cached_property
+    def _single(self) -> dict[str, Reading]:
+        """Each alone at another value."""
+        switches = {n: not v for n, v in self.here.items() if _is_switch(v)}
+        return {n: self._at({n: v}) for n, v in {**self.numbers, **switches}.items()}
+
+    @cached_property
+    def _special(self) -> list[tuple[Values, Reading]]:
+        """Values at which a term may vanish, or a factor."""
+        tried = [dict.fromkeys(self.numbers, number) for number in (0, 1)]
+        tried.append({name: self.defaults[name] for name in self.numbers})
+        return [(values, self._at(values)) for values in tried]
+
+    def judged(self, claim: Claim, mark: Mark) -> Claim:
+        """The claim, or for which values of the arguments it holds."""
+        if not self.defaults:
+            return claim
+        if claim.status == "verified":
+            return self._held(claim, mark)
+        if claim.status == "refuted" and self.numbers and not _is_right(self._generic, mark):
+            for values, reading in self._special:
+                if _is_right(reading, mark):
+                    names = self._deciding(mark, reading)
+                    said = f"holds for {_shown(values, names)}, not for {_shown(self.here, names)}"
+                    return _undecided(claim, f"{said}; the loss of the network decides neither")
+        return claim
+
+    def _held(self, claim: Claim, mark: Mark) -> Claim:
+        names = self._deciding(mark, self.base)
+        numbers = [name for name in names if name in self.numbers]
+        if not _is_same(self._generic, mark):
+            names_ = numbers or list(self.numbers)
+            said = f"holds for {_shown(self.here, names_)}, not for {_shown(self.numbers, names_)}"
+            return _undecided(claim, said)
+        if not names:
+            return claim
+        said = f"for {_shown(self.here, names)}"
+        return replace(claim, sentence=f"{claim.sentence}; {said}" if claim.sentence else said)
+
+    def _deciding(self, mark: Mark, base: Reading) -> list[str]:
+        """The arguments on which it hangs whether a mark is what it is."""
+        own = twin(base, mark)
+        if own is None:
+            return list(self.numbers)
+        return [name for name, reading in self._single.items() if not _is_same(reading, own)]
+
+
+@dataclass(frozen=True)
+class Untried:
+    """Conditions that came out one way at each of so many points, and what hangs on them: what
+    comes out otherwise where one is turned over."""
+
+    session: Session
+    base: Reading
+
+    @cached_property
+    def _turned(self) -> list[tuple[Choice, Reading]]:
+        found = dict(self.base.trail.choices)
+        if all(len(choice.outcomes) > 1 for choice in found.values()):
+            return []
+        for number in (0, *self.session.numbers):
+            for site, choice in self.session.read(number, brief=True).trail.choices.items():
+                known = found.get(site, choice)
+                found[site] = replace(known, outcomes=known.outcomes | choice.outcomes)
+        return [
+            (choice, self.session.read(self.session.point, turned=frozenset((site,))))
+            for site, choice in found.items()
+            if len(choice.outcomes) == 1
+        ]
+
+    def behind(self, mark: Mark) -> str:
+        """Why a value that is right at points may not be so elsewhere; empty where it is."""
+        for choice, reading in self._turned:
+            other = twin(reading, mark)
+            if other is None or other.unknown is not None or same_finding(other, mark):
+                continue
+            return f"{choice.said} at every point that was tried, and this hangs on it"
+        return ""
+
+
+def _undecided(claim: Claim, said: str) -> Claim:
+    return replace(
+        claim,
+        status="undecided",
+        method="",
+        facts=(),
+        counterexample=None,
+        slip="",
+        suggestion="",
+        patch="",
+        others=(),
+        sentence=said,
+    )
+
+
+def _shown(values: Values, names: list[str]) -> str:
+    return " and ".join(
+        f"{name} = {values[name]:g}" if not _is_switch(values[name]) else f"{name} = {values[name]}"
+        for name in names
+    )
+
+
+def _is_same(reading: Reading, mark: Mark) -> bool:
+    other = twin(reading, mark)
+    return other is not None and same_finding(other, mark)
+
+
+def _is_right(reading: Reading, mark: Mark) -> bool:
+    other = twin(reading, mark)
+    return other is not None and other.ok

@@ -1,0 +1,93 @@
+"""Conditions in the code on computed numbers: the ways they come out, and the other way.
+
+Owns: which conditions and bounds are watched, and what would come out if one fell the other way;
+`validity` says what hangs on them. Refuses: conditions on sizes, which are the test points' to
+meet, and guards of arithmetic such as `np.clip(p, 1e-12, 1)`.
+Would be wrong if a gradient that is cut off at 1 came out verified because none was that large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+SMALL = 1e-4  # bounds nearer to 0 or 1 than this guard a logarithm or a quotient
+LARGE = 20.0  # bounds beyond guard an exponential
+BOUNDING = frozenset(("clip", "maximum", "minimum", "fmax", "fmin"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A condition, or a bound, and the ways it came out."""
+
+    text: str
+    name: str
+    outcomes: frozenset[bool] = frozenset()
+
+    def also(self, outcome: Any) -> Choice:
+        values = np.asarray(outcome)
+        seen = [
+            flag for flag, is_met in ((True, values.any()), (False, not values.all())) if is_met
+        ]
+        return replace(self, outcomes=self.outcomes.union(seen))
+
+    @property
+    def said(self) -> str:
+        """How it came out, where it did so in one way only."""
+        (outcome,) = self.outcomes
+        if not self.name:
+            return f"{self.text} is {str(outcome).lower()}"
+        if self.name == "clip":
+            return f"{self.text} leaves {'all' if outcome else 'nothing'} as it is"
+        return f"{self.text} takes the {'first' if outcome == ('max' in self.name) else 'second'}"
+
+
+def is_data(*sides: Any) -> bool:
+    """Whether a comparison is one of computed numbers, not of sizes and settings."""
+    return any(isinstance(s, (np.ndarray, np.floating)) and s.dtype.kind == "f" for s in sides)
+
+
+def bounds_of(name: str, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """What an array is held between, or the two of which one is taken; None for a guard."""
+    if name == "clip" and args:
+        low = args[1] if len(args) > 1 else named.get("a_min", named.get("min"))
+        high = args[2] if len(args) > 2 else named.get("a_max", named.get("max"))
+        between = _is_number(low) and _is_number(high) and 0 <= low <= SMALL
+        is_share = between and 1 - SMALL <= high <= 1
+        return None if is_share or (_guards(low) and _guards(high)) else (low, high)
+    if name in BOUNDING and len(args) > 1 and not any(map(_guards, args[:2])):
+        return tuple(args[:2])
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number))
+
+
+def _guards(bound: Any) -> bool:
+    if bound is None:
+        return True
+    if not _is_number(bound):
+        return False
+    size = abs(float(bound))
+    return 0 < size <= SMALL or size >= LARGE or 0 < abs(1 - size) <= SMALL
+
+
+def outcome_of(name: str, bounds: tuple[Any, ...], value: Any, found: Any) -> Any:
+    """Where the first of two is taken; of bounds, where they leave a value as it is."""
+    if name == "clip":
+        return np.asarray(found) == np.asarray(value)
+    return np.greater_equal(*bounds)
+
+
+def turned_over(name: str, bounds: tuple[Any, ...], value: Any) -> Any:
+    """What would come out if the choice fell the other way in every entry."""
+    if name != "clip":
+        return (np.minimum if "max" in name else np.maximum)(*bounds)
+    low, high = bounds
+    if low is None or high is None:
+        return np.zeros_like(value) + (high if low is None else low)
+    return np.where(np.asarray(value) > (low + high) / 2, high, low)
