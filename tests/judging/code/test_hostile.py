@@ -192,4 +192,4 @@ def test_what_is_no_text_is_said_to_be_none(data: bytes, tmp_path: Path) -> None
     path = tmp_path / "code.py"
     path.write_bytes(data)
     (report,) = sbp.verify(f"{path}::backward", sbp.loads(NETWORK)).files
-    assert report.problem == "cannot be read: it is no text in its encoding"
+    assert report.problem == "cannot be read: no text in the encoding that it names"
