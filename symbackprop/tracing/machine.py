@@ -17,6 +17,7 @@ from symbackprop.tracing.indexing import Selection
 from symbackprop.tracing.memory import Cell, Memory, View
 from symbackprop.tracing.values import Repeated, described
 
+MOST_BITS = 4096
 Recogniser = Callable[[SymbolicArray], SymbolicArray]
 
 
@@ -50,6 +51,9 @@ class Machine:
 
     def seen(self, array: SymbolicArray) -> SymbolicArray:
         """Inside a loop over samples values hold its index, and nobody is asked."""
+        for number_ in array.form.terms.values():
+            if max(number_.numerator.bit_length(), number_.denominator.bit_length()) > MOST_BITS:
+                raise TraceError("a number that is too long")
         if self.on_value is not None and array.ndim > 0 and not self.memory.frames:
             return self.on_value(array)
         return array

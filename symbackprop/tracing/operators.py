@@ -15,12 +15,12 @@ from typing import Any
 from symbackprop.derivation.normalform import ONE, Form
 from symbackprop.tracing import arrays
 from symbackprop.tracing.arrays import SymbolicArray, TraceError
-from symbackprop.tracing.machine import Machine
+from symbackprop.tracing.machine import MOST_BITS, Machine
 from symbackprop.tracing.memory import Cell
 from symbackprop.tracing.values import Packed, described
 
 LONGEST = 10_000
-MOST_BITS = 4096
+MOST_EXPONENT = 64
 _ROUNDING = Fraction(1, 10**9)
 
 _OPERATORS: Mapping[type[ast.operator], str] = {
@@ -188,6 +188,8 @@ def arithmetic(m: Machine, name: str, one: SymbolicArray, other: SymbolicArray) 
             exponent = other.form.constant
             if exponent is None or other.ndim:
                 raise TraceError("a power whose exponent is no number")
+            if abs(exponent) > MOST_EXPONENT:
+                raise TraceError("a power that is too large")
             if kind == "int" and exponent < 0:
                 if one.ndim:
                     raise TraceError("a negative power of whole numbers")

@@ -14,13 +14,12 @@ import symbackprop as sbp
 from symbackprop import cli, errors
 from symbackprop.cli import main
 from symbackprop.guard import guarded, told
+from symbackprop.judging.notes import numpytext, repair
 from symbackprop.judging.notes import page as notes
 from symbackprop.judging.notes.conventions import search as conventions
-from symbackprop.judging.notes.formula import judge
-from symbackprop.judging.notes.formula.settings import Alias, Settings
+from symbackprop.judging.notes.formula import judge, symbols
 from symbackprop.judging.notes.proofs import prove
 from symbackprop.judging.report import Claim, Report
-from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import Node, Statement, walk
 from symbackprop.reading.notes import files
 from tests.judging.notes.test_hostile import mutated
@@ -222,12 +221,12 @@ def test_no_mutant_of_a_note_breaks_anything(name: str, tmp_path: Path) -> None:
     source = random.Random(name)
     text = (NOTES / name).read_text(encoding="utf-8")
     found = [f.text for f in formulas(text) if len(f.text) < 300]
-    displays = [mutated(source.choice(found), source) for _ in range(60)]
+    displays = [mutated(source.choice(found), source) for _ in range(45)]
     body = "".join(f"\\[\n{display}\n\\]\n\n" for display in displays)
     path = tmp_path / name
     path.write_text(text.replace(r"\end{document}", "") + "\n" + body, encoding="utf-8")
     report = sbp.verify(path)
-    assert len(report.claims) > 60
+    assert len(report.claims) > 45
     str(report)
 
 
@@ -326,6 +325,35 @@ def test_a_letter_e_that_the_note_defines_is_not_the_number(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Take $x=[x_1,x_2]^\top=(0.2,0.4)^\top$ as the input. Once more, $x = [0.2, 0.4]^\top$.",
+        r"$$J = -\frac1n \sum (Y \cdot \log \hat Y)$$ $$J = -\frac1n \sum Y \odot \log \hat Y$$",
+        r"$$h^1 \oslash z^1 \oslash x \oslash 1 = 1$$ $$A \oslash B \oslash C$$",
+    ],
+    ids=["a vector given twice", "a loss of all samples", "quotients that do not fit"],
+)
+def test_what_broke_once_breaks_no_more(text: str, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text(text)
+    for name in NETS:
+        assert not sbp.verify(tmp_path / "note.md", network(name)).summary["verified"]
+
+
+def test_an_activation_that_no_table_knows_is_judged_and_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy text and the names of functions are tables that a new activation is not in."""
+    monkeypatch.setattr(numpytext, "FORMS", {})
+    monkeypatch.setattr(repair, "_FUNCTIONS", frozenset(), raising=False)
+    monkeypatch.setattr(symbols, "FUNCTIONS", {})
+    right = r"\delta^1 = \delta^2 W^{2\top} \odot f'(z^1)"
+    before = r"h^1 = f(z^1)", r"\delta^1 = \frac{\partial L}{\partial z^1}"
+    assert last(tmp_path, "one unit", right, *before).status == "verified"
+    claim = last(tmp_path, "one unit", right.replace(r"\odot f'(z^1)", ""), *before)
+    assert (claim.status, claim.slip) == ("refuted", "derivative-missing")
+
+
 def test_a_condition_that_no_index_meets_says_nothing(tmp_path: Path) -> None:
     claim = last(tmp_path, "classes", r"\delta^2_k = 0 \quad \text{for } k > 10")
     assert (claim.status, claim.sentence) == ("undecided", "no index meets the condition")
@@ -334,19 +362,14 @@ def test_a_condition_that_no_index_meets_says_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("before", [r"\Xi = \Xi + \Xi", r"\Xi = (\Xi_1, \Xi_2)"])
 def test_a_name_defined_by_itself_means_nothing(before: str, tmp_path: Path) -> None:
     claim = last(tmp_path, "classes", r"z^1 = \Xi + 1", before)
-    assert (claim.status, claim.sentence) == ("undecided", r"\Xi is defined by itself")
-
-
-def test_names_that_lead_back_to_themselves_are_circular() -> None:
-    found = [s for s in read(r"p = q + 1 \\ q = r \\ r = p \\ s = r") if isinstance(s, Statement)]
-    aliases = {"pqrs"[n]: (Alias(s.sides[0], s.sides[1], n),) for n, s in enumerate(found)}
-    assert Settings(aliases=aliases).circular == {"p", "q", "r"}
+    assert claim.status == "undecided"
+    assert claim.sentence == r"\Xi goes back through more than 30 definitions"
 
 
 def test_names_that_go_back_to_each_other_twice_are_found_once_each(tmp_path: Path) -> None:
-    chain = ["q_1 = x_1", *(f"q_{{{n + 1}}} = q_{{{n}}} + q_{{{n}}}" for n in range(1, 30))]
-    for factor, status in ((2**29, "verified"), (2**28, "refuted")):
-        assert last(tmp_path, "classes", f"{factor} x_1 = q_{{30}}", *chain).status == status
+    chain = ["q_1 = x_1", *(f"q_{{{n + 1}}} = q_{{{n}}} + q_{{{n}}}" for n in range(1, 25))]
+    for factor, status in ((2**24, "verified"), (2**23, "refuted")):
+        assert last(tmp_path, "classes", f"{factor} x_1 = q_{{25}}", *chain).status == status
 
 
 # ---- bounds

@@ -201,7 +201,7 @@ class Diagnoser:
     def _move_found(self, edit: Edit, pair: tuple[ast.stmt, ast.stmt], text: str) -> Finding:
         (line, column, last, end), _ = edit.changes[0]
         width = end - column if line == last else 1
-        first, second = (ast.get_source_segment(self.source, s) or "" for s in pair)
+        first, second = map(self.segment, pair)
         suggestion = " ".join(f"{second}; {first}".split())
         return Finding(edit, line, column, max(width, 1), suggestion, text)
 
@@ -349,8 +349,15 @@ class Diagnoser:
         assert root.mark is not None
         return wanted is not None and np.shape(wanted) == np.shape(root.mark.value)
 
-    def segment(self, node: ast.expr) -> str:
-        return ast.get_source_segment(self.source, node) or ast.unparse(node)
+    def segment(self, node: ast.expr | ast.stmt) -> str:
+        """The text of an expression; the standard library goes through the whole source for it."""
+        first, last = node.lineno, node.end_lineno or node.lineno
+        lines = self.lines[first - 1 : last]
+        if not lines or not hasattr(node, "end_col_offset"):
+            return ast.unparse(node)
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode() or ast.unparse(node)
 
     def _value(self, node: ast.expr, scope: Mapping[str, Any]) -> Any:
         try:

@@ -80,7 +80,9 @@ def judge_code(
         return FileReport(path, (claim,), {}, source)
 
     try:
-        return guarded(partial(_judged, source, path, module, node, methods, subjects), undecided)
+        with np.errstate(all="ignore"):  # values of the code may be of any size
+            judged = partial(_judged, source, path, module, node, methods, subjects)
+            return guarded(judged, undecided)
     except OutOfTime:
         return undecided(f"not judged: it took more than {GUARD_SECONDS:g} seconds")
 
@@ -127,11 +129,13 @@ def _function(
     tree = parsed_tree(source)
     if isinstance(tree, str):
         return tree
-    if nested_too_deeply(tree, DEEPEST):
-        return "an expression is nested too deeply to be read"
     found = chosen(definitions(tree), function, live.line if live is not None else 0)
     if isinstance(found, str):
         return found
+    for node in ast.walk(found.node):
+        for part in ast.iter_child_nodes(node) if isinstance(node, ast.stmt) else ():
+            if isinstance(part, ast.expr) and nested_too_deeply(part, DEEPEST):
+                return f"line {part.lineno}: an expression is nested too deeply to be read"
     values = live.values if live is not None else {}
     module = Module.of(tree, None, values, beside).again(tree, found.around)
     written = {ast.unparse(d) for d in found.node.decorator_list} - {"staticmethod", "classmethod"}

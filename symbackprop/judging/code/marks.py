@@ -33,6 +33,7 @@ from symbackprop.tracing.numbers.modules import Module
 from symbackprop.tracing.numbers.reading import Bundle, Event, Fault, Instance, Place, Reader, Trail
 from symbackprop.tracing.numbers.unknown import Unknown
 
+MOST_INSIDE = 12
 State = Literal["right", "scaled", "other", "bad", "silent", "unknown"]
 Site = tuple[int, int]  # line and column of what is stored to
 
@@ -588,7 +589,7 @@ def _leaves(trail: Trail) -> Iterator[tuple[str, Any, ast.expr, int | None, int 
                 if name in lines:
                     yield name, value, _at(lines[name]), None, None
         return
-    yield from _inside(trail.returned, node, "", trail)
+    yield from _inside(trail.returned, node, "", trail, MOST_INSIDE)
 
 
 def _at(event: Event) -> ast.expr:
@@ -603,17 +604,17 @@ def _at(event: Event) -> ast.expr:
 
 
 def _inside(
-    value: Any, node: ast.expr, name: str, trail: Trail
+    value: Any, node: ast.expr, name: str, trail: Trail, depth: int
 ) -> Iterator[tuple[str, Any, ast.expr, int | None, int | None]]:
     name = name or _name_of(node)
-    if isinstance(value, Bundle):
+    if isinstance(value, Bundle) or not depth:
         return
     if isinstance(value, dict):
         nodes = _dict_nodes(node)
         for key, part in value.items():
             where = nodes.get(key, _last(trail, key, node))
             if isinstance(key, str):
-                yield from _inside(part, where, key, trail)
+                yield from _inside(part, where, key, trail, depth - 1)
             elif isinstance(part, (np.ndarray, np.number)) and isinstance(key, int):
                 yield name, part, where, key, None
             elif isinstance(part, dict):
@@ -623,7 +624,7 @@ def _inside(
         nodes_ = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node] * len(value)
         for part, inner_node in zip(value, nodes_, strict=False):
             inner = "" if inner_node is node else _name_of(inner_node)
-            yield from _inside(part, inner_node, inner, trail)
+            yield from _inside(part, inner_node, inner, trail, depth - 1)
     elif isinstance(value, list):
         for i, part in enumerate(value):
             if isinstance(part, (np.ndarray, np.number)):

@@ -8,6 +8,7 @@ Would be wrong if a value were replaced by a tensor's name before it was proved 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -87,6 +88,10 @@ class _Proof:
         for algebra in self._later:
             algebra.locals = self._locals
         self._recognised: dict[tuple[str, str], SymbolicArray] = {}
+        self._stored_at: dict[tuple[int, str], list[Mark]] = {}
+        for mark in self.stored:
+            if mark.event is not None:
+                self._stored_at.setdefault((mark.line, mark.event.name), []).append(mark)
         for meaning, name in subject.meanings.items():
             if name in self.cut:
                 with suppress(NoNormalForm):
@@ -141,17 +146,19 @@ class _Proof:
     # ---- the walk ----------------------------------------------------------------------------
 
     def run(self) -> None:
-        functions: dict[str, Any] = {}
-        modules: dict[str, Any] = {}
+        functions: dict[str, ast.FunctionDef] = {}
+        modules: dict[str, str] = {}
         others: dict[str, Any] = {}
         for module in reversed(list(self.session.module.chain)):
             assert module.block is not None
-            for holder, found in zip(
-                (functions, modules, others), names_of(module.block), strict=True
-            ):
-                for name in found:  # what is further inside has the name
-                    functions.pop(name, None), modules.pop(name, None), others.pop(name, None)
-                holder.update(found)
+            found = names_of(module.block)
+            for name in (name for holder in found for name in holder):
+                functions.pop(name, None)  # what is further inside has the name
+                modules.pop(name, None)
+                others.pop(name, None)
+            functions.update(found[0])
+            modules.update(found[1])
+            others.update(found[2])
         interpreter = Interpreter(
             self.algebra,
             functions,
@@ -194,7 +201,7 @@ class _Proof:
         key = (line, name)
         number_ = self._seen.get(key, 0)
         self._seen[key] = number_ + 1
-        marks = [m for m in self.stored if m.line == line and m.event and m.event.name == name]
+        marks = self._stored_at.get(key, ())
         mark = marks[number_] if number_ < len(marks) else None
         if mark is None or mark.found is None or mark.sample is not None:
             return value

@@ -18,7 +18,7 @@ from symbackprop.judging.code.marks import Mark, Reading, Session, same_finding,
 from symbackprop.judging.code.naming import RATES
 from symbackprop.judging.report import Claim
 from symbackprop.tracing.numbers.choices import Choice
-from symbackprop.tracing.numbers.reading import Reader
+from symbackprop.tracing.numbers.reading import MOST_CHOICES, Reader
 
 MOST = 8
 SMALL = 1e-4  # a default below is a guard, such as 1e-8 in log(p + eps), and stays small
@@ -166,6 +166,8 @@ class Untried:
 
     def behind(self, mark: Mark) -> str:
         """Why a value that is right at points may not be so elsewhere; empty where it is."""
+        if len(self.base.trail.choices) >= MOST_CHOICES:
+            return f"more than {MOST_CHOICES} conditions, of which not all were tried"
         for choice, reading in self._turned:
             other = twin(reading, mark)
             if other is None or other.unknown is not None or same_finding(other, mark):

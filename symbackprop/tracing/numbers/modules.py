@@ -9,6 +9,8 @@ Would be wrong if a function were found by its name alone where two have it.
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,8 +160,26 @@ def parsed_tree(source: str) -> ast.Module | str:
     except SyntaxError as problem:
         where = f"line {problem.lineno}: " if problem.lineno else ""
         return f"{where}this is no Python: {problem.msg}"
-    except (ValueError, RecursionError, MemoryError) as problem:
+    except (RecursionError, MemoryError):
+        return f"{_longest_line(source)}an expression is nested too deeply to be read"
+    except ValueError as problem:
         return f"this is no Python: {problem}"
+
+
+def _longest_line(source: str) -> str:
+    """Where the statement with the most signs in it begins."""
+    counts: dict[int, int] = {}
+    first = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.NEWLINE:
+                first = 0
+            elif token.type == tokenize.OP:
+                first = first or token.start[0]
+                counts[first] = counts.get(first, 0) + 1
+    except (tokenize.TokenError, SyntaxError):
+        return ""
+    return f"line {max(counts, key=lambda line: counts[line])}: " if counts else ""
 
 
 def methods_of(node: ast.ClassDef) -> Methods:

@@ -15,6 +15,7 @@ import numpy as np
 
 MOST_ENTRIES = 100_000
 MOST_WORK = 10_000_000
+MOST_DEEP = 32
 
 _PLAIN = (
     "exp exp2 expm1 log log1p log2 log10 tanh sinh cosh sin cos arctan sqrt square cbrt abs "
@@ -83,7 +84,9 @@ ARRAY_METHODS = frozenset(
     "nonzero trace".split()
 )
 ARRAY_ATTRIBUTES = frozenset(("T", "shape", "size", "ndim", "dtype", "real"))
-_MAKERS = frozenset("zeros ones full empty eye identity arange linspace tile repeat".split())
+_MAKERS = frozenset(
+    "zeros ones full empty eye identity diag diagflat arange linspace tile repeat".split()
+)
 _MAKERS_TO_SHAPE = frozenset(("broadcast_to",))
 _FORBIDDEN_KEYWORDS = frozenset(("out", "like", "order", "casting", "sig", "signature", "subok"))
 
@@ -99,7 +102,8 @@ def checked_call(name: str, function: Callable[..., Any], args: Sequence[Any], n
         raise TypeError(f"the argument {min(refused)}")
     if name in _MAKERS:
         _check_making(name, args, named)
-    if name in _MAKERS_TO_SHAPE and count_of(args[1:]) > MOST_ENTRIES:
+    is_large = name in _MAKERS_TO_SHAPE and count_of(args[1:]) > MOST_ENTRIES
+    if is_large or count_of(named.get("shape")) > MOST_ENTRIES:
         raise TooLarge("an array that is too large")
     return bounded(function(*args, **named))
 
@@ -110,24 +114,31 @@ def check_work(values: Sequence[Any]) -> int:
     for value in values:
         if isinstance(value, np.ndarray):
             work *= max(value.size, 1)
-        elif isinstance(value, (list, tuple)):
+        elif isinstance(value, (list, tuple, range)):
             work *= max(_entries(value), 1)
     if work > MOST_WORK:
         raise TooLarge("an operation that is too large")
     return work
 
 
-def _entries(values: Any, most: int = MOST_ENTRIES) -> int:
-    """How many entries a nested list has; counting ends where they are too many."""
-    total = 0
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            total += _entries(value, most - total)
+def _entries(values: Any) -> int:
+    """How many entries a nested list has; counting ends where they are too many, or too deep."""
+    total, waiting = 0, [(values, 0)]
+    while waiting:
+        inside, depth = waiting.pop()
+        if isinstance(inside, range):
+            total += len(inside)
+        elif isinstance(inside, (list, tuple)):
+            total += len(inside)
+            waiting += [(part, depth + 1) for part in inside if isinstance(part, _HOLDERS)]
         else:
-            total += value.size if isinstance(value, np.ndarray) else 1
-        if total > most:
-            raise TooLarge("a list that is too long")
+            total += inside.size
+        if total > MOST_ENTRIES or depth > MOST_DEEP:
+            raise TooLarge("a list that is too long, or nested too deeply")
     return total
+
+
+_HOLDERS = (list, tuple, range, np.ndarray)
 
 
 def size_of(value: Any) -> int:
@@ -154,7 +165,9 @@ def _check_making(name: str, args: Sequence[Any], named: Mapping[str, Any]) -> N
         if not span <= MOST_ENTRIES * max(step, 1e-300):
             raise TooLarge("an array that is too large")
         return
-    if name in ("eye", "identity"):
+    if name in ("diag", "diagflat"):
+        count = sum(count_of(value) for value in values) ** 2
+    elif name in ("eye", "identity"):
         size = max((int(v) for v in values if isinstance(v, (int, np.integer))), default=0)
         count = size * size
     else:

@@ -44,10 +44,14 @@ from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, give_up,
 MOST_STEPS = 60_000
 MOST_CALLS = 25
 ENTRIES_A_STEP = 500  # entries that NumPy goes through in the time of a step
+ITEMS_A_STEP = 50  # items of a list
 MOST_BITS = 4096
 MOST_TEXT = 10_000
 MOST_EVENTS = 4_000
 MOST_CHOICES = 64
+MOST_NESTED = 120
+MOST_HELD = 1_000_000  # entries of arrays that a trail holds
+MOST_SEEN = 60_000  # names that a trail holds, of scopes at lines
 
 Kind = Literal["shape", "unread", "wrong", "endless"]
 Place = tuple[int, int, int]  # line, column, how often it was reached before
@@ -225,6 +229,9 @@ class Reader:
     statement: ast.stmt | None = None
     within: Function | None = None
     away: ast.AST | None = None
+    nested: int = 0
+    held: int = 0
+    seen: int = 0
     frames: list[dict[str, Any]] = field(default_factory=list)
     globals_: dict[tuple[int, str], Any] = field(default_factory=dict)
     discarded: ast.expr | None = None
@@ -293,7 +300,8 @@ class Reader:
             self._tick(statement)
             self.statement = statement
             line = statement.lineno if self.away is None else 0
-            if line in self.probe and line not in self.trail.seen:
+            if line in self.probe and line not in self.trail.seen and self.seen < MOST_SEEN:
+                self.seen += len(scope)
                 self.trail.seen[line] = {n: _kept(v) for n, v in scope.items()}
             try:
                 with _located(self.away or statement):
@@ -729,7 +737,9 @@ class Reader:
         is_told = isinstance(value, (np.ndarray, np.number, float, int, Unknown))
         if not is_told or isinstance(value, bool) or len(self.trail.events) >= MOST_EVENTS:
             return value
-        self.steps += np.size(value) // ENTRIES_A_STEP
+        self.held += np.size(value)
+        if self.held > MOST_HELD:
+            return value
         end = node.end_col_offset if node.end_lineno == node.lineno else None
         self.trail.events.append(
             Event(
@@ -773,13 +783,18 @@ class Reader:
 
     def value(self, node: ast.expr, scope: dict[str, Any]) -> Any:
         self._tick(node)
+        self.nested += 1
         try:
             with _located(self.away or node):
+                if self.nested > MOST_NESTED:
+                    raise Fault("an expression that is nested too deeply")
                 return self._value(node, scope)
         except Fault as fault:
             if fault.kind != "unread" or fault.leaves:
                 raise
             return self._unread(node, scope, fault)
+        finally:
+            self.nested -= 1
 
     def _unread(self, node: ast.expr, scope: dict[str, Any], fault: Fault) -> Unknown:
         """An expression that is not read; calls inside it that were not reached might change what
@@ -1045,13 +1060,17 @@ class Reader:
         raise Fault("arithmetic with a text")
 
     def _list_binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        length = 0
         if isinstance(op, ast.Add) and type(left) is type(right):
-            if len(left) + len(right) > MOST_TEXT:
-                raise Fault("a list that is too long")
+            length = len(left) + len(right)
+        elif isinstance(op, ast.Mult) and isinstance(right, int):
+            length = len(left) * max(right, 0)
+        if length > MOST_TEXT:
+            raise Fault("a list that is too long")
+        self.steps += length // ITEMS_A_STEP
+        if isinstance(op, ast.Add) and type(left) is type(right):
             return left + right
         if isinstance(op, ast.Mult) and isinstance(right, int):
-            if len(left) * max(right, 0) > MOST_TEXT:
-                raise Fault("a list that is too long")
             return left * right
         raise Fault(f"{type(op).__name__} of {_kind(left)} and {_kind(right)}")
 
@@ -1471,7 +1490,11 @@ class Reader:
         if name in ("len", "abs", "min", "max", "sum", "float", "int", "bool", "round", "divmod"):
             if not all(isinstance(a, (np.ndarray, np.generic, *_SIZED)) for a in args):
                 raise Fault(f"{name} of {', '.join(map(_kind, args))}")
-            return self._numpy_step(lambda: _BUILTINS[name](*args, **named), *args)
+            try:
+                return self._numpy_step(lambda: _BUILTINS[name](*args, **named), *args)
+            except Fault as fault:
+                kind: Kind = "unread" if fault.kind == "shape" else fault.kind
+                raise Fault(fault.reason, kind) from None
         raise Fault(f"{name} with these arguments")
 
     def _dict(self, args: list[Any], named: dict[str, Any]) -> Any:
@@ -1502,7 +1525,7 @@ class Reader:
 
     def _listed(self, value: Any) -> list[Any]:
         found = list(self._iterated(value))
-        self.steps += len(found) // ENTRIES_A_STEP
+        self.steps += len(found) // ITEMS_A_STEP
         return found
 
 

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-DEEPEST = 20
-
 
 @dataclass(frozen=True, eq=False)
 class Unknown:
@@ -34,25 +32,32 @@ class Unknown:
         return replace(self, touches=()) if self.touches else self
 
 
+_HOLDERS = (Unknown, list, tuple, dict, slice)
+
+
 def first_unknown(values: Any) -> Unknown | None:
     """The first unknown value in containers, slices and values."""
     return next(unknowns_in(values), None)
 
 
-def unknowns_in(values: Any, depth: int = 0) -> Iterator[Unknown]:
-    """Every unknown value in containers, slices and values."""
-    parts: Iterable[Any] = ()
-    if isinstance(values, Unknown):
-        yield values
-    elif isinstance(values, (list, tuple)):
-        parts = values
-    elif isinstance(values, dict):
-        parts = values.values()
-    elif isinstance(values, slice):
-        parts = (values.start, values.stop, values.step)
-    if depth <= DEEPEST:
-        for part in parts:
-            yield from unknowns_in(part, depth + 1)
+def unknowns_in(values: Any) -> Iterator[Unknown]:
+    """Every unknown value in containers, slices and values, each place once."""
+    if not isinstance(values, _HOLDERS):
+        return
+    seen: set[int] = set()
+    waiting = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Unknown):
+            yield value
+        elif isinstance(value, _HOLDERS) and id(value) not in seen:
+            seen.add(id(value))
+            parts: Iterable[Any] = value if isinstance(value, (list, tuple)) else ()
+            if isinstance(value, dict):
+                parts = value.values()
+            elif isinstance(value, slice):
+                parts = (value.start, value.stop, value.step)
+            waiting += reversed([part for part in parts if isinstance(part, _HOLDERS)])
 
 
 def parts_of(values: Iterable[Any], named: bool = True) -> Iterator[Any]:

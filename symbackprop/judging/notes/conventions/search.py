@@ -46,6 +46,7 @@ from symbackprop.reading.latex.syntax import (
     Sum,
     Symbol,
     children,
+    size_of,
     walk,
 )
 
@@ -58,6 +59,7 @@ TWO_LINES = 2.9  # the gain of two false lines made true
 ROUNDS = 14  # changes of convention, one after the other
 ADJOINTS = ("d_", "delta")
 PROBE = 10  # open lines on which a reading is tried before all of them
+MOST_WORK = 300_000  # parts of formulas judged in one search; a long note takes a fifth of it
 ENOUGH = 80  # statements that decide about a convention; more would only cost time
 
 
@@ -563,6 +565,7 @@ class Finder:
     reduction: str
     fixed: Mapping[str, str] = field(default_factory=dict)
     broken: list[tuple[Statement, Verdict]] = field(default_factory=list)
+    work: int = 0
 
     def find(self) -> tuple[Settings, str]:
         """The settings and the reduction under which the note is read."""
@@ -616,7 +619,7 @@ class Finder:
             inside = guessed & set(_heads_in(statement))
             if inside and len(statement.sides) > 1:
                 lines.update(inside)
-                if self.outcome(statement, settings, reduction) == "true":
+                if self._outcome(statement, settings, reduction) == "true":
                     true.update(inside)
         kept = {h: f for h, f in settings.letters.items() if true[h] >= lines[h] * LEAST_TRUE}
         return replace(settings, letters=kept)
@@ -692,7 +695,19 @@ class Finder:
         reduction: str,
         modes: tuple[str, ...] = ("one", "batch"),
     ) -> str:
-        """The better outcome of the modes."""
+        """The better outcome of the modes; unknown once the search has taken too long."""
+        self.work += len(modes) * size_of(statement)
+        if self.work > MOST_WORK:
+            return "unknown"
+        return self._outcome(statement, settings, reduction, modes)
+
+    def _outcome(
+        self,
+        statement: Statement,
+        settings: Settings,
+        reduction: str,
+        modes: tuple[str, ...] = ("one", "batch"),
+    ) -> str:
         found = set()
         for mode in modes:
             if mode not in self.worlds[reduction].generic:

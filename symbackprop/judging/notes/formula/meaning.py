@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from symbackprop.judging.notes.formula.settings import Settings
-from symbackprop.judging.notes.formula.symbols import Scope
+from symbackprop.judging.notes.formula.symbols import NotUnderstood, Reference, Scope
 from symbackprop.judging.notes.formula.values import Clash, Value
 from symbackprop.reading.latex.syntax import Node, Span, Symbol
 from symbackprop.witnesses.axes import Array, Axis
 from symbackprop.witnesses.truth import World
+
+DEEPEST = 30  # definitions, one behind the other, that a name may go back through
+MOST_OPENED = 1000  # in one formula
+
+
+@dataclass
+class Opened:
+    """The definitions that a formula goes back to: how often, and the value of each."""
+
+    count: int = 0
+    values: list[tuple[Node, Meaning, Value]] = field(default_factory=list)
 
 
 @dataclass
@@ -29,7 +40,7 @@ class Meaning(ABC):
     variables of a function's definition; `moved` are numbers of the text that are not the same at
     every point, by their place.
     `one_sided` are the conditions so far that came out alike at all test points.
-    `known` are the values of definitions that the formula goes back to, each found once.
+    `depth` says behind how many names the formula is read, `opened` what was found there.
     """
 
     world: World
@@ -38,8 +49,9 @@ class Meaning(ABC):
     ranges: Mapping[str, Axis] = field(default_factory=dict)
     local: Mapping[str, Value] = field(default_factory=dict)
     moved: Mapping[Span, Array] = field(default_factory=dict)
-    known: list[tuple[Node, Meaning, Value]] = field(default_factory=list)
     one_sided: list[Span] = field(default_factory=list)
+    depth: int = 0
+    opened: Opened = field(default_factory=Opened)
 
     @cached_property
     def scope(self) -> Scope:
@@ -59,13 +71,22 @@ class Meaning(ABC):
             self.one_sided.append(node.span)
         return held
 
+    def behind(self, name: Reference) -> Meaning:
+        """The surroundings of a definition. Raises: NotUnderstood where it is one of too many, as
+        where a name is defined by itself."""
+        self.opened.count += 1
+        if self.depth == DEEPEST or self.opened.count > MOST_OPENED:
+            reason = f"{name.name} goes back through more than {DEEPEST} definitions"
+            raise NotUnderstood(reason, name.span)
+        return replace(self, depth=self.depth + 1)
+
     def defined(self, node: Node) -> Value:
         """The value of a definition, which may be asked for many times in one formula."""
-        for known, there, value in self.known:
+        for known, there, value in self.opened.values:
             if known is node and self._is_like(there):
                 return value
         value = self.value(node)
-        self.known.append((node, self, value))
+        self.opened.values.append((node, self, value))
         return value
 
     def _is_like(self, other: Meaning) -> bool:

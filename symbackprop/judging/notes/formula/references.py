@@ -94,8 +94,6 @@ def _count(meaning: Meaning, reference: Reference) -> Value:
 def _alias(meaning: Meaning, reference: Reference) -> Value:
     """The value of a name that the note gave to an expression: s_n by the definition of s_n, if
     there is one, before that of s."""
-    if reference.name in meaning.settings.circular:
-        raise NotUnderstood(f"{reference.name} is defined by itself", reference.span)
     places = len(reference.indices) + (reference.sample is not None)
     aliases = meaning.settings.aliases.get(reference.name, ())
     opened = [(alias, _opened(meaning, alias, reference)) for alias in aliases]
@@ -111,6 +109,7 @@ def _alias(meaning: Meaning, reference: Reference) -> Value:
 def _alias_value(
     meaning: Meaning, alias: Alias, reference: Reference, inner: Meaning, letters: Sequence[str]
 ) -> Value | None:
+    inner = inner.behind(reference)
     for letter in letters:
         axis = range_of(inner, letter, alias.node)
         inner = replace(inner, ranges={**inner.ranges, letter: axis})

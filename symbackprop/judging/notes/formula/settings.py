@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 from symbackprop.notation import LAYER_MARKS, DeltaNumbering, LayerMark, Notation, SampleLayout
-from symbackprop.reading.latex.syntax import Node, Symbol, walk
+from symbackprop.reading.latex.syntax import Node
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -71,29 +70,3 @@ class Settings:
     sampled: bool = False
     index_layers: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-
-    @cached_property
-    def circular(self) -> frozenset[str]:
-        """Names whose definitions lead back to themselves: those say nothing. A numbered name
-        leads to lower numbers alone."""
-        names = {name for name in self.aliases if self.letters.get(name) != "numbered"}
-        used = {
-            name: {head for alias in self.aliases[name] for head in _heads(alias.node)} & names
-            for name in sorted(names)
-        }
-        return frozenset(name for name in names if name in _reached(name, used))
-
-
-def _heads(node: Node) -> set[str]:
-    return {part.head for part in walk(node) if isinstance(part, Symbol)}
-
-
-def _reached(name: str, used: Mapping[str, set[str]]) -> set[str]:
-    """What the definitions of a name lead to."""
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        new = used[waiting.pop()] - found
-        found |= new
-        waiting.extend(new)
-    return found
