@@ -41,7 +41,7 @@ def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
 
     Raises: InputError with the path and the reason.
     """
-    return _decoded(os.fspath(path), read_bytes(path, largest))
+    return plain_text(os.fspath(path), read_bytes(path, largest))
 
 
 def read_bytes(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
@@ -86,7 +86,8 @@ def _too_large(largest: int) -> str:
     return f"larger than {largest // 10**6} MB"
 
 
-def _decoded(name: str, data: bytes) -> str:
+def plain_text(name: str, data: bytes) -> str:
+    """Bytes as UTF-8. Raises: InputError that says why they are none."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(name, "UTF-16 text; save it as UTF-8")
     if b"\0" in data:

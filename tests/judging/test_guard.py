@@ -14,10 +14,9 @@ import symbackprop as sbp
 from symbackprop import cli, errors
 from symbackprop.cli import main
 from symbackprop.guard import guarded, told
-from symbackprop.judging.notes import numpytext, repair
 from symbackprop.judging.notes import page as notes
 from symbackprop.judging.notes.conventions import search as conventions
-from symbackprop.judging.notes.formula import judge, symbols
+from symbackprop.judging.notes.formula import judge
 from symbackprop.judging.notes.proofs import prove
 from symbackprop.judging.report import Claim, Report
 from symbackprop.reading.latex.syntax import Node, Statement, walk
@@ -338,20 +337,6 @@ def test_what_broke_once_breaks_no_more(text: str, tmp_path: Path) -> None:
     (tmp_path / "note.md").write_text(text)
     for name in NETS:
         assert not sbp.verify(tmp_path / "note.md", network(name)).summary["verified"]
-
-
-def test_an_activation_that_no_table_knows_is_judged_and_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """NumPy text and the names of functions are tables that a new activation is not in."""
-    monkeypatch.setattr(numpytext, "FORMS", {})
-    monkeypatch.setattr(repair, "_FUNCTIONS", frozenset(), raising=False)
-    monkeypatch.setattr(symbols, "FUNCTIONS", {})
-    right = r"\delta^1 = \delta^2 W^{2\top} \odot f'(z^1)"
-    before = r"h^1 = f(z^1)", r"\delta^1 = \frac{\partial L}{\partial z^1}"
-    assert last(tmp_path, "one unit", right, *before).status == "verified"
-    claim = last(tmp_path, "one unit", right.replace(r"\odot f'(z^1)", ""), *before)
-    assert (claim.status, claim.slip) == ("refuted", "derivative-missing")
 
 
 def test_a_condition_that_no_index_meets_says_nothing(tmp_path: Path) -> None:

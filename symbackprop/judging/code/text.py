@@ -12,15 +12,17 @@ import tokenize
 from collections.abc import Callable
 
 from symbackprop.errors import InputError
-from symbackprop.files import read_bytes
+from symbackprop.files import plain_text, read_bytes
 
 MOST_BYTES = 2_000_000
 
 
 def text_of(path: str) -> str:
     """The text of a Python file. Raises: InputError with the reason."""
-    text = decoded(read_bytes(path, MOST_BYTES))
+    data = read_bytes(path, MOST_BYTES)
+    text = None if b"\0" in data else decoded(data)
     if text is None:
+        plain_text(path, data)
         raise InputError(path, "no text in the encoding that it names")
     return text
 

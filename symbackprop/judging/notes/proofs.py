@@ -412,7 +412,7 @@ class _Book:
     definitions: dict[str, tuple[tuple[Index, ...], Expression]] = field(default_factory=dict)
     opened: int = 0
 
-    def open(self) -> None:
+    def write_out(self) -> None:
         """A definition of the note is written out. Raises: Unproved where there are too many."""
         self.opened += 1
         if self.opened > MOST_OPENED:
@@ -730,7 +730,7 @@ class Reading:
         return Array(number(self._samples), literal=True)
 
     def _alias(self, reference: Reference) -> Array:
-        self.book.open()
+        self.book.write_out()
         for alias in self.settings.aliases.get(reference.name, ()):
             found = self._alias_value(alias, reference)
             if found is not None:

@@ -187,9 +187,16 @@ def test_a_file_is_read_as_python_reads_it(data: bytes, tmp_path: Path) -> None:
     assert "dW2 = h1.T @ dz1" in quoted[0]
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"# coding: no-such\n", b"\xe9 = 1\n"])
-def test_what_is_no_text_is_said_to_be_none(data: bytes, tmp_path: Path) -> None:
+NO_TEXT = {
+    b"\xff\xfe\x00": "UTF-16 text; save it as UTF-8",
+    b"# coding: no-such\n": "no text in the encoding that it names",
+    b"\xe9 = 1\n": "not UTF-8 text (line 1); save it as UTF-8",
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), NO_TEXT.items())
+def test_what_is_no_text_is_said_to_be_none(data: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "code.py"
     path.write_bytes(data)
     (report,) = sbp.verify(f"{path}::backward", sbp.loads(NETWORK)).files
-    assert report.problem == "cannot be read: no text in the encoding that it names"
+    assert report.problem == f"cannot be read: {reason}"
