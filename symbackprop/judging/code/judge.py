@@ -377,9 +377,7 @@ class _Judgement:
         and these meet every branch of the network."""
         own = _twins(self.reading, mark)
         for other in self.everywhere:
-            pairs = zip(
-                own[::-1], _twins(other, mark)[::-1], strict=False
-            )  # the last is what stays
+            pairs = zip(own[-1:], _twins(other, mark)[-1:], strict=False)  # what a loop leaves
             if any((m.state, m.found) != (o.state, o.found) for m, o in pairs):
                 return f"{mark.name} is {_said(mark.found)} at some points and at others it is not"
         return self.session.unmet
