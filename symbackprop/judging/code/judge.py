@@ -8,15 +8,14 @@ Would be wrong if a claim were refuted without numbers that anyone can recompute
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from symbackprop import errors
-from symbackprop.errors import SymbackpropError
+from symbackprop.guard import guarded, told
 from symbackprop.judging.code.derived import Deriver
 from symbackprop.judging.code.diagnosis import Diagnoser, Finding
 from symbackprop.judging.code.execute import executed
@@ -46,8 +45,6 @@ from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, unknowns
 DIAGNOSIS_STEPS = 400_000
 STRICT = 1e-9
 DEEPEST = 150
-MOST_SAID = 200
-Judged = TypeVar("Judged")
 
 
 def judge_code(
@@ -82,20 +79,9 @@ def judge_code(
     try:
         with np.errstate(all="ignore"):  # values of the code may be of any size
             judged = partial(_judged, source, path, module, node, methods, subjects)
-            return guarded(judged, undecided)
+            return guarded(judged, lambda bug: undecided(told(bug, "function", "code")))
     except OutOfTime:
         return undecided(f"not judged: it took more than {GUARD_SECONDS:g} seconds")
-
-
-def guarded(judged: Callable[[], Judged], instead: Callable[[str], Judged]) -> Judged:
-    """What is judged; where that ends in a bug of this program, what stands instead and says so."""
-    try:
-        return judged()
-    except SymbackpropError:
-        raise
-    except errors.BUGS as bug:
-        said = " ".join(f"{type(bug).__name__} {bug}".split())[:MOST_SAID]
-        return instead(f"a fault of symbackprop, not of the code: {said}; please report it")
 
 
 def _judged(
@@ -298,7 +284,10 @@ class _Judgement:
             claim = self.defaults.judged(self._claim(base, mark, blame, healed), mark)
             return self._with_derived(claim, mark, blame, deriver)
 
-        return guarded(judged, lambda bug: replace(base, status="undecided", sentence=bug))
+        def undecided(bug: Exception) -> Claim:
+            return replace(base, status="undecided", sentence=told(bug, "line", "code"))
+
+        return guarded(judged, undecided)
 
     def _with_derived(self, claim: Claim, mark: Mark, blame: Blame, deriver: Deriver) -> Claim:
         """The claim with the right expression in the author's names, where there is one."""
