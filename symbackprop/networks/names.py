@@ -65,12 +65,20 @@ def gradient(name: str) -> str:
     return _GRADIENT + name
 
 
-def of_gradient(meaning: str | None) -> str | None:
-    """The tensor whose gradient this is; None for what is no gradient.
+def is_gradient(meaning: str, letter: str = "") -> bool:
+    """Whether it is a gradient, of a tensor of this letter where one is given.
 
-    >>> of_gradient(gradient("W1")), of_gradient("W1"), of_gradient(None)
-    ('W1', None, None)
+    >>> is_gradient(gradient("z2"), "z"), is_gradient(gradient("z2"), "W"), is_gradient("z2")
+    (True, False, False)
     """
-    if meaning is None or not meaning.startswith(_GRADIENT):
-        return None
+    return meaning.startswith(_GRADIENT + letter)
+
+
+def bare(meaning: str) -> str:
+    """The tensor that is spoken of, itself or by its gradient."""
     return meaning.removeprefix(_GRADIENT)
+
+
+def layer_of(name: str) -> int:
+    """The layer of `W3`, `b3`, `z3` or `h3`."""
+    return int(name[1:])

@@ -20,6 +20,7 @@ from symbackprop.judging.code import naming
 from symbackprop.judging.code.layout import Layout
 from symbackprop.judging.code.naming import Naming
 from symbackprop.judging.code.truth import Subject
+from symbackprop.networks import names
 from symbackprop.tracing.numbers.reading import Bundle, Instance
 from symbackprop.tracing.numbers.unknown import Unknown
 
@@ -154,17 +155,17 @@ class Binder:
 
     def _of_layer(self, key: str, layer: int) -> Any:
         low = key.lower().strip("_")
-        before = "x" if layer == 1 else f"h{layer - 1}"
+        before = names.output(layer - 1)
         if re.fullmatch(r"(a|h)?_?prev|x|inp|inputs?|(a|h)_?in|prev_?(a|h)", low):
             return self.make(before)
         if low in ("w", "weight", "weights"):
-            return self.make(f"W{layer}")
+            return self.make(names.weight(layer))
         if low in ("b", "bias"):
-            return self.make(f"b{layer}")
+            return self.make(names.bias(layer))
         if low in ("z", "s"):
-            return self.make(f"z{layer}")
+            return self.make(names.total(layer))
         if low in ("a", "h", "out", "output"):
-            return self.make(f"h{layer}")
+            return self.make(names.output(layer))
         return None
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from symbackprop.judging.code.edits import Known
 from symbackprop.judging.code.marks import Fill, Session
 from symbackprop.judging.code.truth import same
+from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import COMPARED
 from symbackprop.tracing.numbers.reading import Fault, Place, Reader
 from symbackprop.writing.code.numpy_backend import expression_of
@@ -73,7 +74,7 @@ class Deriver:
 
     def text(self, meaning: str, line: int) -> str:
         """The expression that gives a tensor at a line; empty where none is found."""
-        if not meaning.startswith("d:"):
+        if not names.is_gradient(meaning):
             return ""
         known = self._known(line)
         if not known:
@@ -127,15 +128,15 @@ class Deriver:
         kind, layer = meaning[:3], int(meaning[3:] or 0) if meaning[3:].isdigit() else 0
         if not layer:
             return
-        before = "x" if layer == 1 else f"h{layer - 1}"
+        before = names.output(layer - 1)
         roles = {
             "before": before,
-            "delta": f"d:z{layer}",
-            "next": f"d:z{layer + 1}",
-            "weights": f"W{layer + 1}",
-            "upstream": f"d:h{layer}",
-            "h": f"h{layer}",
-            "z": f"z{layer}",
+            "delta": names.gradient(names.total(layer)),
+            "next": names.gradient(names.total(layer + 1)),
+            "weights": names.weight(layer + 1),
+            "upstream": names.gradient(names.output(layer)),
+            "h": names.output(layer),
+            "z": names.total(layer),
         }
         for form in _forms(kind):
             yield from self._filled(form, roles, known)
@@ -165,7 +166,7 @@ class Deriver:
     def _generated(self, meaning: str, known: Mapping[str, Sequence[Known]]) -> str:
         """The expression of the code generator, with the author's names."""
         subject = self.session.subject
-        name = subject.meanings.get(meaning.removeprefix("d:"), "")
+        name = subject.meanings.get(names.bare(meaning), "")
         derivation = subject.swept.derivations.get(name)
         if derivation is None:
             return ""

@@ -30,6 +30,7 @@ from symbackprop.judging.code.edits import (
 from symbackprop.judging.code.marks import Session
 from symbackprop.judging.code.roots import Root
 from symbackprop.judging.code.truth import EXACTLY, factor_between
+from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import Share
 from symbackprop.tracing.numbers.modules import definitions
 from symbackprop.tracing.numbers.reading import Closure, Fault, Place, Reader
@@ -338,7 +339,7 @@ class Diagnoser:
             truth,
             root.meaning,
             session.subject.activation(session.subject.depth) == "softmax"
-            and root.meaning == f"d:z{session.subject.depth}",
+            and root.meaning == names.gradient(names.total(session.subject.depth)),
             session.module.numpy,
             root.fault is not None or (root.mark is not None and not self._has_its_shape(root)),
         )
@@ -424,7 +425,7 @@ class Diagnoser:
             prefix = "self." if name in self.session.methods else ""
             for atom in atoms:
                 if atom.meaning and atom.meaning[0] in "zh":
-                    layer = int(atom.meaning[1:])
+                    layer = names.layer_of(atom.meaning)
                     value = self._parsed(f"{prefix}{name}({atom.text})", scope)
                     right = self.session.slope(layer, truth)
                     if right is not None and factor_between(value, right, truth) == EXACTLY:
@@ -443,7 +444,7 @@ class Diagnoser:
         for atom in atoms:
             if not atom.meaning or atom.meaning[0] not in "zh" or atom.factor != 1.0:
                 continue
-            layer = int(atom.meaning[1:])
+            layer = names.layer_of(atom.meaning)
             right = self.session.slope(layer, truth)
             if right is None:
                 continue
@@ -462,10 +463,10 @@ class Diagnoser:
     def _upstream(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> Iterator[Known]:
         """dL/dh of each layer in the author's names: a name for it, or delta times W."""
         for atom in atoms:
-            if atom.meaning and atom.meaning.startswith("d:"):
+            if atom.meaning and names.is_gradient(atom.meaning):
                 yield atom
         yield from self._output_errors(atoms, scope)
-        deltas = [a for a in atoms if a.meaning and a.meaning.startswith("d:z")]
+        deltas = [a for a in atoms if a.meaning and names.is_gradient(a.meaning, "z")]
         weights = [a for a in atoms if a.meaning and a.meaning[0] == "W"]
         for delta in deltas:
             for weight in weights:
@@ -482,19 +483,19 @@ class Diagnoser:
                     value = self._parsed(text, scope)
                     if value is not None and np.ndim(value):
                         meaning, factor = self._known(value)
-                        if meaning and meaning.startswith("d:h"):
+                        if meaning and names.is_gradient(meaning, "h"):
                             yield Known(text, value, meaning, factor)
 
     def _output_errors(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> Iterator[Known]:
         """dL/dyhat of a squared error: the output less the label."""
-        last = f"h{self.session.subject.depth}"
+        last = names.output(self.session.subject.depth)
         pairs = [(o, y) for o in atoms for y in atoms if (o.meaning, y.meaning) == (last, "y")]
         for out, label in pairs:
             text = f"({out.text} - {label.text})"
             value = self._parsed(text, scope)
             if value is not None and np.ndim(value):
                 meaning, factor = self._known(value)
-                if meaning == f"d:{last}":
+                if meaning == names.gradient(last):
                     yield Known(text, value, meaning, factor)
 
     def _counts(self, atoms: Sequence[Known], scope: Mapping[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from symbackprop.judging.code.naming import Naming
 from symbackprop.judging.code.truth import Truth
+from symbackprop.networks import names
 
 Span = tuple[int, int, int, int]  # first line, byte, last line, byte
 
@@ -533,7 +534,7 @@ def _swap(node: ast.expr, text: str, known: Known, context: Context) -> tuple[st
         return "layer", f"{sentence}: the layer is one off"
     old = meaning_of(text, context)
     pair = {m for m in (old, known.meaning) if m}
-    is_slope = (context.target or "")[:3] in ("d:z", "d:h")
+    is_slope = any(names.is_gradient(context.target or "", letter) for letter in "zh")
     if is_slope and len(pair) == 2 and {m[0] for m in pair} == {"z", "h"}:
         layers = {m[1:] for m in pair}
         if len(layers) == 1:
@@ -680,12 +681,13 @@ def _of_whole(root: ast.expr, context: Context) -> Iterator[Edit]:
 
 def _softmax_backward(root: ast.expr, context: Context) -> Iterator[Edit]:
     """dL/dz through the whole Jacobian of the softmax."""
-    layer = (context.target or "")[3:]
-    if not context.softmax:
+    target = names.bare(context.target or "")
+    if not context.softmax or not target[1:].isdigit():
         return
-    outputs = [k.text for k in context.atoms if k.meaning == f"h{layer}"]
+    layer = names.layer_of(target)
+    outputs = [k.text for k in context.atoms if k.meaning == names.output(layer)]
     for known in context.atoms:
-        if known.meaning == f"d:h{layer}":
+        if known.meaning == names.gradient(names.output(layer)):
             for p in outputs:
                 for axis in ("1", "0", "-1"):
                     g = known.text

@@ -104,7 +104,7 @@ def executed(
 
 def _sessions(module: Module, node: ast.FunctionDef, subjects: Subjects) -> list[Session]:
     parameters = subjects.batch.network.of_kind("parameter")
-    has_bias = any(t.name.startswith("b") for t in parameters)
+    has_bias = any(t.letter == "b" for t in parameters)
     found = []
     for layout in layouts(has_bias, not mentions_batch(node)):
         subject = subjects.one if layout.is_one else subjects.batch

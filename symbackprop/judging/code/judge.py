@@ -28,6 +28,7 @@ from symbackprop.judging.code.text import with_plain_ends
 from symbackprop.judging.code.truth import Factor, Subject, distance, factor_between
 from symbackprop.judging.code.validity import Defaults, Untried, open_arguments
 from symbackprop.judging.report import Claim, FileReport, Method
+from symbackprop.networks import names
 from symbackprop.networks.layers.multilayer import Built
 from symbackprop.tracing.interpreter import nested_too_deeply
 from symbackprop.tracing.numbers.budget import GUARD_SECONDS, Budget, OutOfTime
@@ -248,9 +249,10 @@ class _Judgement:
         why = f"; not all of it is known: {_positioned(unknown)}" if unknown is not None else ""
         node = self.reading.trail.return_node or self.session.function
         for meaning in self.reading.missing:
-            reason = f"nothing that is returned is known as the gradient of {meaning[2:]}{why}"
+            name = names.bare(meaning)
+            reason = f"nothing that is returned is known as the gradient of {name}{why}"
             place = (node.lineno, node.col_offset + 1, len("return"))
-            claim = Claim(self.path, *place, "undecided", name=meaning[2:], sentence=reason)
+            claim = Claim(self.path, *place, "undecided", name=name, sentence=reason)
             yield self._twice(claim) or claim
 
     def _twice(self, claim: Claim) -> Claim | None:
@@ -433,7 +435,7 @@ class _Judgement:
 
     def _all_turned(self, mark: Mark) -> bool:
         """Whether each gradient of a weight matrix is returned transposed, and nothing else."""
-        weights = [m for m in self.reading.returned if str(m.meaning).startswith("d:W")]
+        weights = [m for m in self.reading.returned if names.is_gradient(str(m.meaning), "W")]
         turned = [m for m in weights if m.found == m.meaning and m.factor.is_one and not m.ok]
         own = any(m.meaning == mark.meaning for m in turned)
         return own and len(weights) == len(turned) > 1
@@ -452,14 +454,14 @@ class _Judgement:
                 return (
                     ": it is right where the loss is the mean over the samples, here it is the sum"
                 )
-        last = f"z{subject.depth}"
-        if root.mark is None or root.meaning != f"d:{last}" or "y" not in truth:
+        last = names.total(subject.depth)
+        if root.mark is None or root.meaning != names.gradient(last) or "y" not in truth:
             return ""
         if truth.values["y"].shape != truth.values[last].shape:
             return ""
-        plain = truth.values[f"h{subject.depth}"] - truth.values["y"]
+        plain = truth.values[names.output(subject.depth)] - truth.values["y"]
         wanted = arrangement(plain, np.shape(root.mark.value))
-        plain_found = root.mark.found in (None, f"d:h{subject.depth}")
+        plain_found = root.mark.found in (None, names.gradient(names.output(subject.depth)))
         if factor_between(root.mark.value, wanted, truth) in _COMMON and plain_found:
             return "; yhat - y alone is right for cross-entropy behind softmax or sigmoid"
         slope = self.session.slope(subject.depth, truth)
@@ -574,10 +576,10 @@ def _claimed(reading: Reading, blame: Blame) -> list[Mark]:
             continue
         if number in drafts and mark.site not in roots:
             continue
-        is_adjoint = mark.found is not None and mark.found.startswith("d:")
+        is_adjoint = mark.found is not None and names.is_gradient(mark.found)
         if mark.meaning is None and mark.site not in roots and not is_adjoint:
             continue
-        if mark.meaning is not None and mark.meaning.removeprefix("d:")[0] in "xyL":
+        if mark.meaning is not None and names.bare(mark.meaning)[0] in "xyL":
             continue
         if mark.meaning is not None and mark.meaning[0] in "WbN" and mark.site not in roots:
             continue
@@ -666,8 +668,8 @@ def _convention(mark: Mark) -> str:
 def _said(meaning: str | None) -> str:
     if meaning is None:
         return "a tensor of the network"
-    if meaning.startswith("d:"):
-        return f"dL/d{meaning[2:]}"
+    if names.is_gradient(meaning):
+        return f"dL/d{names.bare(meaning)}"
     return f"f'(z{meaning[2:]})" if meaning.startswith("f'") else meaning
 
 

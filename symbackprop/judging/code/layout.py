@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from symbackprop.judging.code.truth import Labels, Numbers, Sizes, Truth
+from symbackprop.networks import names
 
 Samples = Literal["rows", "columns", "vector", "one row", "one column"]
 Weights = Literal["(in, out)", "(out, in)"]
@@ -46,7 +47,7 @@ class Layout:
     def kept(self, meaning: str, ndim: int) -> Kept:
         """The axes of the network's array in the order in which this layout has them; None for an
         axis of size 1."""
-        base = meaning.removeprefix("d:")
+        base = names.bare(meaning)
         if base[0] == "W":
             return (0, 1) if self.weights == "(in, out)" else (1, 0)
         if base[0] == "b":

@@ -28,6 +28,7 @@ from symbackprop.judging.code.truth import (
     factor_between,
     same,
 )
+from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import COMPARED, Budget
 from symbackprop.tracing.numbers.modules import Module
 from symbackprop.tracing.numbers.reading import Bundle, Event, Fault, Instance, Place, Reader, Trail
@@ -204,7 +205,7 @@ class Session:
         if trail.fault is not None:
             return False
         marks = [m for m in self._returned(trail, truth) if m.meaning not in ignored]
-        wanted = [f"d:{t.name}" for t in self.subject.network.of_kind("parameter")]
+        wanted = [names.gradient(t.name) for t in self.subject.network.of_kind("parameter")]
         judged = {m.meaning for m in marks} & set(wanted)
         return bool(judged) and all(m.ok for m in marks)
 
@@ -232,7 +233,7 @@ class Session:
         value = truth.slopes.get(layer)
         if value is None:
             return None
-        return arranged(value, self.layout.kept(f"z{layer}", value.ndim))
+        return arranged(value, self.layout.kept(names.total(layer), value.ndim))
 
     def one_sample(self, value: Numbers, number: int) -> Numbers:
         return value[:, number] if self.layout.samples == "columns" else value[number]
@@ -247,7 +248,7 @@ class Session:
         returned: list[Mark] = []
         if trail.fault is None:
             returned = list(self._returned(trail, truth))
-        wanted = [f"d:{t.name}" for t in self.subject.network.of_kind("parameter")]
+        wanted = [names.gradient(t.name) for t in self.subject.network.of_kind("parameter")]
         present = {m.meaning for m in returned}
         missing = tuple(m for m in wanted if m not in present)
         loss = None if brief or trail.fault is not None else self._returned_loss(trail, truth)
@@ -268,7 +269,7 @@ class Session:
         if numbered is None and name.endswith("s"):
             numbered = self.names.meaning(f"{name[:-1]}{layer}")
         if numbered and length is not None and name.lower() in ACTIVATION_LISTS:
-            numbered = "x" if length > depth and index == 0 else f"h{layer}"
+            numbered = "x" if length > depth and index == 0 else names.output(layer)
         return numbered
 
     def _stored(self, event: Event, truth: Truth) -> Mark:
@@ -331,7 +332,7 @@ class Session:
             factor = factor_between(array, arrangement, truth)
             if factor is not None:
                 return factor, None
-        is_sampled = meaning.removeprefix("d:")[0] in "xyzhf" and truth.samples > 1
+        is_sampled = names.bare(meaning)[0] in "xyzhf" and truth.samples > 1
         if is_sampled and not self.layout.is_one and whole.ndim == 2:
             number = occurrence % truth.samples
             row = self.one_sample(whole, number)
@@ -371,7 +372,8 @@ class Session:
             if meaning is None or meaning in seen or not _is_gradient(meaning, truth):
                 continue
             seen.add(meaning)
-            mark = self._returned_mark(name or meaning[2:], value, node, meaning, truth, index)
+            name = name or names.bare(meaning)
+            mark = self._returned_mark(name, value, node, meaning, truth, index)
             unknown = _unknown_of(value, mark.state, trail)
             yield mark if unknown is None else replace(mark, state="unknown", unknown=unknown)
 
@@ -405,7 +407,7 @@ class Session:
             return None
         if index is not None:
             meaning = self._of_item(name, index, length)
-            return f"d:{meaning}" if meaning and meaning[0] in "Wb" else meaning
+            return names.gradient(meaning) if meaning and meaning[0] in "Wb" else meaning
         return self.names.gradient(name)
 
     def _by_position(self, found: Sequence[Any]) -> dict[int, str]:
@@ -418,9 +420,9 @@ class Session:
                 wanted = [self.layout.of(n, truth) for n in order]
                 shapes = [() if value is None else value.shape for value in wanted]
                 if shapes == [np.shape(found[i][1]) for i in loose]:
-                    return {i: f"d:{n}" for i, n in zip(loose, order, strict=True)}
+                    return {i: names.gradient(n) for i, n in zip(loose, order, strict=True)}
         if len(loose) == len(parameters):
-            return {i: f"d:{n}" for i, n in zip(loose, parameters, strict=True)}
+            return {i: names.gradient(n) for i, n in zip(loose, parameters, strict=True)}
         return {}
 
     @property
@@ -432,14 +434,19 @@ class Session:
             parameters,
             parameters[::-1],
             [*weights, *(n for n in parameters if n[0] == "b")],
-            [n for w in weights[::-1] for n in (w, "b" + w[1:]) if n in parameters],
+            [
+                n
+                for w in weights[::-1]
+                for n in (w, names.bias(names.layer_of(w)))
+                if n in parameters
+            ],
         ]
 
     def _completed(self, meanings: Sequence[str | None], values: Sequence[Any]) -> list[str | None]:
         """Meanings where names leave some open, by the places of the others: `dW1, delta1`."""
         truth = self.truth(0)
         for order in self._orders:
-            whole = [f"d:{n}" for n in order]
+            whole = [names.gradient(n) for n in order]
             if len(whole) == len(meanings) and set(whole) & set(meanings):
                 triples = zip(meanings, whole, values, strict=True)
                 if all(_may_be(m, w, value, truth) for m, w, value in triples):
@@ -459,7 +466,7 @@ class Session:
         elif wanted is not None and self.adds_steps and same(value, -wanted):
             state, found, factor = "right", meaning, Factor(-1)
         elif (step := self._step(value, meaning, truth)) is not None:
-            state, found = "right", meaning[2:]
+            state, found = "right", names.bare(meaning)
         elif isinstance(value, (np.ndarray, np.number, float, int)):
             compared, found, factor, _ = self.compared(value, meaning, truth)
             if compared in ("right", "scaled") and meaning[2] not in "Wb":
@@ -483,7 +490,7 @@ class Session:
 
     def _step(self, value: Any, meaning: str, truth: Truth) -> float | None:
         """The rate where a parameter after its step is returned: W - rate · dW."""
-        parameter = self.layout.of(meaning.removeprefix("d:"), truth)
+        parameter = self.layout.of(names.bare(meaning), truth)
         gradient = self.layout.of(meaning, truth)
         if parameter is None or gradient is None or meaning[2] not in "Wb":
             return None
@@ -533,12 +540,16 @@ def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
         return wanted in truth
     if meaning is None:
         return wanted in truth and np.size(value) == truth.values[wanted].size
-    return meaning == wanted or (meaning.startswith("d:z") and wanted.startswith("d:b"))
+    return meaning == wanted or (names.is_gradient(meaning, "z") and names.is_gradient(wanted, "b"))
 
 
 def _exact(fills: Mapping[Place, Fill]) -> frozenset[Place]:
     """Where a gradient of a parameter is put: it has its parameter's shape."""
-    return frozenset(p for p, fill in fills.items() if fill.meaning.startswith(("d:W", "d:b")))
+    return frozenset(
+        p
+        for p, fill in fills.items()
+        if names.is_gradient(fill.meaning, "W") or names.is_gradient(fill.meaning, "b")
+    )
 
 
 def twin(reading: Reading, mark: Mark) -> Mark | None:
@@ -557,7 +568,7 @@ def same_finding(one: Mark, other: Mark) -> bool:
 
 
 def _is_gradient(meaning: str, truth: Truth) -> bool:
-    return meaning.startswith("d:") and meaning in truth
+    return names.is_gradient(meaning) and meaning in truth
 
 
 def _arrangements(value: Numbers, shape: tuple[int, ...]) -> Iterator[Numbers]:

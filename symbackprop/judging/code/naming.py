@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from symbackprop.networks import names
 
 INPUTS = frozenset(
     "x a0 h0 inputs input inp data features x_batch xs x_train batch_x samples sample".split()
@@ -67,37 +69,37 @@ class Naming:
         """Of a returned value: there `W1` means the gradient too."""
         found = self.meaning(name)
         if found and found[0] in "Wb":
-            return f"d:{found}"
+            return names.gradient(found)
         return found
 
     def _forward(self, low: str, name: str) -> str | None:
-        for known, meaning in ((INPUTS, "x"), (LABELS, "y"), (OUTPUTS, f"h{self.depth}")):
+        for known, meaning in ((INPUTS, "x"), (LABELS, "y"), (OUTPUTS, names.output(self.depth))):
             if low in known:
                 return meaning
         if low in SCORES:
-            return f"z{self.depth}"
+            return names.total(self.depth)
         if low in COUNTS:
             return "N"
         if low in ("loss", "cost", "j"):
             return "L"
         if self.depth == 2 and low in HIDDEN | HIDDEN_SCORES:
-            return "h1" if low in HIDDEN else "z1"
+            return names.output(1) if low in HIDDEN else names.total(1)
         if self.depth == 1 and low in HIDDEN_SCORES | {"a"}:
-            return "z1" if low in HIDDEN_SCORES else "h1"
+            return names.total(1) if low in HIDDEN_SCORES else names.output(1)
         return self._parameter(low) or self._layered(low, name)
 
     def _parameter(self, low: str) -> str | None:
         if self.depth == 1:
             if low in ("w", "weights", "weight"):
-                return "W1"
+                return names.weight(1)
             if low in ("b", "bias", "biases"):
-                return "b1"
+                return names.bias(1)
         if self.depth == 2:
             for words, layer in ((FIRST_OF_TWO, 1), (LAST_OF_TWO, 2)):
                 if low in words.split():
-                    return f"W{layer}"
+                    return names.weight(layer)
                 if low.replace("b", "w", 1) in words.split() and low.startswith("b"):
-                    return f"b{layer}"
+                    return names.bias(layer)
         return None
 
     def _layered(self, low: str, name: str) -> str | None:
@@ -106,33 +108,34 @@ class Naming:
             return None
         word, layer = found[1], int(found[2]) + self.offset
         if word in ("w", "weight", "weights", "theta"):
-            return self._of("W", layer)
+            return self._of(names.weight, layer)
         if word in ("b", "bias", "biases"):
-            return self._of("b", layer)
+            return self._of(names.bias, layer)
         layer -= self.offset  # activations count from the input whatever the weights do
         if layer == 0 and word in ("a", "h", "x", "layer", "l", "activation"):
             return "x"
         if word in ("h", "a", "act", "activation", "hidden", "o", "out", "layer", "l"):
-            return self._of("h", layer)
+            return self._of(names.output, layer)
         if word in ("z", "s", "net", "u", "pre", "score", "scores", "logits"):
-            return self._of("z", layer)
+            return self._of(names.total, layer)
         return None
 
-    def _of(self, letter: str, layer: int) -> str | None:
-        return f"{letter}{layer}" if 1 <= layer <= self.depth else None
+    def _of(self, called: Callable[[int], str], layer: int) -> str | None:
+        return called(layer) if 1 <= layer <= self.depth else None
 
     def _adjoint(self, low: str) -> str | None:
         layered = _LAYERED.fullmatch(low)
         if layered and layered[1] in _ADJOINTS:
-            return f"d:z{layered[2]}" if 1 <= int(layered[2]) <= self.depth else None
+            total = self._of(names.total, int(layered[2]))
+            return None if total is None else names.gradient(total)
         if low in ("delta_out", "output_delta", "delta_output", "d_out", "out_delta", "delta_o"):
-            return f"d:z{self.depth}"
+            return names.gradient(names.total(self.depth))
         if self.depth == 2 and low in ("delta_hidden", "hidden_delta", "delta_h", "d_hidden_layer"):
-            return "d:z1"
+            return names.gradient(names.total(1))
         for rest in self._stripped(low):
             inner = self._forward(rest, rest)
             if inner and inner not in ("y", "L", "N"):
-                return f"d:{inner}"
+                return names.gradient(inner)
         return None
 
     def _stripped(self, low: str) -> Iterable[str]:
@@ -144,11 +147,12 @@ class Naming:
             yield found[1]
 
 
-def offset_of(names: Iterable[str], depth: int) -> int:
+def offset_of(written: Iterable[str], depth: int) -> int:
     """1 where weights are counted from 0 (`W0`, `W1`), else 0."""
-    low = {name.lower().strip("_") for name in names}
+    low = {name.lower().strip("_") for name in written}
     zero = bool(low & {"w0", "w_0", "weights0", "theta0", "b0", "b_0"})
-    return 1 if zero and not low & {f"w{depth}", f"w_{depth}", f"b{depth}"} else 0
+    last = {f"{word}{depth}" for word in ("w", "w_", "b")}
+    return 1 if zero and not low & last else 0
 
 
 def argument_lists(function: ast.FunctionDef) -> frozenset[str]:

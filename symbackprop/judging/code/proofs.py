@@ -20,6 +20,7 @@ from symbackprop.derivation.normalform import Algebra, Atom, Form, NoNormalForm,
 from symbackprop.judging.code.arguments import Binder
 from symbackprop.judging.code.marks import Mark, Session, leaves_of_values
 from symbackprop.judging.code.truth import Factor
+from symbackprop.networks import names
 from symbackprop.networks.network import CountsClasses
 from symbackprop.tracing.arrays import (
     ShapeClash,
@@ -135,7 +136,7 @@ class _Proof:
         if factor.is_one:
             return array
         subject = self.session.subject
-        x, out = subject.network.tensor("x"), subject.network.tensor(f"h{subject.depth}")
+        x, out = subject.network.tensor("x"), subject.network.tensor(names.output(subject.depth))
         classes = self.algebra.index(out.indices[-1]).data[2]
         samples = self.algebra.index(x.indices[0]).data[2] if not subject.is_one else number(1)
         form = array.form.scaled(factor.fraction)
@@ -230,7 +231,7 @@ class _Proof:
     def _after_step(self, mark: Mark, value: SymbolicArray, rate: Fraction) -> SymbolicArray | None:
         """A parameter after its step: W - rate · dW."""
         parameter = self.wanted(str(mark.found))
-        gradient = self.wanted(f"d:{mark.found}")
+        gradient = self.wanted(names.gradient(str(mark.found)))
         if parameter is None or gradient is None or parameter.shape != value.shape:
             return None
         form = parameter.form - gradient.form.scaled(rate)

@@ -17,6 +17,7 @@ import numpy as np
 
 from symbackprop.judging.code.marks import Fill, Mark, Reading, Session, Site
 from symbackprop.judging.code.truth import Factor, Truth
+from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import Share
 from symbackprop.tracing.numbers.reading import Fault, Place
 
@@ -319,7 +320,7 @@ def _moved(mark: Mark, step: int) -> str:
 def _placed(session: Session, mark: Mark, meaning: str, truth: Truth) -> tuple[str, int | None]:
     """Whole, or the sample's own part where the shape shows a loop over samples."""
     whole = session.layout.of(meaning, truth)
-    if whole is None or session.layout.is_one or meaning.removeprefix("d:")[0] in "Wb":
+    if whole is None or session.layout.is_one or names.bare(meaning)[0] in "Wb":
         return meaning, None
     ndim, size = np.ndim(mark.value), np.size(mark.value)
     if size * truth.samples == whole.size and (ndim < whole.ndim or size < whole.size):
@@ -334,7 +335,7 @@ def _fitting(
     shape = np.shape(mark.value)
     for layer in range(session.subject.depth, 0, -1):
         meaning = f"{kind}{layer}"
-        base = f"z{layer}" if kind == "f'" else meaning
+        base = names.total(layer) if kind == "f'" else meaning
         if base not in truth or (kind == "f'" and session.subject.activation(layer) == "identity"):
             continue
         wanted = session.layout.of(base, truth)

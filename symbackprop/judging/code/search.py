@@ -120,7 +120,7 @@ def _with_other_biases(
 def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Iterator[Layout]:
     """From the usual to the odd; each further group only differs in one respect."""
     subject = subjects.batch
-    has_bias = any(t.name.startswith("b") for t in subject.network.of_kind("parameter"))
+    has_bias = any(t.letter == "b" for t in subject.network.of_kind("parameter"))
     single = not any(mentions_batch(f) for f in _with_helpers(function, module))
     usual = list(layouts(has_bias, single))
     lists = list(_list_variants(function))

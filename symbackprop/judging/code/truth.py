@@ -26,6 +26,7 @@ from symbackprop.derivation.evaluate import Point, explicit_value, forward, gene
 from symbackprop.derivation.points import Chosen, generic_point, generic_points
 from symbackprop.derivation.steps import Sweep
 from symbackprop.derivation.sweep import sweep
+from symbackprop.networks import names
 from symbackprop.networks.layers.multilayer import SAMPLES, Built
 from symbackprop.networks.network import CountsClasses, Network, SumsToOne
 
@@ -68,7 +69,7 @@ class Subject:
     @staticmethod
     def of(built: Built) -> Subject:
         network = built.network
-        depth = sum(1 for t in network.of_kind("parameter") if t.name.startswith("W"))
+        depth = sum(1 for t in network.of_kind("parameter") if t.letter == "W")
         is_one = not any(axis.role == "sample" for axis in network.tensor("x").axes)
         return Subject(built, sweep(network), depth, is_one)
 
@@ -79,13 +80,14 @@ class Subject:
     @cached_property
     def meanings(self) -> dict[str, str]:
         """Meaning -> name of a tensor of the extended network."""
-        names = ["x", "y", "L"]
-        names += [f"{letter}{l}" for l in range(1, self.depth + 1) for letter in ("z", "h")]
-        names += [t.name for t in self.network.of_kind("parameter")]
+        layers = range(1, self.depth + 1)
+        named = [names.INPUT, names.LABEL, names.LOSS]
+        named += [called(l) for l in layers for called in (names.total, names.output)]
+        named += [t.name for t in self.network.of_kind("parameter")]
         known = self.network.by_name
-        found = {n: self.network.resolve(n) for n in names if self.network.resolve(n) in known}
+        found = {n: self.network.resolve(n) for n in named if self.network.resolve(n) in known}
         return found | {
-            f"d:{n}": self.network.adjoint_name(resolved)
+            names.gradient(n): self.network.adjoint_name(resolved)
             for n, resolved in found.items()
             if resolved in self.swept.derivations
         }
@@ -105,11 +107,11 @@ class Subject:
 
     def activation(self, layer: int) -> str:
         """`sigmoid`, …, `softmax` or `identity` of a layer."""
-        output = self.network.tensor(f"h{layer}")
+        output = self.network.tensor(names.output(layer))
         equation = self.network.equation_of[output.name]
-        if output.name == self.network.tensor(f"z{layer}").name:
+        if output.name == self.network.tensor(names.total(layer)).name:
             return "identity"
-        if f"s{layer}" in self.network.by_name:
+        if names.softmax_sum(layer) in self.network.by_name:
             return "softmax"
         return str(getattr(equation.rhs.terms[0].factors[0], "function", ""))
 
@@ -129,7 +131,7 @@ class Subject:
         return coefficient / number
 
     def extent(self, layer: int) -> Symbol:
-        (symbol,) = self.network.tensor(f"W{max(layer, 1)}").shape[
+        (symbol,) = self.network.tensor(names.weight(max(layer, 1))).shape[
             0 if layer == 0 else 1
         ].free_symbols or {None}
         return symbol
@@ -181,12 +183,13 @@ class Subject:
         values["N"] = np.array(1 if self.is_one else values["x"].shape[0])
         sizes = {str(symbol): int(size) for symbol, size in point.sizes.items()}
         samples = 1 if self.is_one else int(values["x"].shape[0])
-        classes = int(values[f"h{self.depth}"].shape[-1])
+        classes = int(values[names.output(self.depth)].shape[-1])
         return Truth(values, sizes, samples, classes, dict(self._slopes(values)))
 
     def _slopes(self, values: Mapping[str, Numbers]) -> Iterator[tuple[int, Numbers]]:
         for layer in range(1, self.depth + 1):
-            name, z, h = self.activation(layer), values[f"z{layer}"], values[f"h{layer}"]
+            name, z = self.activation(layer), values[names.total(layer)]
+            h = values[names.output(layer)]
             if name == "softmax":
                 yield layer, h * (1 - h)
             elif name in self.network.functions:
