@@ -43,17 +43,17 @@ derive: $(READY)  ## the shipped examples and judgements, into output/
 	@$(call judged,backward,1,$(BACKWARD),--spec docs/notes/two-layer.toml)
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-quick: $(READY)  ## most rooms in a minute and a half: no test that is marked slow
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 check: $(READY)  ## formatter, linter, types, floors and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 bench: $(READY)  ## speed, as ratios against SymPy and hand-written NumPy
 	$(BIN)/python -m tests.bench

@@ -82,3 +82,22 @@ def bare(meaning: str) -> str:
 def layer_of(name: str) -> int:
     """The layer of `W3`, `b3`, `z3` or `h3`."""
     return int(name[1:])
+
+
+def of_letter(letter: str, layer: int) -> str:
+    """The tensor of a letter in a layer, or its gradient.
+
+    >>> of_letter("W", 3), of_letter(gradient("W"), 3)
+    ('W3', 'd:W3')
+    """
+    return f"{letter}{layer}"
+
+
+def letter_and_layer(meaning: str) -> tuple[str, int | None]:
+    """What `of_letter` joined; no layer for a tensor that has none.
+
+    >>> letter_and_layer("d:W3"), letter_and_layer("yhat")
+    (('d:W', 3), ('yhat', None))
+    """
+    letter = meaning.rstrip("0123456789")
+    return letter, int(meaning[len(letter) :]) if letter != meaning else None

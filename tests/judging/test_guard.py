@@ -25,6 +25,8 @@ from tests.judging.notes.test_hostile import mutated
 from tests.judging.notes.test_notes import ROWS
 from tests.slips import NOTES, formulas
 
+pytestmark = pytest.mark.slow
+
 BUGS = errors.BUGS
 TRUE = r"\frac{\partial L}{\partial h^1} = \delta^2 (W^2)^T"
 FALSE = r"\delta^1 = \frac{\partial L}{\partial z^1} = \delta^2 (W^2)^T"

@@ -230,6 +230,7 @@ def test_gradients_of_every_example_are_those_of_the_whole_loss(name: str) -> No
     compared(e, [t.name for t in e.network.of_kind("parameter", "input")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("last", "words"), LAST)
 def test_letters_stand_for_what_they_say(activation: str, last: str, words: dict[str, Any]) -> None:
@@ -510,6 +511,7 @@ def printed(code: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*EXAMPLES, *OTHERS])
 def test_lines_of_the_document_print_what_stands_below_them(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -25,7 +25,7 @@ from symbackprop.tracing.numbers.reading import Fault, Place, Reader
 from symbackprop.writing.code.numpy_backend import expression_of
 
 FORMS: Mapping[str, tuple[str, ...]] = {
-    "d:W": (
+    names.gradient("W"): (
         "{before}.T @ {delta}",
         "{delta}.T @ {before}",
         "{delta} @ {before}.T",
@@ -33,20 +33,20 @@ FORMS: Mapping[str, tuple[str, ...]] = {
         "np.outer({before}, {delta})",
         "np.outer({delta}, {before})",
     ),
-    "d:b": (
+    names.gradient("b"): (
         "{delta}",
         "{delta}.sum(axis=0)",
         "{delta}.sum(axis=0, keepdims=True)",
         "{delta}.sum(axis=1, keepdims=True)",
         "{delta}.sum(axis=1)",
     ),
-    "d:h": (
+    names.gradient("h"): (
         "{next} @ {weights}.T",
         "{weights}.T @ {next}",
         "{next} @ {weights}",
         "{weights} @ {next}",
     ),
-    "d:z": (
+    names.gradient("z"): (
         "{upstream} * {h} * (1 - {h})",
         "{upstream} * (1 - {h}**2)",
         "{upstream} * ({z} > 0)",
@@ -199,9 +199,9 @@ class Deriver:
 
 def _forms(kind: str) -> Iterator[str]:
     yield from FORMS.get(kind, ())
-    if kind == "d:z":
+    if kind == names.gradient("z"):
         for product in PRODUCTS:
-            for form in FORMS["d:z"]:
+            for form in FORMS[kind]:
                 yield form.replace("{upstream}", product)
 
 

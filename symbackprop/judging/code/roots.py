@@ -23,7 +23,12 @@ from symbackprop.tracing.numbers.reading import Fault, Place
 
 MOST_ROOTS = 8
 BLAME_STEPS = 150_000
-KINDS = ("d:z", "d:h", "z", "h", "f'", "d:W", "d:b", "W", "b")
+KINDS = (
+    *(names.gradient(letter) for letter in "zh"),
+    *("z", "h", "f'"),
+    *(names.gradient(letter) for letter in "Wb"),
+    *("W", "b"),
+)
 
 
 @dataclass(frozen=True)
@@ -370,13 +375,12 @@ def _from_layer(
     reading: Reading, site: Site, occurrence: int, meaning: str, factor: Factor, step: int
 ) -> dict[Place, Fill]:
     """What a statement stores from here on: this layer, then the next ones, as a loop goes."""
-    letters = meaning.rstrip("0123456789")
-    if letters == meaning:
+    letter, layer = names.letter_and_layer(meaning)
+    if layer is None:
         return {(*site, occurrence): Fill(meaning, factor)}
-    layer = int(meaning[len(letters) :])
     fills = {}
-    while f"{letters}{layer}" in reading.truth:
-        fills[(*site, occurrence)] = Fill(f"{letters}{layer}", factor)
+    while names.of_letter(letter, layer) in reading.truth:
+        fills[(*site, occurrence)] = Fill(names.of_letter(letter, layer), factor)
         occurrence, layer = occurrence + 1, layer + step
     return fills
 
@@ -387,7 +391,9 @@ def _target_meanings(session: Session, target: ast.expr) -> tuple[str, list[str]
     if meaning is not None:
         return name, [meaning]
     layers = range(session.subject.depth, 0, -1)
-    return name, [f"{kind}{layer}" for kind in KINDS if kind != "f'" for layer in layers]
+    return name, [
+        names.of_letter(kind, layer) for kind in KINDS if kind != "f'" for layer in layers
+    ]
 
 
 def _target_name(target: ast.expr) -> str:

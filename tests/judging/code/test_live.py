@@ -16,6 +16,8 @@ import symbackprop as sbp
 from symbackprop.errors import UsageError
 from tests.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 DOCS = ROOT / "docs" / "notes"
 Function = Callable[..., Any]
 
