@@ -43,17 +43,17 @@ derive: $(READY)  ## the shipped examples and judgements, into output/
 	@$(call judged,backward,1,$(BACKWARD),--spec docs/notes/two-layer.toml)
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-quick: $(READY)  ## most rooms in a minute and a half: no test that is marked slow
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 check: $(READY)  ## formatter, linter, types, floors and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(READY)  ## speed, as ratios against SymPy and hand-written NumPy
 	$(BIN)/python -m tests.bench

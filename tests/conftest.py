@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from symbackprop import errors
+
+# The same tests give the same answers; `pytest --hypothesis-profile=default` looks for new faults.
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

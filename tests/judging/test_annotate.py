@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from symbackprop import api
@@ -300,6 +300,8 @@ def _joined(pieces: Sequence[str]) -> str:
 
 
 @settings(max_examples=300)
+@example("$$c = 0 d$$\n     $a = 3 b$ ")
+@example("> $$c = 0 d$$\n>\t $a = 3 b$ ")
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map(_joined))
 def test_annotating_twice_is_annotating_once_whatever_the_markdown(text: str) -> None:
     once = marked(text)

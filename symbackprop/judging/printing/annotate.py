@@ -27,6 +27,7 @@ from symbackprop.reading.notes.stretches import LINE_END
 _QUOTE = re.compile(r"(?:[ \t]*>)*[ \t]*")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]+")
 _BEFORE = re.compile(r"^(?:[ \t]|>|[-*+][ \t]|\d{1,9}[.)][ \t])*$")
+_CODE = re.compile(r"[ >]*(?: {4}|\t)[ \t]*[^ \t\r\n]")
 _FENCE = re.compile(
     r"^(?:[ \t]|>|[-*+][ \t]|\d{1,9}[.)][ \t])*(?P<mark>`{3,}|~{3,})(?P<info>[^\r\n`]*)$",
     re.MULTILINE,
@@ -169,7 +170,14 @@ def _block_end(
     line_end = _line_end(text, end)
     before = text[_line_start(text, start) : start]
     is_alone = not _BEFORE.sub("", before) and not text[end:line_end].strip()
-    return line_end if display and is_alone else None
+    return line_end if display and is_alone and not _is_carried_on(text, line_end) else None
+
+
+def _is_carried_on(text: str, end: int) -> bool:
+    """Whether the line below is so far indented that only standing right below makes it text:
+    below a mark of its own it would be code."""
+    below = LINE_END.match(text, _after_marks(text, end, marks.BLOCK_LINE))
+    return below is not None and _CODE.match(text, below.end()) is not None
 
 
 def _is_open(block: str, passage: Passage) -> bool:
