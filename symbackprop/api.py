@@ -34,7 +34,8 @@ from symbackprop.proving import crosscheck
 from symbackprop.proving.crosscheck import Check, Replayer, Report
 from symbackprop.results import Formula, Gradient, Step
 from symbackprop.witnesses.explicit import ExplicitNet
-from symbackprop.writing.code.backends import NUMPY, backend_named
+from symbackprop.writing.code.backend import NUMPY
+from symbackprop.writing.code.backends import backend_named
 from symbackprop.writing.code.numpy_backend import emit
 from symbackprop.writing.code.running import Function
 from symbackprop.writing.latex import Typesetting

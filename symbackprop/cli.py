@@ -25,7 +25,8 @@ from symbackprop.document.dialects import formats
 from symbackprop.errors import OutputError, SymbackpropError, UsageError, did_you_mean, printable
 from symbackprop.guard import guarded, told
 from symbackprop.notation import LAYER_MARKS, SAMPLE_LAYOUTS
-from symbackprop.writing.code.backends import BACKENDS, NUMPY
+from symbackprop.writing.code.backend import NUMPY
+from symbackprop.writing.code.backends import BACKENDS
 
 if TYPE_CHECKING:
     from symbackprop.api import Net

@@ -63,7 +63,7 @@ from symbackprop.proving.code import prove_source
 from symbackprop.verdict import Equal, Undecided, Unequal
 from symbackprop.witnesses import reference
 from symbackprop.witnesses.concrete import Explicit, explicit
-from symbackprop.writing.code.backends import NUMPY, Backend
+from symbackprop.writing.code.backend import NUMPY, Backend
 from symbackprop.writing.code.numpy_backend import FUNCTION, compile_source, emit
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -769,18 +769,19 @@ def _emitted(case: Case) -> Iterator[Row]:
     oracle = _name_of_code(case)
     try:
         function = compile_source(_written(case, _emitted_names(case)), case.backend)
-    except UnsupportedError as problem:
+    except (UnsupportedError, ModuleNotFoundError) as problem:
         yield from _undecided(case, oracle, str(problem))
         return
     values = {name: case.backend.array(value) for name, value in case.point.values.items()}
     params = {t.name: values[t.name] for t in case.network.of_kind("parameter")}
     others = (*case.network.of_kind("input"), *case.network.of_kind("label"))
     loss, gradients = function(params, *(values[tensor.name] for tensor in others))
+    back = case.backend.numbers
     for name in _emitted_names(case):
         expected = case.expected(name)
         if expected is not None:
-            yield _row(case, name, oracle, "numeric", BOUND, close(gradients[name], expected))
-    yield _row(case, "L", oracle, "numeric", BOUND, close(loss, expected_loss(case)))
+            yield _row(case, name, oracle, "numeric", BOUND, close(back(gradients[name]), expected))
+    yield _row(case, "L", oracle, "numeric", BOUND, close(back(loss), expected_loss(case)))
 
 
 def expected_loss(case: Case) -> Array:

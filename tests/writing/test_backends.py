@@ -17,7 +17,8 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.proving.code import prove_source
 from symbackprop.verdict import Equal
 from symbackprop.writing import code as codegen
-from symbackprop.writing.code.backends import BACKENDS, NUMPY, Backend
+from symbackprop.writing.code.backend import NUMPY, Backend
+from symbackprop.writing.code.backends import BACKENDS
 from symbackprop.writing.code.numpy_backend import FUNCTION, compile_source, emit
 
 LIKE = Backend("like", "Like", "like.arrays", "la", assigns=False)

@@ -38,7 +38,7 @@ from symbackprop.derivation.matrixform import (
 from symbackprop.derivation.rules import through_output
 from symbackprop.errors import UnsupportedError, printable
 from symbackprop.networks.network import Equation, Network, Tensor
-from symbackprop.writing.code.backends import NUMPY, Backend
+from symbackprop.writing.code.backend import NUMPY, Backend
 from symbackprop.writing.code.numpy_text import expression_text, numpy_expression, readable_form
 from symbackprop.writing.code.numpy_words import ATOM, Names, Text, call, scaled
 from symbackprop.writing.code.scalar_text import scalar_text

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from sympy import Expr
 
 from symbackprop.errors import UnsupportedError
-from symbackprop.writing.code.backends import NUMPY
+from symbackprop.writing.code.backend import NUMPY
 
 # How tightly a text holds together; `@` and `*` are kept apart, so that a reader need not know
 # which of them Python does first.

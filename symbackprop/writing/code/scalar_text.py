@@ -15,7 +15,7 @@ from fractions import Fraction
 from sympy import Expr, Symbol
 
 from symbackprop.calculus.scalars import ELEMENTARY, Condition, fold
-from symbackprop.writing.code.backends import NUMPY
+from symbackprop.writing.code.backend import NUMPY
 from symbackprop.writing.code.numpy_words import ATOM, MINUS, POWER, PRODUCT, SUM, Text
 
 
