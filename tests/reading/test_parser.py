@@ -781,6 +781,25 @@ def test_macros_are_expanded(latex: str, tree: str) -> None:
     assert " || ".join(map(show, read(latex, MACROS))) == tree
 
 
+BOXES = (
+    r"\newcommand{\f}[1]{\renewcommand{\arraystretch}{2}\sbox{\b}{$\displaystyle #1$}\usebox{\b}}",
+    r"\newcommand\f[2]{\colorbox{red}{$#1 = #2$}}",
+    r"\def\f#1{\fbox{$#1$}}",
+)
+
+
+@pytest.mark.parametrize("definition", BOXES)
+def test_a_command_that_sets_a_formula_in_a_box_is_that_formula(definition: str) -> None:
+    latex = r"\f{a}{b}" if "#2" in definition else r"\f{a = b}"
+    assert show(read(latex, collect([definition]))[0]) == show(read("a = b")[0])
+
+
+@pytest.mark.parametrize("body", [r"\fbox{$a$} + #1", r"\fbox{$#1$}\fbox{$#2$}"])
+def test_a_box_beside_which_more_is_shown_is_not_read(body: str) -> None:
+    macros = collect([rf"\newcommand{{\f}}[2]{{{body}}}"])
+    assert isinstance(read(r"\f{a = b}{c}", macros)[0], Unread)
+
+
 def test_a_node_of_a_macro_stands_at_its_call() -> None:
     latex = r"x = \pd{L}{W^2} + 1"
     (found,) = read(latex, MACROS)

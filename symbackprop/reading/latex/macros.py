@@ -120,7 +120,18 @@ def _newcommand(text: str, word: str, at: int) -> tuple[Macro, int] | None:
         if (given := _DEFAULT.match(text, at)) is not None:
             default, at = tuple(tokenize(given[1])), given.end()
     body = _body(text, at)
-    return None if body is None else (Macro(word, arity, body[0], default), body[1])
+    return None if body is None else (Macro(word, arity, _boxed(body[0]), default), body[1])
+
+
+def _boxed(body: tuple[Token, ...]) -> tuple[Token, ...]:
+    r"""What a box shows: a command of formulas with one formula between dollars, and every
+    parameter in it, sets that formula in a box (`\fbox{$#1$}`), framed, scaled or measured."""
+    dollars = [at for at, token in enumerate(body) if token.text == "$"]
+    if len(dollars) != 2:
+        return body
+    inner = body[dollars[0] + 1 : dollars[1]]
+    outer = (*body[: dollars[0]], *body[dollars[1] :])
+    return body if any("#" in token.text for token in outer) else inner
 
 
 def _def(text: str, word: str, at: int) -> tuple[Macro, int] | None:
@@ -131,7 +142,7 @@ def _def(text: str, word: str, at: int) -> tuple[Macro, int] | None:
     if _SIMPLE.fullmatch(written) is None:
         reason = f"`{word}` is defined with text between its parameters, which is not read"
         return Macro(word, 0, (), refused=reason), body[1]
-    return Macro(word, written.count("#"), body[0]), body[1]
+    return Macro(word, written.count("#"), _boxed(body[0])), body[1]
 
 
 def _let(text: str, word: str, at: int, known: Mapping[str, Macro]) -> tuple[Macro, int] | None:

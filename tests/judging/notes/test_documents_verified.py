@@ -202,3 +202,15 @@ def test_nothing_in_the_document_of_a_network_drawn_at_random_is_refuted(
     specification, notation = drawn(seed)
     claims = _claims(sbp.loads(specification), notation, tmp_path)
     assert [c.latex for c in claims if c.status == "refuted"] == []
+
+
+def test_a_document_in_latex_reads_as_the_same_in_markdown(tmp_path: Path) -> None:
+    derivation = sbp.derive("two-three-one")
+    counts = []
+    for format in ("md", "tex"):
+        path = tmp_path / f"page.{format}"
+        path.write_text(str(sbp.render(derivation.document(), format)), encoding="utf-8")
+        counts.append(Counter(c.status for c in sbp.verify(str(path), derivation.net).claims))
+    markdown, latex = counts
+    assert markdown["refuted"] == latex["refuted"] == 0
+    assert latex["verified"] >= LEAST * markdown["verified"]
