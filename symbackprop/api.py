@@ -42,6 +42,7 @@ from symbackprop.writing.latex import Typesetting
 
 if TYPE_CHECKING:
     from symbackprop.document.blocks import Document
+    from symbackprop.document.sympy_says import Said
     from symbackprop.judging.notes.conventions.variants import Variant
     from symbackprop.judging.printing.shown import Judgement
     from symbackprop.judging.report import FileReport
@@ -382,14 +383,20 @@ class Derivation:
             raise UsageError(f"detail: found {detail!r}, expected summary or full")
         values = self.net.spec.values if self.net.spec is not None else {}
         blocks = document_of(
-            self.net.architecture, self.net.notation, values, detail, self.net.address
+            self.net.architecture, self.net.notation, values, detail, self._sympy_says
         )
         return replace(blocks, record=self.record)
+
+    @cached_property
+    def _sympy_says(self) -> Said:
+        """For the document and the record: SymPy is asked once."""
+        from symbackprop.document.sympy_says import said
+
+        return said(self.net.batch, self.net.address)
 
     def record(self) -> dict[str, Any]:
         """The whole derivation as plain data, every step with its check."""
         from symbackprop.document.proofs import proven
-        from symbackprop.document.sympy_says import said
         from symbackprop.record import record
 
         return record(
@@ -399,7 +406,7 @@ class Derivation:
             adjoints=(g for name, g in self.adjoints.items() if g.name == name),
             jacobian=self.jacobian,
             proofs=proven(self.sweep, self.built.sizes).checks,
-            said=said(self.net.batch, self.net.address),
+            said=self._sympy_says,
         )
 
     @cached_property

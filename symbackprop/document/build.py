@@ -28,7 +28,7 @@ from symbackprop.document.primer import primer
 from symbackprop.document.proofs import proven
 from symbackprop.document.samples import samples
 from symbackprop.document.scene import scene_of
-from symbackprop.document.sympy_says import sympy_says
+from symbackprop.document.sympy_says import Said, said, sympy_says
 from symbackprop.networks.layers.architecture import Architecture
 from symbackprop.networks.layers.losses import LOSSES
 from symbackprop.networks.layers.multilayer import SAMPLES, Built, build
@@ -44,10 +44,10 @@ def document_of(
     notation: Notation,
     values: Mapping[str, Any] | None = None,
     detail: str = "full",
-    address: str = "",
+    says: Said | None = None,
 ) -> Document:
     """The document for one network file; `values` are the file's numbers, `detail` is 'full' or
-    'summary' (results and forward pass, without the steps), `address` what loads the network."""
+    'summary' (results and forward pass, without the steps), `says` what SymPy says of it."""
     built = build(architecture)
     one = desk_of(build(architecture, one_sample=True), _of_one_sample(architecture, notation))
     many = desk_of(built, notation, architecture.samples)
@@ -64,8 +64,8 @@ def document_of(
     blocks += [*code(many, proof)]
     placed = numbered(blocks)
     title = f"Backpropagation through the network {architecture.name}"
-    said = sympy_says(built, address or f"{architecture.name}.toml")
-    return Document(title, (*placed, *account(placed), *said))
+    says = says or said(built, f"{architecture.name}.toml")
+    return Document(title, (*placed, *account(placed), *sympy_says(built, says)))
 
 
 def _derivation(

@@ -31,10 +31,12 @@ Printed = tuple[str, str]
 
 @dataclass(frozen=True)
 class Said:
-    """Lines of Python, each with what it prints; where there are none, `reason` says why."""
+    """Lines of Python, each with what it prints; where there are none, `reason` says why.
+    `address` is what `load` takes for the network."""
 
     lines: tuple[Printed, ...] = ()
     reason: str = ""
+    address: str = ""
 
     @property
     def text(self) -> str:
@@ -63,7 +65,7 @@ def said(built: Built, address: str) -> Said:
     used = [name for name in FUNCTIONS if any(f"{name}(" in code for code, _ in printed)]
     imports = ["import symbackprop as sbp", *(f"from sympy import {name}" for name in used)]
     start = ((line, "") for line in (*imports, "", f"e = sbp.explicit({call})", ""))
-    return Said((*start, *printed))
+    return Said((*start, *printed), address=address)
 
 
 def _small_sizes(built: Built) -> dict[Symbol, int]:
@@ -113,9 +115,8 @@ def _spelled(form: str) -> str:
     return re.sub(r"(?<=\S)\*(?=\S)", " * ", spelled).replace("( * ", "(*")
 
 
-def sympy_says(built: Built, address: str) -> Iterator[Block]:
+def sympy_says(built: Built, found: Said) -> Iterator[Block]:
     """The section, or why there are no lines to show."""
-    found = said(built, address)
     yield Heading(2, ("SymPy says the same",))
     if found.reason:
         yield Paragraph(
@@ -143,20 +144,20 @@ def sympy_says(built: Built, address: str) -> Iterator[Block]:
             " has a row for each output, ",
             Code("gradient"),
             f" is the derivative of the {goal}. Each comment is what the line above it prints.",
-            *_remarks(built, found, address),
+            *_remarks(built, found),
         )
     )
     yield Listing(found.text)
 
 
-def _remarks(built: Built, found: Said, address: str) -> Iterator[Inline]:
+def _remarks(built: Built, found: Said) -> Iterator[Inline]:
     if any("facts=False" in code for code, _ in found.lines):
         yield " With "
         yield Code("facts=False")
         yield " it is not used that the labels of a sample add up to 1."
     if len(_small_sizes(built)) > 1:
         yield " Sizes that are letters have small numbers."
-    if address.endswith(".toml"):
+    if found.address.endswith(".toml"):
         yield " The lines read the network from the file "
-        yield Code(address)
+        yield Code(found.address)
         yield " in the folder where they run."
