@@ -26,12 +26,19 @@ from symbackprop.judging.notes.carried import FalseLine, overrides
 from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare, fitting
 from symbackprop.judging.notes.formula.entries import entries_of
-from symbackprop.judging.notes.formula.judge import EQUALITIES, judge_in
+from symbackprop.judging.notes.formula.judge import EQUALITIES, SWALLOWED, is_extreme, judge_in
 from symbackprop.judging.notes.formula.layers import layer_letters
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import with_ranges
 from symbackprop.judging.notes.formula.settings import Settings
-from symbackprop.judging.notes.formula.symbols import IllFormed, NotUnderstood, Scope, split
+from symbackprop.judging.notes.formula.symbols import (
+    IllFormed,
+    NotUnderstood,
+    Scope,
+    function_called,
+    is_function,
+    split,
+)
 from symbackprop.judging.notes.formula.valuation import Valuation
 from symbackprop.judging.notes.formula.values import Clash, Value
 from symbackprop.judging.notes.repair import Explanation, applied
@@ -76,6 +83,20 @@ def is_plain(node: Node) -> bool:
     return not any(isinstance(part, Symbol) for part in walk(node)) and any(
         isinstance(part, Number) for part in walk(node)
     )
+
+
+def is_worked(sides: Sequence[Node], settings: Settings) -> bool:
+    r"""\hat y = \sigma(0): one side is computed from numbers alone, the other is a quantity of the
+    network. A whole number is no such side: \sum_k \hat y_k = 1 holds for all."""
+    plain = [side for side in sides if not _quantities(side, settings)]
+    return len(plain) == 1 and not isinstance(plain[0], Number)
+
+
+def _quantities(side: Node, settings: Settings) -> set[str]:
+    heads = {part.head for part in walk(side) if isinstance(part, Symbol)} - {"e"}
+    families = {head: settings.letters.get(head, "") for head in heads}
+    functions = {h for h, f in families.items() if f == "f" or is_function(f) or function_called(h)}
+    return heads - functions
 
 
 def decimals(node: Node) -> tuple[Number, ...]:
@@ -514,8 +535,13 @@ def judge_example(
             if example is None and not _is_constant(pair, settings, world):
                 special = is_numeric(pair) or _is_value_of_tensor(pair, settings, world)
                 found = Verdict("unknown", reason=NOT_GIVEN) if special else None
+        elif is_worked(pair.sides, settings):
+            at = None if example is None else judge_in(pair, settings, example)
+            found = at or Verdict("unknown", reason=NOT_GIVEN)
         else:
             found = judge_in(pair, settings, world)
+        if found and found.outcome == "true" and any(map(is_extreme, pair.sides)):
+            found = Verdict("unknown", reason=SWALLOWED)
         if found is None and not is_numeric(statement):
             return None
         if found is None or found.outcome == "unknown":

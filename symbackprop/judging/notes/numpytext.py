@@ -29,7 +29,7 @@ from symbackprop.judging.notes.formula.literals import kronecker
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.products import times
 from symbackprop.judging.notes.formula.ranges import open_letters, range_of
-from symbackprop.judging.notes.formula.sums import bounded, limit_of
+from symbackprop.judging.notes.formula.sums import bounded, limits_of
 from symbackprop.judging.notes.formula.symbols import IllFormed, NotUnderstood, Reference, split
 from symbackprop.judging.notes.formula.values import Clash, Value
 from symbackprop.reading.latex.syntax import (
@@ -498,8 +498,7 @@ class Translator:
         conditions: list[Code] = []
         for bound, letter in zip(node.bounds, letters, strict=True):
             axis = inner.ranges[letter]
-            low = None if bound.lower is None else limit_of(inner, bound.lower, axis, True)
-            high = None if bound.upper is None else limit_of(inner, bound.upper, axis, False)
+            low, high = limits_of(inner, bound, axis, node.body)
             loops.append((letter, low or 1, axis.size if high is None else high))
             conditions.extend(self._held(c, inner) for c in bound.conditions)
         return self._looped(body.code, loops, conditions)

@@ -12,14 +12,23 @@ import contextlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from symbackprop.guard import FAULT, guarded, told
+from symbackprop.judging.notes.burden import (
+    UNMARKED,
+    Anchors,
+    Use,
+    is_marked_elsewhere,
+    unanchored,
+    uses,
+)
 from symbackprop.judging.notes.carried import FalseLine, overrides
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
@@ -35,12 +44,14 @@ from symbackprop.judging.notes.conventions.sectional import Definitions
 from symbackprop.judging.notes.conventions.variants import Variant, one_hot_worlds, worlds_of
 from symbackprop.judging.notes.derived import right_side
 from symbackprop.judging.notes.examples import (
+    NOT_GIVEN,
     Examples,
     as_claimed,
     computed,
     decimals,
     gives_numbers,
     has_numbers,
+    is_worked,
     judge_example,
     without_numbers,
 )
@@ -65,7 +76,9 @@ from symbackprop.judging.report import Claim, FileReport, Method
 from symbackprop.reading.latex.macros import Macros, collect
 from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import (
+    Big,
     Comparison,
+    Derivative,
     Group,
     Matrix,
     Node,
@@ -75,6 +88,7 @@ from symbackprop.reading.latex.syntax import (
     Statement,
     Symbol,
     Unread,
+    children,
     size_of,
     walk,
 )
@@ -162,7 +176,9 @@ class _Judgement:
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         read_on, lost = self._items(macros)
-        self.worlds = worlds_of(self.variants, self.samples)
+        sides = [side for item in read_on for side in item.statement.sides]
+        taken = {int(n) for side in sides for n in _constants(side) if n.denominator == 1}
+        self.worlds = worlds_of(self.variants, self.samples, taken)
         items = [item for item in read_on if not item.aside]
         self._settle(items, macros)
         self.examples = Examples(self.current.real)
@@ -173,6 +189,7 @@ class _Judgement:
                 guarded(partial(self._told, item), _nothing)
             elif item.verdict is None:
                 self._judge(item, macros)
+        self._burden(items)
         same = _same_slips(items)
         claims = [
             replace(
@@ -191,6 +208,54 @@ class _Judgement:
         ]
         sound = [item for item in items if item.number not in self.faults]
         return FileReport(self.note.path, tuple(claims), self._found(sound), self.note.text)
+
+    def _burden(self, items: Sequence[Item]) -> None:
+        """Take back what is called false where nothing but the line itself gives its letters the
+        meaning that makes it so; and what follows from such a line."""
+        used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
+        anchors = Anchors.of(
+            (item.line, used[item.number]) for item in items if _outcome(item) == "true"
+        )
+        false = [item for item in items if _outcome(item) == "false"]
+        for item in false:
+            assert item.verdict is not None
+            if item.example is None and not item.consistent:
+                letters = unanchored(used[item.number], item.verdict, anchors, item.line)
+                if item.verdict.method == UNMARKED:
+                    item.verdict = _left_out(item, used[item.number])
+                elif letters:
+                    item.verdict = Verdict("unknown", reason=self._unshown(letters))
+        self._side_by_side([item for item in false if _outcome(item) == "false"])
+        standing = {item.line for item in false if _outcome(item) == "false"}
+        for item in false:
+            if item.consistent and not standing & set(item.follows):
+                lines = " and ".join(map(str, item.follows))
+                item.verdict = Verdict("unknown", reason=f"it follows from line {lines}, undecided")
+
+    def _side_by_side(self, false: Sequence[Item]) -> None:
+        """Factors that no matrix product joins are multiplied entry by entry, where that is a
+        habit of the note: one such line is a slip, several are a way of writing."""
+        signs = self.settings.entrywise | {"", r"\cdot"}
+        found: list[tuple[Item, Verdict]] = []
+        for item in false:
+            settings = replace(self.settings, mode=item.mode, entrywise=signs)
+            verdict = judge_in(item.statement, settings, self._world(item, item.mode))
+            if verdict.outcome == "true":
+                found.append((item, verdict))
+        for item, verdict in found if len(found) > 1 else ():
+            note = "factors side by side are multiplied entry by entry"
+            item.verdict, item.consistent, item.follows = replace(verdict, note=note), False, ()
+
+    def _uses(self, item: Item) -> frozenset[Use]:
+        settings = replace(self.settings, mode=item.mode)
+        return uses(item.statement, Valuation(self._world(item, item.mode), settings).scope)
+
+    def _unshown(self, letters: Sequence[str]) -> str:
+        meant = [f"{head} as {_family_text(self.settings.letters[head])}" for head in letters]
+        return (
+            f"false if one reads {' and '.join(meant)}, which no other line shows: "
+            f"say what {' and '.join(letters)} {'is' if len(letters) == 1 else 'are'}"
+        )
 
     def _layers(self) -> int:
         return next(iter(self.variants.values())).batch.network.depth
@@ -293,22 +358,38 @@ class _Judgement:
         ]
         statements = [item.statement for item in items]
         fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
-        finder = Finder(statements, self.worlds, depth, self.reduction, fixed)
-        found, self.reduction = finder.find()
+        sizes: Mapping[str, str] = {}
+        for _ in range(2):  # once more where a size stands as a number, which has to be known
+            finder = Finder(statements, self.worlds, depth, self.reduction, fixed, sizes)
+            found, reduction = finder.find()
+            self.settings = replace(found, aliases={**found.aliases, **self.names})
+            known, sizes = sizes, self._sizes(statements)
+            if known or not any(_counts_with(s, sizes) for s in statements):
+                break
+        self.reduction = reduction
         for statement, verdict in finder.broken:
             self.faults |= {i.number: verdict for i in items if i.statement is statement}
-        self.settings = replace(found, aliases={**found.aliases, **self.names})
-        self.settings = replace(self.settings, sizes=self._sizes(statements))
+        self.settings = replace(self.settings, sizes=sizes)
 
     def _sizes(self, statements: Sequence[Statement]) -> dict[str, str]:
-        """Letters that end sums, each with the axis that most of its sums run over."""
+        """Letters that end sums, each with the axis that most of its sums run over, first of all
+        in what is no derivative: a size is not what wrong lines make it."""
+        forward = [s for s in statements if not any(map(_derives, s.sides))]
+        return self._ends(statements) | self._ends(forward)
+
+    def _ends(self, statements: Sequence[Statement]) -> dict[str, str]:
+        """In a vector of one sample before a batch, whose rows are samples too."""
         counted: dict[str, Counter[str]] = {}
-        for mode, world in self.current.generic.items():
-            meaning = Valuation(world, replace(self.settings, mode=mode))
-            for statement in statements:
-                for side in statement.sides:
-                    for head, label in ends_of_sums(meaning, side):
-                        counted.setdefault(head, Counter())[label] += 1
+        meanings = [
+            Valuation(world, replace(self.settings, mode=mode))
+            for mode, world in sorted(self.current.generic.items())
+        ]
+        for side in (side for statement in statements for side in statement.sides):
+            found: dict[str, str] = {}
+            for meaning in meanings:
+                found |= dict(ends_of_sums(meaning, side))
+            for head, label in found.items():
+                counted.setdefault(head, Counter())[label] += 1
         return {
             head: labels.most_common(1)[0][0]
             for head, labels in counted.items()
@@ -392,9 +473,17 @@ class _Judgement:
         if verdict.outcome in ("false", "unknown"):
             verdict = self._in_numbers(item, settings, world) or verdict
         if verdict.outcome == "false" and item.example is None:
+            verdict = self._at_sizes_of_example(item, settings) or verdict
+        if verdict.outcome == "false" and item.example is None:
             verdict = self._under_conditions(item, settings, world) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._under_hypothesis(item, settings, world, verdict)
+        if verdict.outcome == "false" and _SUPPOSING.search(item.passage.before):
+            verdict = Verdict("unknown", reason="it is said of a case that is only supposed")
+        if verdict.outcome == "false" and item.example is None:
+            sides = item.statement.sides[verdict.link : verdict.link + 2]
+            if is_worked(sides, settings):
+                verdict = Verdict("unknown", reason=NOT_GIVEN)
         if verdict.outcome == "true" and _defines(item.statement, settings):
             verdict = Verdict("definition", name="alias")
         if verdict.outcome != "true":
@@ -432,6 +521,17 @@ class _Judgement:
         item.example = self.examples.worlds.get(mode)
         item.mode = mode
         return verdict
+
+    def _at_sizes_of_example(self, item: Item, settings: Settings) -> Verdict | None:
+        """A formula in which a size of the example stands as a number: 1/3 for 1/N."""
+        numbers = {number for side in item.statement.sides for number in _constants(side)}
+        for mode, world in self.examples.worlds.items():
+            if numbers & set(world.sizes.values()):
+                found = judge_in(item.statement, replace(settings, mode=mode), world)
+                if found.outcome == "true":
+                    item.example, item.mode = world, mode
+                    return replace(found, note="at the sizes of the example")
+        return None
 
     def _named(self, item: Item, verdict: Verdict) -> Verdict | None:
         """A formula that gives a name of its own to something: a definition."""
@@ -474,7 +574,8 @@ class _Judgement:
             condition = Comparison(r"\neq", one, other, one.span)
             found = judge_in(item.statement, settings, world, (condition,))
             if found.outcome == "true":
-                return replace(found, note=f"where {one.head} and {other.head} differ")
+                told = f"{one.head} \\neq {other.head}"
+                return Verdict("unknown", reason=f"true where {told}: say so beside the formula")
         return None
 
     def _stated_before(self, item: Item) -> tuple[Comparison, ...]:
@@ -506,13 +607,24 @@ class _Judgement:
             return Verdict("definition", name="y")
         text = f"{item.passage.before} {item.passage.heading}"
         told = re.search(_ASSUMING, text, re.IGNORECASE) is not None
-        if not told and not self._is_assumed(item):
+        stated = re.search(r"\by_\{?(\d+)\}? *= *1\b", self._text_before(item))
+        if not told and stated is None and not self._is_assumed(item):
             return verdict
         for place, other in enumerate(one_hot_worlds(world), start=1):
             found = judge_in(item.statement, settings, other)
-            if found.outcome == "true":
+            is_stated = stated is not None and int(stated[1]) == place
+            if found.outcome == "true" and (is_stated or self._is_assumed(item)):
                 return replace(found, note=f"where class {place} is the true one")
+            if found.outcome == "true":
+                reason = f"true where class {place} is the true one: say so, as y = (1, 0, …)"
+                return Verdict("unknown", reason=reason)
         return verdict
+
+    def _text_before(self, item: Item) -> str:
+        """All that stands between the display before and this formula."""
+        start = item.passage.outer[0]
+        ends = [p.outer[1] for p in self.note.passages if p.display and p.outer[1] <= start]
+        return self.note.text[max(ends, default=0) : start]
 
     def _is_assumed(self, item: Item) -> bool:
         """Whether an assumption on the labels still holds: to the end of its section, or for a
@@ -873,6 +985,7 @@ def _both(first: Explanation, second: Explanation) -> Explanation:
     )
 
 
+_SUPPOSING = re.compile(r"\b(?:if|were|would|had)\b[^.!?;:]*$", re.IGNORECASE)
 _ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
 
 
@@ -889,7 +1002,9 @@ def _is_assumption(statement: Statement, settings: Settings) -> bool:
     )
 
 
-_DIFFERENT = r"differ|distinct|other than|otherwise|off.?diagonal|not equal|unequal"
+_DIFFERENT = (
+    r"\b(?:differ|different|distinct|other than|otherwise|off.?diagonal|not equal|unequal)\b"
+)
 
 
 def _is_condition(statement: Statement) -> bool:
@@ -898,6 +1013,32 @@ def _is_condition(statement: Statement) -> bool:
         isinstance(s, Number) or (isinstance(s, Symbol) and s.head in INDEX_LETTERS)
         for s in statement.sides
     )
+
+
+def _constants(node: Node) -> Iterator[Fraction]:
+    """Whole numbers from 2 on that are factors or terms, no marks and no indices."""
+    if isinstance(node, Number) and node.value > 1:
+        yield node.value
+    for child in (node.base,) if isinstance(node, Scripted) else children(node):
+        yield from _constants(child)
+
+
+def _counts_with(statement: Statement, sizes: Container[str]) -> bool:
+    """Whether a size is a number in a formula, not only the end of a sum."""
+    return any(_is_number_in(side, sizes) for side in statement.sides)
+
+
+def _is_number_in(node: Node, sizes: Container[str]) -> bool:
+    if isinstance(node, Symbol):
+        return node.head in sizes
+    if isinstance(node, Big):
+        return _is_number_in(node.body, sizes)
+    inner = (node.base,) if isinstance(node, Scripted) else children(node)
+    return any(_is_number_in(child, sizes) for child in inner)
+
+
+def _derives(node: Node) -> bool:
+    return any(isinstance(part, Derivative) for part in walk(node))
 
 
 def _heads(*nodes: Node) -> set[str]:
@@ -974,8 +1115,33 @@ def _of_others(verdict: Verdict) -> Verdict:
 
 
 def _method(verdict: Verdict) -> Method:
-    found = {"range": "ill-formed", FAULT: ""}.get(verdict.method, verdict.method)
+    found = {"range": "ill-formed", UNMARKED: "ill-formed", FAULT: ""}.get(
+        verdict.method, verdict.method
+    )
     return found  # type: ignore[return-value]
+
+
+def _outcome(item: Item) -> str:
+    return "" if item.verdict is None else item.verdict.outcome
+
+
+def _left_out(item: Item, found: frozenset[Use]) -> Verdict:
+    """What is said of a formula in which a letter has no layer mark: loosely written, where one
+    mark makes it true; a slip, where that letter has its mark elsewhere in it."""
+    verdict = item.verdict
+    assert verdict is not None
+    whole = next((e for e in item.explanations if e.slip == "ill-formed"), None)
+    if whole is None:
+        return Verdict("unknown", reason=f"{verdict.reason}, and none makes it true")
+    if is_marked_elsewhere(found):
+        return verdict
+    return Verdict(
+        "true", "numeric", note=f"the layer mark is left out: read as {whole.suggestion}"
+    )
+
+
+def _no_uses(_: Exception) -> frozenset[Use]:
+    return frozenset()
 
 
 def _nothing(_: Exception) -> None:

@@ -75,7 +75,7 @@ from symbackprop.judging.notes.formula.ranges import (
     with_ranges,
 )
 from symbackprop.judging.notes.formula.settings import Alias, Settings
-from symbackprop.judging.notes.formula.sums import bounded, limit_of
+from symbackprop.judging.notes.formula.sums import bounded, limits_of
 from symbackprop.judging.notes.formula.symbols import (
     IllFormed,
     NotUnderstood,
@@ -1238,7 +1238,7 @@ class Reading:
         inner = replace(self, grammar=grammar)
         weight = ONE
         for bound in node.bounds:
-            weight = weight * inner._weight(bound)
+            weight = weight * inner._weight(bound, node.body)
         array = inner.value(node.body)
         if array.identity:
             raise Unproved
@@ -1272,15 +1272,15 @@ class Reading:
                 return self.home.labelled(self.home.classes[label.name].name)
         return None
 
-    def _weight(self, bound: syntax.Bound) -> Expression:
+    def _weight(self, bound: syntax.Bound, body: Node) -> Expression:
         """1 where the conditions of a bound hold; sums that end before their axis have no
         reading."""
         axis = self.grammar.ranges[head_of(bound.variable)]
-        for end, below in ((bound.lower, True), (bound.upper, False)):
-            if end is None or (isinstance(end, Number) and end.value == self.sizes.get(axis.label)):
-                continue
-            if limit_of(self.grammar, end, axis, below) is not None:
-                raise Unproved
+        end = bound.upper
+        if isinstance(end, Number) and end.value == self.sizes.get(axis.label):
+            bound = replace(bound, upper=None)
+        if limits_of(self.grammar, bound, axis, body) != (None, None):
+            raise Unproved
         weight = ONE
         for condition in bound.conditions:
             weight = weight * self.held(condition)

@@ -1140,6 +1140,8 @@ class Expressions:
 
     def refuse_ragged(self, rows: Sequence[tuple[Node, ...]], places: Sequence[int]) -> None:
         width = len(rows[0])
+        if width > 1 and any(len(row) == 1 and isinstance(row[0], Dots) for row in rows[1:]):
+            raise self.refuse("dots stand for rows that are left out", places[0])
         for number, (row, place) in enumerate(zip(rows, places, strict=True), 1):
             if len(row) != width:
                 first = f"the first row has {width}"

@@ -30,7 +30,7 @@ from symbackprop.reading.latex.macros import (
     expand,
     without_definitions,
 )
-from symbackprop.reading.latex.syntax import Comparison, Node, Span, Statement, Unread
+from symbackprop.reading.latex.syntax import Comparison, Group, Node, Span, Statement, Unread
 
 LONGEST = 100_000
 DEEPEST_WRAPPING = 8
@@ -639,5 +639,7 @@ def condition_of(tokens: Sequence[Token]) -> Comparison | None:
         node = reader.item()
     except NotRead:
         return None
+    while isinstance(node, Group) and node.bracket == "(" and len(node.items) == 1:
+        node = node.items[0]
     complete = reader.at == len(inner) and not any(t.text == r"\dots" for t in inner)
     return node if complete and isinstance(node, Comparison) else None

@@ -68,6 +68,11 @@ class Script:
     span: Span
 
     @property
+    def whole(self) -> Node:
+        """The parts as one expression: an exponent has no indices, and 2z is 2 times z."""
+        return self.parts[0] if len(self.parts) == 1 else Product("", self.parts, self.span)
+
+    @property
     def frame(self) -> tuple[str, str]:
         """Where it stands and what opens it, as for a `LayerMark`."""
         return self.place, self.bracket

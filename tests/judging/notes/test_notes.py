@@ -184,8 +184,20 @@ def test_a_formula_that_is_not_understood_is_undecided_with_its_reason(tmp_path:
     assert found.cause
 
 
-def test_a_missing_layer_mark_is_ill_formed_and_completed(tmp_path: Path) -> None:
+def test_a_layer_mark_that_is_left_out_is_remarked(tmp_path: Path) -> None:
     found = last(tmp_path, r"\frac{\partial L}{\partial W^2} = (h)^T \delta^2")
+    assert found.status == "verified"
+    assert "the layer mark is left out: read as" in found.sentence
+    assert "h^1" in found.sentence
+    wrong = last(tmp_path, r"\frac{\partial L}{\partial W^2} = -(h)^T \delta^2")
+    assert (wrong.status, wrong.sentence) == (
+        "undecided",
+        "h has no layer mark, and none makes it true",
+    )
+
+
+def test_a_layer_mark_that_is_missing_beside_others_of_its_letter_is_a_slip(tmp_path: Path) -> None:
+    found = last(tmp_path, r"h^1 \odot h = h^1 \odot h^1")
     assert (found.status, found.method, found.slip) == ("refuted", "ill-formed", "ill-formed")
     assert "h^1" in found.suggestion
 

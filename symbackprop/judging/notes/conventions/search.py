@@ -508,7 +508,7 @@ def candidates(
         found = nodes + [f for f in found if f not in nodes]
     if indexed and heads.two_below[head] and depth > 1 and head.isupper():
         found += [f"W:{n}" for n in range(1, depth + 1) if f"W:{n}" not in found]
-    if not found and indexed:
+    if not found and indexed and not heads.bounds[head]:
         families = ("W",) if heads.two_below[head] else ("b", "z", "h")
         found = [f"{f}:{n}" for f in families for n in range(1, depth + 1)]
     if head == r"\delta":
@@ -520,8 +520,8 @@ def candidates(
 
 def _unmarked(head: str, small: str, heads: Heads, depth: int) -> Iterator[str]:
     """A letter without a mark, in a note whose layers have letters of their own."""
-    if small in ("x", "y", "t", r"\hat{y}"):
-        return
+    if small in ("x", "y", "t", r"\hat{y}") or heads.bounds[head]:
+        return  # what ends a sum is a size
     layers = range(1, depth + 1)
     if head in INDEX_LETTERS and heads.scripts[head] and not heads.indexed[head]:
         return
@@ -564,6 +564,7 @@ class Finder:
     depth: int
     reduction: str
     fixed: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
     broken: list[tuple[Statement, Verdict]] = field(default_factory=list)
     work: int = 0
 
@@ -595,7 +596,8 @@ class Finder:
             if isinstance(node, Scripted)
             for s in node.scripts
         )
-        settings = Settings(mark=mark, letters=self._distinct(letters, choices), sampled=sampled)
+        letters = self._distinct(letters, choices)
+        settings = Settings(mark=mark, letters=letters, sampled=sampled, sizes=self.sizes)
         if self.reduction.startswith("mean"):
             settings = replace(settings, scales=dict.fromkeys(self._sampled_errors(settings), "N"))
         forward = [s for s in self.statements if self._is_forward(s, choices)]
@@ -1039,8 +1041,12 @@ class Finder:
         errors = [h for h, f in settings.letters.items() if f.startswith("delta")]
         if errors:
             yield replace(settings, deltas=_other(settings.deltas, *DELTA_NUMBERINGS)), reduction
+            trial = replace(settings, deltas="by_layer", delta_from=1 - settings.delta_from)
+            yield trial, reduction
             yield replace(settings, delta_of="h"), reduction
             yield replace(settings, kronecker=not settings.kronecker), reduction
+        if any("N" in found for found in choices.values()):
+            yield replace(settings, per_sample=not settings.per_sample), reduction
         adjoints = [h for h, f in settings.letters.items() if f.startswith(("delta", "d_"))]
         for scale in ("N", "-1", "-N", "1"):
             for group in _adjoint_groups(adjoints):

@@ -7,19 +7,21 @@ user's network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sympy import Symbol
 
-from symbackprop.derivation.evaluate import forward
+from symbackprop.derivation.evaluate import forward, generic_sizes
 from symbackprop.judging.notes.formula.judge import Worlds
 from symbackprop.networks.layers.multilayer import Built
 from symbackprop.networks.network import Network, SumsToOne
 from symbackprop.witnesses.truth import World, make_world, under_loss, world_at
 
 SEED = 11
+UNUSUAL = (7, 5, 11, 6, 13, 9, 14, 8, 15, 17, 16, 19)
 LARGEST_SIZE = 64  # of an axis at which single entries are judged
 
 
@@ -36,17 +38,19 @@ class Variant:
         return {mode: each for mode, each in built.items() if each is not None}
 
 
-def worlds_of(variants: Mapping[str, Variant], samples: int | None) -> dict[str, Worlds]:
-    """The network under each reduction, at the same points: at generic sizes and at the user's
-    own; a batch is of `samples`, else of 3."""
+def worlds_of(
+    variants: Mapping[str, Variant], samples: int | None, taken: Container[int] = ()
+) -> dict[str, Worlds]:
+    """The network under each reduction, at the same points: at generic sizes, none of them a
+    number that is `taken`, and at the user's own; a batch is of `samples`, else of 3."""
     found: dict[str, Worlds] = {}
     for name, variant in variants.items():
         known = next(iter(found.values()), None)
-        found[name] = _worlds(variant, samples) if known is None else _under(variant, known)
+        found[name] = _worlds(variant, samples, taken) if known is None else _under(variant, known)
     return found
 
 
-def _worlds(variant: Variant, samples: int | None) -> Worlds:
+def _worlds(variant: Variant, samples: int | None, taken: Container[int]) -> Worlds:
     flat = frozenset(
         a.name
         for t in variant.batch.network.tensors
@@ -57,7 +61,7 @@ def _worlds(variant: Variant, samples: int | None) -> Worlds:
     real: dict[str, World] = {}
     for mode, built in variant.modes.items():
         single = {s: 1 for s, n in built.sizes.items() if n == 1}
-        generic[mode] = make_world(built.network, single, flat, SEED)
+        generic[mode] = make_world(built.network, {**_unusual(built, taken), **single}, flat, SEED)
         sizes = dict(built.sizes)
         for symbol in _count_symbols(built.network):
             sizes[symbol] = samples or 3
@@ -66,6 +70,13 @@ def _worlds(variant: Variant, samples: int | None) -> Worlds:
         else:
             real[mode] = make_world(built.network, sizes, flat, SEED + 50)
     return Worlds(generic, real)
+
+
+def _unusual(built: Built, taken: Container[int]) -> dict[Symbol, int]:
+    """Sizes that no formula has as its constants: 1/7 is not 1/N by accident."""
+    symbols = generic_sizes(built.network)
+    free = [size for size in UNUSUAL if size not in taken] or UNUSUAL
+    return {symbol: free[place % len(free)] for place, symbol in enumerate(symbols)}
 
 
 def _under(variant: Variant, worlds: Worlds) -> Worlds:

@@ -57,6 +57,7 @@ class Verdict:
     name: str = ""
     note: str = ""
     world: World | None = None
+    is_rounded: bool = False  # true but for the last digits
 
 
 def compare(one: Value, other: Value, settings: Settings, mask: Value | None = None) -> Verdict:
@@ -77,7 +78,7 @@ def compare(one: Value, other: Value, settings: Settings, mask: Value | None = N
     scale = np.maximum(np.maximum(np.abs(a).max(axis=axes), np.abs(b).max(axis=axes)), 1e-3)
     relative = gap.max(axis=axes) / scale
     if np.all(relative <= AGREE):
-        return Verdict("true", "numeric", note=note)
+        return Verdict("true", "numeric", note=note, is_rounded=bool(np.any(gap)))
     if np.all(relative < DIFFER):
         return Verdict("unknown", reason="the sides differ too little to tell from rounding")
     point = int(np.argmax(relative))

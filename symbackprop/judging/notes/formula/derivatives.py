@@ -124,7 +124,16 @@ def link_of(meaning: Meaning, node: Node) -> Link | None:
         raise NotUnderstood("a derivative by what is no quantity of the network", wrt.span)
     if top is None or top.kind not in ("tensor", "loss_n"):
         return None
-    return _tensor_link(meaning, top, bottom)
+    return _by_each_sample(meaning, top, bottom, _tensor_link(meaning, top, bottom))
+
+
+def _by_each_sample(meaning: Meaning, top: Reference, bottom: Reference, link: Link) -> Link:
+    """d mean / d what each sample has, in a note that leaves the 1/N to the parameters."""
+    world = meaning.world
+    sampled = any(axis.label == SAMPLE for axis in world.axes(bottom.name))
+    if not (meaning.settings.per_sample and top.name == world.network.loss and sampled):
+        return link
+    return replace(link, array=link.array * world.sizes[SAMPLE])
 
 
 def denominator(meaning: Meaning, node: Node, whole: Derivative) -> Reference | None:

@@ -263,6 +263,8 @@ def places_of(meaning: Meaning, node: Node) -> Value:
     match node:
         case Symbol(head=head) if head in meaning.ranges:
             return meaning.letter(head)
+        case Symbol(head=head) if meaning.settings.sizes.get(head, "") in meaning.world.sizes:
+            return v.number(meaning.world.sizes[meaning.settings.sizes[head]])
         case Sum(signs=signs, terms=terms):
             total = v.number(0)
             for sign, term in zip(signs, terms, strict=True):

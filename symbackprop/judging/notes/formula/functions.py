@@ -172,13 +172,19 @@ def powered(meaning: Meaning, value: Value, exponent: Node) -> Value:
             power = as_float(number, exponent)
         case Symbol(head=("T" | "t" | "\\top" | "\\intercal")):
             return v.transposed(value)
-        case Sum() | Group() | Quotient():
-            power = float(np.real(meaning.value(exponent).array.reshape(-1)[0]))
         case _:
-            raise NotUnderstood("a power that is no number", exponent.span)
+            return v.entrywise(value, meaning.value(exponent), _raised)
     if power == -1 and not value.is_scalar:
         raise NotUnderstood("an inverse", exponent.span)
     return v.mapped(value, v.real(lambda a: a**power))
+
+
+def _raised(base: Array, exponent: Array) -> Array:
+    """Without a value where the base is negative, whatever the step."""
+    with np.errstate(all="ignore"):
+        found = np.power(base, exponent)
+        known = np.power(np.real(base), np.real(exponent))
+    return np.where(np.isnan(known), np.nan, found)
 
 
 def is_called(meaning: Meaning, node: Node, after: Node) -> bool:

@@ -20,7 +20,7 @@ from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare
 from symbackprop.judging.notes.formula.functions import function_of
 from symbackprop.judging.notes.formula.layers import for_all_layers, layer_letters
-from symbackprop.judging.notes.formula.letters import argument_of
+from symbackprop.judging.notes.formula.letters import argument_of, head_of
 from symbackprop.judging.notes.formula.literals import condition_value
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import with_ranges
@@ -55,6 +55,8 @@ from symbackprop.witnesses.truth import World
 
 NO_ALIASES: Mapping[str, Sequence[Alias]] = MappingProxyType({})
 DOMAINS = ((-2.0, 2.0), (0.1, 2.0), (0.1, 0.9))  # where the variable of a function is tried
+LARGE, HIGH = 10**6, 10  # of a number, and of a power
+SWALLOWED = "numbers so large or small swallow what differs"
 EQUALITIES = frozenset({"=", ":=", r"\equiv", r"\approx", r"\triangleq"})
 
 
@@ -128,13 +130,15 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
         meaning = with_ranges(statement.sides, meaning)
         meaning = with_function_variable(statement, meaning)
     except OutOfRange as problem:
-        method = "range" if meaning.numbers else "ill-formed"
+        method = problem.method_in(bool(meaning.numbers))
         return Verdict("false", method, problem.reason, problem.slip, span=problem.span)
     except IllFormed as problem:
-        return Verdict("false", "ill-formed", problem.reason, problem.slip, span=problem.span)
+        return Verdict("false", problem.method, problem.reason, problem.slip, span=problem.span)
     except NotUnderstood as problem:
         method = "mode" if isinstance(problem, OneSample) else ""
         return Verdict("unknown", method, problem.reason, span=problem.span)
+    if pair := _summed_pair(statement):
+        return Verdict("unknown", reason=f"a sum over pairs of {' and '.join(pair)}")
     notes: list[str] = []
     mask = _mask(statement.conditions, meaning)
     if mask is not None and not np.any(mask.array):
@@ -146,9 +150,52 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
         found = _link(left, right, meaning, mask)
         if found.outcome != "true":
             return replace(found, link=number, world=meaning.world)
+        if found.is_rounded and any(map(is_extreme, (left, right))):
+            return Verdict("unknown", reason=SWALLOWED, link=number)
         if found.note and found.note not in notes:
             notes.append(found.note)
     return Verdict("true", "numeric", note="; ".join(notes))
+
+
+def is_extreme(side: Node) -> bool:
+    """Whether a number in it is so large, or a power of a number or a bracket so high, that
+    rounding is as large as what else stands there."""
+    for node in walk(side):
+        if isinstance(node, Number) and node.value >= LARGE:
+            return True
+        if isinstance(node, Scripted) and (
+            not isinstance(node.base, Symbol) or node.base.head == "e"
+        ):
+            powers = (p for s in node.scripts if s.place == "above" for p in s.parts)
+            if any(isinstance(n, Number) and abs(n.value) >= HIGH for p in powers for n in walk(p)):
+                return True
+    return False
+
+
+def _summed_pair(statement: Statement) -> tuple[str, ...]:
+    r"""The letters of \sum_{i<j}, where the formula has the second nowhere else."""
+    nodes = [node for side in statement.sides for node in walk(side)]
+    sums = [node for node in nodes if isinstance(node, Big)]
+    for big in sums:
+        own = {head_of(bound.variable) for bound in big.bounds}
+        for bound in big.bounds:
+            for head in sorted(_heads(*bound.conditions) - own):
+                inside = sum(_count(head, n) for n in sums if head in _heads_of_bounds(n))
+                if inside and inside == sum(_count(head, side) for side in statement.sides):
+                    return (head_of(bound.variable), head)
+    return ()
+
+
+def _heads(*nodes: Node) -> set[str]:
+    return {n.head for node in nodes for n in walk(node) if isinstance(n, Symbol)}
+
+
+def _heads_of_bounds(big: Big) -> set[str]:
+    return _heads(*(c for bound in big.bounds for c in bound.conditions))
+
+
+def _count(head: str, node: Node) -> int:
+    return sum(isinstance(n, Symbol) and n.head == head for n in walk(node))
 
 
 def _single(statement: Statement, meaning: Meaning) -> Verdict:
@@ -249,12 +296,12 @@ def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) 
             span = clash.span or side.span
             return Verdict("false", "shape", clash.reason, span=span)
         except OutOfRange as problem:
-            method = "range" if meaning.numbers else "ill-formed"
+            method = problem.method_in(bool(meaning.numbers))
             span = problem.span or side.span
             return Verdict("false", method, problem.reason, problem.slip, span=span)
         except IllFormed as problem:
             span = problem.span or side.span
-            return Verdict("false", "ill-formed", problem.reason, problem.slip, span=span)
+            return Verdict("false", problem.method, problem.reason, problem.slip, span=span)
         except NotUnderstood as problem:
             method = "mode" if isinstance(problem, OneSample) else ""
             span = problem.span or side.span

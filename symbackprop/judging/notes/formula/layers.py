@@ -12,27 +12,43 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.judging.notes.formula.compare import Verdict
+from symbackprop.judging.notes.formula.letters import head_or_none
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.symbols import (
     LAYERED,
     IllFormed,
+    Missing,
     NotUnderstood,
     Scope,
     activation,
     split,
 )
-from symbackprop.reading.latex.syntax import Comparison, Node, Scripted, Statement, Symbol, walk
+from symbackprop.reading.latex.syntax import (
+    Big,
+    Comparison,
+    Node,
+    Scripted,
+    Statement,
+    Symbol,
+    children,
+    walk,
+)
+
+AT_MOST = r"\\(?:le|leq|leqslant)(?![A-Za-z])"
 
 
 def layer_letters(statement: Statement, scope: Scope) -> list[str]:
     """Letters that stand in a layer mark and are no known number."""
-    found: list[str] = []
-    for side in statement.sides:
-        for node in walk(side):
-            for head in _mark_letters(node, scope):
-                if head not in found:
-                    found.append(head)
-    return found
+    found = (head for side in statement.sides for head in marks_in(side, scope))
+    return list(dict.fromkeys(found))
+
+
+def marks_in(node: Node, scope: Scope) -> Iterator[str]:
+    """Letters of layers below a node, those left out that a sum in it runs over."""
+    bound = {head_or_none(b.variable) for b in node.bounds} if isinstance(node, Big) else set()
+    yield from _mark_letters(node, scope)
+    for child in children(node):
+        yield from (head for head in marks_in(child, scope) if head not in bound)
 
 
 def _mark_letters(node: Node, scope: Scope) -> Iterator[str]:
@@ -66,17 +82,46 @@ def for_all_layers(
         return Verdict("unknown", reason=f"two letters of layers: {', '.join(letters)}")
     letter = letters[0]
     stated = stated_range(statement.remark, letter, meaning.scope.numbers)
+    if stated is None:
+        stated = _stated_by_conditions(statement, letter, meaning)
     tried: list[tuple[int, Verdict]] = []
     outside: Verdict | None = None
     for number in _meant(statement, letter, stated, meaning):
         found = settled(statement, replace(meaning, numbers={**meaning.numbers, letter: number}))
-        if found.method == "range":
-            outside = outside or found
+        if found.method == Missing.method and _is_unshifted(statement, letter, found):
+            found = replace(found, method=IllFormed.method)
+        if found.method in ("range", Missing.method) and not (
+            stated is not None and number in stated
+        ):
+            outside = outside or replace(found, method="range")
             continue
         tried.append((number, replace(found, numbers={letter: number})))
     if not tried:
         return outside or Verdict("unknown", reason=f"no layer {letter} fits the formula")
     return _together(tried, letter, stated is not None, meaning)
+
+
+def _stated_by_conditions(statement: Statement, letter: str, meaning: Meaning) -> set[int] | None:
+    """The layers between two bounds: 1 <= l <= 3."""
+    numbers = range(-1, meaning.scope.layers + 3)
+    held = {
+        number
+        for number in numbers
+        if within_conditions(statement.conditions, letter, number, meaning)
+    }
+    return held if held and not held & {numbers[0], numbers[-1]} else None
+
+
+def _is_unshifted(statement: Statement, letter: str, found: Verdict) -> bool:
+    """Whether the mark of what is missing is the letter itself: where b^{l+1} ends, l ends, but
+    z^l = h^{l-1} W^l + b^l claims a bias for every l. What has b^l on its left is about those l
+    that have one."""
+    for side in statement.sides[1:]:
+        for node in walk(side):
+            if isinstance(node, Scripted) and node.span == found.span:
+                marks = [p for s in node.scripts for p in s.parts]
+                return any(isinstance(p, Symbol) and p.head == letter for p in marks)
+    return False
 
 
 def _meant(
@@ -97,7 +142,7 @@ def _together(
     false = [(n, f) for n, f in tried if f.outcome == "false"]
     unknown = [f for _, f in tried if f.outcome == "unknown"]
     true = [(n, f) for n, f in tried if f.outcome == "true"]
-    if false and true and not stated:
+    if false and true and not stated and all(f.method != IllFormed.method for _, f in false):
         return _in_part(true, false, layers, letter, meaning)
     if false:
         failing = tuple(n for n, _ in false)
@@ -127,7 +172,17 @@ def _in_part(
 
 
 def stated_range(remark: str, letter: str, numbers: Mapping[str, int]) -> set[int] | None:
-    r"""The layers that a remark names: `l = 1, 2`, `l = 2, \dots, L-1`; None where it does not."""
+    r"""The layers that a remark names: `l = 1, 2`, `l = 2, \dots, L-1`, `1 \le l \le L`; None where
+    it does not."""
+    between = re.search(
+        rf"(\w+)\s*{AT_MOST}\s*{re.escape(letter)}\s*{AT_MOST}\s*(\w+)(?:\s*-\s*(\d+))?", remark
+    )
+    if between is not None:
+        low, high = (
+            int(end) if end.isdigit() else numbers.get(end) for end in (between[1], between[2])
+        )
+        if low is not None and high is not None:
+            return set(range(low, high - int(between[3] or 0) + 1))
     found = re.search(rf"(?<![A-Za-z\\]){re.escape(letter)}\s*(?:=|\\in)\s*(.*)", remark)
     if found is None:
         return None

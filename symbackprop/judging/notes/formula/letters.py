@@ -54,9 +54,13 @@ def exponent_of(symbol: Symbol, scripts: tuple[Script, ...], settings: Settings)
             return Number(_ONE, "1", symbol.span)
         case (Script(kind="inverse", span=span),):
             return Number(-_ONE, "-1", span)
-        case (Script(kind="group", place="above", bracket="", parts=(one,)),):
-            return one
+        case (Script(kind="group", place="above", bracket="", parts=(_, *_)) as script,):
+            return script.whole
     return None
+
+
+def may_be_power(script: Script) -> bool:
+    return script.kind == "group" and script.place == "above" and not script.bracket
 
 
 def names_a_norm(script: Script) -> bool:

@@ -41,7 +41,17 @@ def kronecker(meaning: Meaning, node: Node) -> Value | None:
     return v.entrywise(a, b, lambda p, q: (p == q).astype(float))
 
 
+def refuse_class_numbers(meaning: Meaning, one: Node, other: Node) -> None:
+    """i = y, where labels are no whole numbers: y stands for the number of the true class."""
+    for index, label in ((one, other), (other, one)):
+        parts = split(label)
+        family = meaning.settings.letters.get(parts[0].head) if parts else None
+        if meaning.is_letter(index) and family == "y" and parts is not None and not parts[1]:
+            raise NotUnderstood(f"{parts[0].head} as the number of a class", label.span)
+
+
 def condition_value(meaning: Meaning, node: Comparison) -> Value:
+    refuse_class_numbers(meaning, node.left, node.right)
     one, other = meaning.value(node.left), meaning.value(node.right)
     relations: dict[str, Any] = {
         "=": np.equal,

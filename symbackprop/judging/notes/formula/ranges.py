@@ -30,6 +30,7 @@ from symbackprop.judging.notes.formula.symbols import (
     split,
 )
 from symbackprop.judging.notes.formula.values import Clash
+from symbackprop.networks.network import CountsClasses
 from symbackprop.reading.latex.syntax import Big, Node, Product, Scripted, Symbol, children, walk
 from symbackprop.witnesses.axes import SAMPLE, Axis
 
@@ -140,16 +141,17 @@ def ends_of_sums(meaning: Meaning, node: Node) -> Iterator[tuple[str, str]]:
         if not isinstance(big, Big):
             continue
         for bound in big.bounds:
-            parts = None if bound.upper is None else split(bound.upper)
+            upper = () if bound.upper is None else walk(bound.upper)
+            ends = {node.head for node in upper if isinstance(node, Symbol)}
             letter = head_or_none(bound.variable)
-            if parts is None or parts[1] or letter is None:
+            if len(ends) != 1 or letter is None:
                 continue
             try:
                 axis = axis_of_uses(meaning, letter, big.body)
             except (NotUnderstood, IllFormed):
                 continue
             if axis is not None and axis.label:
-                yield parts[0].head, axis.label
+                yield ends.pop(), axis.label
 
 
 def with_ranges(sides: Sequence[Node], meaning: Meaning) -> Meaning:
@@ -161,6 +163,11 @@ def with_ranges(sides: Sequence[Node], meaning: Meaning) -> Meaning:
     for letter in letters:
         if letter in ranges or letter in meaning.scope.numbers:
             continue
+        if letter in meaning.settings.sizes:
+            continue  # the last place
+        is_label = meaning.settings.letters.get(letter) == "y"
+        if is_label and _stands_below(letter, sides) and not _counts_classes(meaning):
+            raise NotUnderstood(f"{letter} as the number of a class")
         axis = None
         for side in sides:
             axis = axis or axis_of_uses(meaning, letter, side)
@@ -168,6 +175,18 @@ def with_ranges(sides: Sequence[Node], meaning: Meaning) -> Meaning:
             ranges[letter] = axis
             _check_same(letter, sides, meaning)
     return replace(meaning, ranges=ranges)
+
+
+def _stands_below(letter: str, sides: Sequence[Node]) -> bool:
+    nodes = (node for side in sides for node in walk(side))
+    scripts = (script for node in nodes if isinstance(node, Scripted) for script in node.scripts)
+    below = (part for script in scripts if script.place == "below" for part in script.parts)
+    return any(head_or_none(part) == letter for part in below)
+
+
+def _counts_classes(meaning: Meaning) -> bool:
+    labels = meaning.world.network.of_kind("label")
+    return any(isinstance(fact, CountsClasses) for label in labels for fact in label.facts)
 
 
 def _check_same(letter: str, sides: Sequence[Node], meaning: Meaning) -> None:

@@ -17,7 +17,12 @@ from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.derivatives import scale_of, total_derivative
 from symbackprop.judging.notes.formula.entries import entries_of, gathered, picked
 from symbackprop.judging.notes.formula.functions import powered
-from symbackprop.judging.notes.formula.letters import exponent_of, head_or_none, names_a_norm
+from symbackprop.judging.notes.formula.letters import (
+    exponent_of,
+    head_or_none,
+    may_be_power,
+    names_a_norm,
+)
 from symbackprop.judging.notes.formula.literals import kronecker
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import range_of
@@ -39,6 +44,8 @@ def symbol_value(meaning: Meaning, node: Symbol | Scripted) -> Value:
         return meaning.local[symbol.head]
     if symbol.head in meaning.ranges and not scripts:
         return meaning.letter(symbol.head)
+    if symbol.head in meaning.ranges and len(scripts) == 1 and may_be_power(scripts[0]):
+        return powered(meaning, meaning.letter(symbol.head), scripts[0].whole)
     label = meaning.settings.sizes.get(symbol.head, "")
     if label in meaning.world.sizes and not scripts and symbol.head not in meaning.settings.letters:
         return v.number(meaning.world.sizes[label])
@@ -192,7 +199,7 @@ def _scripts_outside(meaning: Meaning, node: Scripted) -> Value:
             case "transpose":
                 value = v.transposed(value)
             case "group" if script.place == "above" and not script.bracket:
-                value = powered(meaning, value, script.parts[0])
+                value = powered(meaning, value, script.whole)
             case "group" if script.place == "below":
                 reference = Reference("letter", "", node.span, indices=script.parts)
                 value = picked(meaning, value.array, value.free, value.axes, reference, value)

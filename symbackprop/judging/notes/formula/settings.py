@@ -39,6 +39,8 @@ class Settings:
     `nodes`, `weights`, `deltas` are added to the network's number of a layer to give the note's.
     `delta_of` is the family whose adjoint δ is; `scales` what an adjoint's letter is multiplied
     by: `1`, `N` (the gradient of one sample's loss), `-1`, `-N`.
+    `delta_from` is 1 where the error of layer l is written with l + 1; `per_sample` says that the
+    derivative of a mean by what each sample has is that of the sample's own loss.
     `vectors` is how a derivative of a number by a vector stands; `layout` how a derivative of a
     vector by a vector does; `chain` whether a chain of derivatives begins with the loss.
     `entrywise` are the product signs that may mean an entrywise product where they cannot be a
@@ -62,7 +64,9 @@ class Settings:
     weights_from: int = 0
     depth: int = 0
     deltas: DeltaNumbering = "by_layer"
+    delta_from: int = 0  # added to the number of its layer
     delta_of: str = "z"  # or "h"
+    per_sample: bool = False
     kronecker: bool = True
     scales: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     entrywise: frozenset[str] = frozenset()

@@ -50,9 +50,7 @@ def _operators(one: Node, other: Node, meaning: Meaning) -> Verdict | None:
         return None
     if isinstance(other, Matrix) and len(other.rows[0]) == 1:
         return _column_of_operators(one, [row[0] for row in other.rows], meaning)
-    if not isinstance(other, Derivative) or not other.operator:
-        return None
-    return _operator(one.of, one.wrt, None, other, meaning)
+    return None
 
 
 def _column_of_operators(

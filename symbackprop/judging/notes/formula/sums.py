@@ -7,23 +7,37 @@ taken for the whole axis.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
 from symbackprop.judging.notes.formula import values as v
-from symbackprop.judging.notes.formula.letters import head_of, index_letters
+from symbackprop.judging.notes.formula.layers import marks_in
+from symbackprop.judging.notes.formula.letters import head_of, index_letters, looks_kronecker
 from symbackprop.judging.notes.formula.literals import condition_value
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import axis_of_uses, open_letters, range_of
 from symbackprop.judging.notes.formula.symbols import IllFormed, NotUnderstood, OutOfRange, split
 from symbackprop.judging.notes.formula.values import Value
-from symbackprop.reading.latex.syntax import Big, Bound, Comparison, Node, Number, Symbol, walk
+from symbackprop.reading.latex.syntax import (
+    Big,
+    Bound,
+    Comparison,
+    Node,
+    Number,
+    Scripted,
+    Sum,
+    Symbol,
+    walk,
+)
 from symbackprop.witnesses.axes import SAMPLE, Axis
 
 LONGEST = 10_000  # terms of a sum that counts for itself
+LONGEST_STACK = 100  # layers that a sum runs over
+Limits = tuple[int | None, int | None]
 
 
 def sum_value(meaning: Meaning, signs: Sequence[int], terms: Sequence[Node]) -> Value:
@@ -43,10 +57,12 @@ def big_value(meaning: Meaning, node: Big) -> Value:
         raise NotUnderstood("a product over an index", node.span)
     if not node.bounds:
         return _sum_without_bounds(meaning, node.body, node)
+    if _runs_over_layers(meaning, node):
+        return _over_layers(meaning, node)
     inner = meaning
     for bound in node.bounds:
         inner = bounded(inner, bound, node.body)
-    weights = [_weight(inner, bound) for bound in node.bounds]
+    weights = [_weight(inner, bound, node.body) for bound in node.bounds]
     value = inner.spanned(node.body)
     for bound, weight in zip(node.bounds, weights, strict=True):
         letter = head_of(bound.variable)
@@ -55,6 +71,29 @@ def big_value(meaning: Meaning, node: Big) -> Value:
             continue
         value = v.summed_letter(value, letter, weight)
     return replace(value, literal=False)
+
+
+def _runs_over_layers(meaning: Meaning, node: Big) -> bool:
+    """Whether its letter marks layers, also where it has a number outside of the sum."""
+    letters = {head_of(bound.variable) for bound in node.bounds}
+    numbers = {h: n for h, n in meaning.scope.numbers.items() if h not in letters}
+    return not letters.isdisjoint(marks_in(node.body, replace(meaning.scope, numbers=numbers)))
+
+
+def _over_layers(meaning: Meaning, node: Big) -> Value:
+    """A sum over layers, written out."""
+    bound = node.bounds[0]
+    if len(node.bounds) > 1 or bound.conditions or bound.lower is None or bound.upper is None:
+        raise NotUnderstood("a sum over layers without both its ends", node.span)
+    letter = head_of(bound.variable)
+    layers = range(meaning.scope.whole(bound.lower), meaning.scope.whole(bound.upper) + 1)
+    if not 0 < len(layers) <= LONGEST_STACK:
+        raise NotUnderstood("a sum over no layers, or too many", node.span)
+    values = [
+        replace(meaning, numbers={**meaning.numbers, letter: layer}).spanned(node.body)
+        for layer in layers
+    ]
+    return reduce(lambda one, other: v.added(one, other, 1, SAMPLE), values)
 
 
 def _unused(
@@ -89,11 +128,15 @@ def _sum_without_bounds(meaning: Meaning, body: Node, node: Big) -> Value:
 def bounded(meaning: Meaning, bound: Bound, body: Node) -> Meaning:
     """The surroundings inside a sum: its letter runs over the axis of its uses."""
     letter = head_of(bound.variable)
-    axis = axis_of_uses(meaning, letter, body) or _axis_of_partner(meaning, letter, body)
+    axis = axis_of_uses(meaning, letter, body)
     if axis is None:
-        axis = _axis_of_bound(meaning, bound, body)
-        used = [h for h in index_letters(body) if h not in meaning.scope.numbers]
-        if used and axis.label != SAMPLE:
+        axis = (
+            _axis_of_end(meaning, bound)
+            or _axis_of_partner(meaning, letter, body)
+            or _axis_of_bound(meaning, bound, body)
+        )
+        used = any(h not in meaning.scope.numbers for h in index_letters(body))
+        if used and not _stands_in(letter, body) and axis.label != SAMPLE:
             raise IllFormed(
                 f"the sum runs over {letter}, which its terms do not have", bound.span, "index"
             )
@@ -101,46 +144,68 @@ def bounded(meaning: Meaning, bound: Bound, body: Node) -> Meaning:
 
 
 def _axis_of_partner(meaning: Meaning, letter: str, body: Node) -> Axis | None:
-    """The axis of the letter that a condition compares this one with."""
+    """The axis of the letter that a condition or Kronecker's delta compares this one with."""
     for node in walk(body):
-        if not isinstance(node, Comparison):
+        heads = [s.head for s in _compared(meaning, node) if isinstance(s, Symbol)]
+        if letter not in heads or len(heads) != 2:
             continue
-        heads = [s.head if isinstance(s, Symbol) else "" for s in (node.left, node.right)]
-        if letter in heads:
-            other = heads[1 - heads.index(letter)]
-            if other in meaning.ranges:
-                return meaning.ranges[other]
+        other = heads[1 - heads.index(letter)]
+        if other in meaning.ranges:
+            return meaning.ranges[other]
+        inside = (
+            axis_of_uses(meaning, other, big.body)
+            for big in walk(body)
+            if isinstance(big, Big) and other in {head_of(b.variable) for b in big.bounds}
+        )
+        if found := next(filter(None, inside), None):
+            return found
     return None
 
 
+def _compared(meaning: Meaning, node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Comparison):
+        return node.left, node.right
+    parts = split(node) if isinstance(node, Scripted) else None
+    if parts is not None and looks_kronecker(*parts, meaning.settings):
+        return parts[1][0].parts
+    return ()
+
+
+def _axis_of_end(meaning: Meaning, bound: Bound) -> Axis | None:
+    """The axis whose length ends a sum."""
+    parts = None if bound.upper is None else split(bound.upper)
+    if parts is None:
+        return None
+    head = parts[0].head
+    is_count = meaning.settings.letters.get(head) == "N"
+    label = SAMPLE if is_count else meaning.settings.sizes.get(head, "")
+    size = meaning.world.sizes.get(label)
+    return None if size is None else Axis(label, size)
+
+
 def _axis_of_bound(meaning: Meaning, bound: Bound, body: Node) -> Axis:
-    if bound.upper is not None:
-        parts = split(bound.upper)
-        family = meaning.settings.letters.get(parts[0].head) if parts else None
-        if family == "N" and SAMPLE in meaning.world.sizes:
-            return Axis(SAMPLE, meaning.world.sizes[SAMPLE])
-        label = meaning.settings.sizes.get(parts[0].head, "") if parts else ""
-        if label in meaning.world.sizes:
-            return Axis(label, meaning.world.sizes[label])
-        if isinstance(bound.upper, Number):
-            if bound.upper.value > LONGEST:
-                raise NotUnderstood("a sum too long to write out", bound.span)
-            return Axis("", int(bound.upper.value))
-    if index_letters(body):
-        letter = head_of(bound.variable)
+    if isinstance(bound.upper, Number):
+        if bound.upper.value > LONGEST:
+            raise NotUnderstood("a sum too long to write out", bound.span)
+        return Axis("", int(bound.upper.value))
+    letter = head_of(bound.variable)
+    if index_letters(body) and not _stands_in(letter, body):
         raise IllFormed(
             f"the sum runs over {letter}, which its terms do not have", bound.span, "index"
         )
     raise NotUnderstood("what the sum runs over", bound.span)
 
 
-def _weight(meaning: Meaning, bound: Bound) -> Value | None:
+def _stands_in(letter: str, body: Node) -> bool:
+    return any(isinstance(node, Symbol) and node.head == letter for node in walk(body))
+
+
+def _weight(meaning: Meaning, bound: Bound, body: Node) -> Value | None:
     """1 where the bound holds; None where it holds everywhere."""
     letter = head_of(bound.variable)
     axis = meaning.ranges[letter]
     weights: list[Value] = [condition_value(meaning, c) for c in bound.conditions]
-    for end, below in ((bound.lower, True), (bound.upper, False)):
-        limit = None if end is None else limit_of(meaning, end, axis, below)
+    for limit, below in zip(limits_of(meaning, bound, axis, body), (True, False), strict=True):
         if limit is None:
             continue
         here = meaning.letter(letter)
@@ -154,26 +219,54 @@ def _weight(meaning: Meaning, bound: Bound) -> Value | None:
     return total
 
 
-def limit_of(meaning: Meaning, end: Node, axis: Axis, below: bool) -> int | None:
-    """The number that ends a sum; None where it is the whole axis."""
-    try:
-        number = meaning.scope.whole(end)
-    except (NotUnderstood, OutOfRange):
-        _check_size(meaning, end, axis, below)
+def limits_of(meaning: Meaning, bound: Bound, axis: Axis, body: Node) -> Limits:
+    """The numbers between which a sum runs, from 1 on; None at an end of the whole axis.
+
+    A sum from 0 counts the places from 0: it ends one earlier, and no index in it is shifted.
+    """
+    low = None if bound.lower is None else _limit(meaning, bound.lower, axis, True)
+    high = None if bound.upper is None else _limit(meaning, bound.upper, axis, False)
+    if low == 0:
+        if high != axis.size - 1 or head_of(bound.variable) in _shifted(body):
+            raise NotUnderstood("a sum that begins at 0", bound.span)
+        return None, None
+    if low is not None and low > axis.size:
+        raise IllFormed(f"the sum begins at {low} of {axis.size}", bound.span, "index")
+    if high is not None and high > axis.size:
+        raise IllFormed(f"the sum goes to {high}, there are {axis.size}", bound.span, "index")
+    return None if low == 1 else low, high
+
+
+def _limit(meaning: Meaning, end: Node, axis: Axis, below: bool) -> int | None:
+    """The number that ends a sum; None where it is a letter for the length of the axis."""
+    with contextlib.suppress(NotUnderstood, OutOfRange):
+        return meaning.scope.whole(end)
+    if split(end) is not None and not below:
+        _check_size(meaning, end, axis)
         return None
-    if below:
-        if number not in (0, 1) and number > axis.size:
-            raise IllFormed(f"the sum begins at {number} of {axis.size}", end.span, "index")
-        return number if number > 1 else None
-    if number > axis.size:
-        raise IllFormed(f"the sum goes to {number}, there are {axis.size}", end.span, "index")
-    return number
+    heads = {node.head for node in walk(end) if isinstance(node, Symbol)}
+    lengths = {head: _length(meaning, head, axis) for head in heads}
+    return replace(meaning.scope, numbers={**lengths, **meaning.scope.numbers}).whole(end)
 
 
-def _check_size(meaning: Meaning, end: Node, axis: Axis, below: bool) -> None:
+def _length(meaning: Meaning, head: str, axis: Axis) -> int:
+    """The size that a letter in a bound stands for: that of the axis, if no other is known."""
+    if meaning.settings.letters.get(head) == "N":
+        return meaning.world.sizes.get(SAMPLE, 1)
+    return meaning.world.sizes.get(meaning.settings.sizes.get(head, ""), axis.size)
+
+
+def _shifted(body: Node) -> set[str]:
+    """Letters that stand in a sum within an index, as in y_{k+1}."""
+    scripts = [s for node in walk(body) if isinstance(node, Scripted) for s in node.scripts]
+    sums = [part for script in scripts for part in script.parts if isinstance(part, Sum)]
+    return {n.head for part in sums for n in walk(part) if isinstance(n, Symbol)}
+
+
+def _check_size(meaning: Meaning, end: Node, axis: Axis) -> None:
     """A letter as the end of a sum: the count of samples must not end a sum over units."""
     parts = split(end)
-    if parts is None or below:
+    if parts is None:
         return
     family = meaning.settings.letters.get(parts[0].head, "")
     if family == "N" and axis.label != SAMPLE:

@@ -7,7 +7,7 @@ Would be wrong if a layer mark were read as a power, or an index as a layer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -63,6 +63,8 @@ class OneSample(NotUnderstood):
 class IllFormed(ValueError):
     """Something that cannot be right however it is read: an index or a layer that is not there."""
 
+    method = "ill-formed"
+
     def __init__(self, reason: str, span: Span | None = None, slip: str = "ill-formed") -> None:
         self.reason, self.span, self.slip = reason, span, slip
         super().__init__(reason)
@@ -70,6 +72,24 @@ class IllFormed(ValueError):
 
 class OutOfRange(IllFormed):
     """A layer that the network does not have."""
+
+    def method_in(self, of_any_layer: bool) -> str:
+        """A formula of any layer need not be meant for one at which there is no such thing."""
+        if not of_any_layer:
+            return IllFormed.method
+        return "range" if self.method == IllFormed.method else self.method
+
+
+class Missing(OutOfRange):
+    """A parameter that a layer of the network does not have."""
+
+    method = "missing"
+
+
+class Unmarked(IllFormed):
+    """A letter of a layer that does not say of which."""
+
+    method = "unmarked"
 
 
 Kind = Literal[
@@ -106,6 +126,12 @@ def split(node: Node) -> tuple[Symbol, tuple[Script, ...]] | None:
         case Group(bracket="", items=(one,)):
             return split(one)
     return None
+
+
+def _is_transposed_first(scripts: Sequence[Script]) -> bool:
+    """W^T_{jk} is an entry of W^T; W_{jk}^T is read as it was written."""
+    kinds = [script.kind if script.kind == "transpose" else script.place for script in scripts]
+    return "below" in kinds and kinds.index("transpose") < kinds.index("below")
 
 
 def activation(network: Network, layer: int) -> str:
@@ -200,9 +226,11 @@ class Scope:
                 case "power":
                     if state.power is not None:
                         raise NotUnderstood("two powers", script.span)
-                    state = replace(state, power=script.parts[0])
+                    state = replace(state, power=script.whole)
                 case "inverse":
                     state = replace(state, power=Number(Fraction(-1), "-1", script.span))
+        if state.transposed and len(state.indices) == 2 and _is_transposed_first(scripts):
+            state = replace(state, transposed=False, indices=state.indices[::-1])
         return self._named(state, letter, adjoint, layer, marked, span)
 
     def _are_parameters(self, script: Script) -> bool:
@@ -240,6 +268,8 @@ class Scope:
     ) -> Reference:
         settings = self.settings
         match letter:
+            case "N" if state.indices or state.sample is not None:
+                raise NotUnderstood("a number of samples with a script", span)
             case "N":
                 return replace(state, kind="number", name="N")
             case "depth":
@@ -298,13 +328,13 @@ class Scope:
             told = self._by_index(letter, state.indices)
             if told is not None:
                 return told
-            raise IllFormed(f"{state.name} has no layer mark", span)
+            raise Unmarked(f"{state.name} has no layer mark", span)
         written = self.whole(marked)
         settings = self.settings
         if letter == "delta" and settings.deltas == "from_output":
             return delta_number(settings.deltas, written, self.layers)
         offset = settings.weights_from if letter in ("W", "b") else settings.nodes
-        return written - offset
+        return written - offset - (settings.delta_from if letter == "delta" else 0)
 
     def _by_index(self, letter: str, indices: tuple[Node, ...]) -> int | None:
         """The layer that the index letters tell: that of the later one for a weight."""
@@ -326,5 +356,6 @@ class Scope:
     def _parameter(self, letter: str, number: int, span: Span) -> str:
         name = f"{letter}{number}"
         if name not in self.network.by_name:
-            raise OutOfRange(f"there is no {name} in the network", span, "layer")
+            kind = Missing if 1 <= number <= self.layers else OutOfRange
+            raise kind(f"there is no {name} in the network", span, "layer")
         return name
