@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 BUGS = errors.BUGS
 TRUE = r"\frac{\partial L}{\partial h^1} = \delta^2 (W^2)^T"
 FALSE = r"\delta^1 = \frac{\partial L}{\partial z^1} = \delta^2 (W^2)^T"
-ODD = r"b^2 = 7 x"  # the formula on which something breaks
-ODD_TRUE = r"7 b^2 = 3 b^2 + 4 b^2"
+ODD = r"b^2 = 23 x"  # the formula on which something breaks
+ODD_TRUE = r"23 b^2 = 21 b^2 + 2 b^2"
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ def one(report: Report, latex: str) -> Claim:
 
 
 def is_odd(given: Any) -> bool:
-    """Whether a text, node, statement, or what holds one, has a 7 in it."""
+    """Whether a text, node, statement, or what holds one, has a 23 in it."""
     if isinstance(given, str):
-        return "7" in given
+        return "23" in given
     if isinstance(given, get_args(Node)):
-        return any(getattr(node, "text", "") == "7" for node in walk(given))
+        return any(getattr(node, "text", "") == "23" for node in walk(given))
     if isinstance(given, Statement):
         return any(map(is_odd, given.sides))
     if isinstance(given, list | tuple):
@@ -122,7 +122,7 @@ def test_a_formula_that_breaks_in_one_reading_has_no_say_in_the_others(
         return work(left, right, meaning, *rest)
 
     monkeypatch.setattr(judge, "_link", broken)
-    claim = one(judged(tmp_path, note(TRUE, r"7 x = z^1 W^1")), r"7 x = z^1 W^1")
+    claim = one(judged(tmp_path, note(TRUE, r"23 x = z^1 W^1")), r"23 x = z^1 W^1")
     assert claim.status == "undecided"
     assert "AssertionError" in claim.sentence
 

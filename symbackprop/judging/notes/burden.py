@@ -110,6 +110,8 @@ def _form(scripts: Sequence[Script], family: str, scope: Scope) -> tuple[str, ..
             continue
         found.append(role)
         found += ["index"] * (len(script.parts) - 1)
+    if layered and scope.layers == 1 and "layer" not in found and family in LAYERED:
+        found.append("layer")  # the only one
     return tuple(sorted(found))
 
 
@@ -127,14 +129,18 @@ class Anchors:
     """What the true lines of a note show, each use with the lines."""
 
     lines: Mapping[Use, frozenset[int]] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, true: Iterable[tuple[int, frozenset[Use]]]) -> Anchors:
+    def of(
+        cls, true: Iterable[tuple[int, frozenset[Use]]], settled: frozenset[str] = frozenset()
+    ) -> Anchors:
+        """`true` are the lines with their uses, `settled` the letters that the user gave."""
         found: dict[Use, set[int]] = {}
         for line, seen in true:
             for use in seen:
                 found.setdefault(use, set()).add(line)
-        return cls({use: frozenset(lines) for use, lines in found.items()})
+        return cls({use: frozenset(lines) for use, lines in found.items()}, settled)
 
     def holds(self, use: Use, line: int, exact: bool) -> bool:
         """Whether another line shows this use, or with `exact` unset the letter in any form."""
@@ -154,7 +160,9 @@ def unanchored(
     false, in order."""
     exact = verdict.method in READ
     open_ = {
-        use for use in found if not _is_custom(use, exact) and not anchors.holds(use, line, exact)
+        use
+        for use in found
+        if not _is_usual(use, exact, anchors.settled) and not anchors.holds(use, line, exact)
     }
     marked = {use.head for use in found - open_ if "layer" in use.form}
     return tuple(
@@ -162,26 +170,24 @@ def unanchored(
     )
 
 
-def _is_custom(use: Use, exact: bool) -> bool:
-    """Whether a letter has its usual meaning and, where that is asked, is written as usual: with
-    its layer, its sample, and an index for each axis at most."""
-    family = use.family.removeprefix("d_").partition(":")[0]
+def _is_usual(use: Use, exact: bool, settled: frozenset[str]) -> bool:
+    """Whether a letter has its usual meaning, or that which the user settled, and, where that is
+    asked, is written as usual: with its layer, its sample, and an index for each axis at most."""
     if use.argument:
         return use.argument in ("z", "delta")
-    known = CUSTOM.get(family)
-    if known is not None and use.head not in known:
-        return False
-    return not exact or known is None or _is_usual(use.form, family, ":" in use.family)
+    family = use.family.removeprefix("d_").partition(":")[0]
+    is_known = use.head in settled or use.head in CUSTOM.get(family, (use.head,))
+    return is_known and (not exact or _is_written_as_usual(use.form, family, ":" in use.family))
 
 
-def _is_usual(form: tuple[str, ...], family: str, fixed: bool) -> bool:
-    layers, axes = (1 if family in LAYERED and not fixed else 0), 2 if family == "W" else 1
-    if family in ("L", "f", "identity"):
+def _is_written_as_usual(form: tuple[str, ...], family: str, fixed: bool) -> bool:
+    if family not in CUSTOM or family in ("L", "f", "identity"):
         return True
-    samples = form.count("sample")
+    samples = 0 if family in PARAMETERS else 1
+    axes = samples + (2 if family == "W" else 1)
     return (
         set(form) <= {"layer", "index", "sample"}
-        and form.count("layer") == layers
-        and form.count("index") + samples <= axes + (family not in PARAMETERS)
-        and samples <= (family not in PARAMETERS)
+        and form.count("layer") == (family in LAYERED and not fixed)
+        and form.count("sample") <= samples
+        and form.count("index") + form.count("sample") <= axes
     )

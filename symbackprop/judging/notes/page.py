@@ -213,9 +213,8 @@ class _Judgement:
         """Take back what is called false where nothing but the line itself gives its letters the
         meaning that makes it so; and what follows from such a line."""
         used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
-        anchors = Anchors.of(
-            (item.line, used[item.number]) for item in items if _outcome(item) == "true"
-        )
+        true = [(item.line, used[item.number]) for item in items if _outcome(item) == "true"]
+        anchors = Anchors.of(true, frozenset(self.fixed))
         false = [item for item in items if _outcome(item) == "false"]
         for item in false:
             assert item.verdict is not None
