@@ -14,7 +14,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -177,7 +176,7 @@ class _Judgement:
         macros = collect(self.note.definitions)
         read_on, lost = self._items(macros)
         sides = [side for item in read_on for side in item.statement.sides]
-        taken = {int(n) for side in sides for n in _constants(side) if n.denominator == 1}
+        taken = {number for side in sides for number in _constants(side)}
         self.worlds = worlds_of(self.variants, self.samples, taken)
         items = [item for item in read_on if not item.aside]
         self._settle(items, macros)
@@ -1014,10 +1013,10 @@ def _is_condition(statement: Statement) -> bool:
     )
 
 
-def _constants(node: Node) -> Iterator[Fraction]:
-    """Whole numbers from 2 on that are factors or terms, no marks and no indices."""
-    if isinstance(node, Number) and node.value > 1:
-        yield node.value
+def _constants(node: Node) -> Iterator[int]:
+    """Whole numbers from 2 on that are factors or terms, or in such, but no marks or indices."""
+    if isinstance(node, Number):
+        yield from (n for n in (abs(node.value.numerator), node.value.denominator) if n > 1)
     for child in (node.base,) if isinstance(node, Scripted) else children(node):
         yield from _constants(child)
 

@@ -7,7 +7,7 @@ user's network.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from symbackprop.networks.network import Network, SumsToOne
 from symbackprop.witnesses.truth import World, make_world, under_loss, world_at
 
 SEED = 11
-UNUSUAL = (7, 5, 11, 6, 13, 9, 14, 8, 15, 17, 16, 19)
+SIZES = (3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12)
 LARGEST_SIZE = 64  # of an axis at which single entries are judged
 
 
@@ -39,7 +39,7 @@ class Variant:
 
 
 def worlds_of(
-    variants: Mapping[str, Variant], samples: int | None, taken: Container[int] = ()
+    variants: Mapping[str, Variant], samples: int | None, taken: Collection[int] = ()
 ) -> dict[str, Worlds]:
     """The network under each reduction, at the same points: at generic sizes, none of them a
     number that is `taken`, and at the user's own; a batch is of `samples`, else of 3."""
@@ -50,7 +50,7 @@ def worlds_of(
     return found
 
 
-def _worlds(variant: Variant, samples: int | None, taken: Container[int]) -> Worlds:
+def _worlds(variant: Variant, samples: int | None, taken: Collection[int]) -> Worlds:
     flat = frozenset(
         a.name
         for t in variant.batch.network.tensors
@@ -61,7 +61,7 @@ def _worlds(variant: Variant, samples: int | None, taken: Container[int]) -> Wor
     real: dict[str, World] = {}
     for mode, built in variant.modes.items():
         single = {s: 1 for s, n in built.sizes.items() if n == 1}
-        generic[mode] = make_world(built.network, {**_unusual(built, taken), **single}, flat, SEED)
+        generic[mode] = make_world(built.network, {**_sizes(built, taken), **single}, flat, SEED)
         sizes = dict(built.sizes)
         for symbol in _count_symbols(built.network):
             sizes[symbol] = samples or 3
@@ -72,10 +72,11 @@ def _worlds(variant: Variant, samples: int | None, taken: Container[int]) -> Wor
     return Worlds(generic, real)
 
 
-def _unusual(built: Built, taken: Container[int]) -> dict[Symbol, int]:
-    """Sizes that no formula has as its constants: 1/7 is not 1/N by accident."""
+def _sizes(built: Built, taken: Collection[int]) -> dict[Symbol, int]:
+    """Sizes apart from all constants of the note: 1/3 is not 1/N by accident, nor N - 1 two."""
     symbols = generic_sizes(built.network)
-    free = [size for size in UNUSUAL if size not in taken] or UNUSUAL
+    apart = (size for size in SIZES if not {size - 1, size, size + 1} & set(taken))
+    free = tuple(apart) or SIZES
     return {symbol: free[place % len(free)] for place, symbol in enumerate(symbols)}
 
 
