@@ -25,6 +25,7 @@ from symbackprop.reading.latex.syntax import (
     Script,
     Scripted,
     Statement,
+    Sum,
     Symbol,
     children,
 )
@@ -40,12 +41,13 @@ CUSTOM: Mapping[str, frozenset[str]] = {
         "y": r"y Y t T",
         "yhat": r"\hat{y} \hat{Y} y p a h",
         "delta": r"\delta",
+        "N": r"N",
         "L": r"L J C E \mathcal{L} \ell",
         "identity": r"I \mathbb{I} \mathbf{I}",
         "f": r"f g h \sigma \phi \varphi",
     }.items()
 }
-SURE = frozenset({"alias", "numbered", "N", "depth", "ones", "size"})
+SURE = frozenset({"alias", "numbered", "depth", "ones", "size"})
 PARAMETERS = ("W", "b")
 UNMARKED = Unmarked.method
 READ = ("ill-formed", "range")  # what is said of a formula that could not be read
@@ -108,6 +110,8 @@ def _form(scripts: Sequence[Script], family: str, scope: Scope) -> tuple[str, ..
             continue
         if role == "power" and isinstance(script.parts[0], Number):
             continue
+        if role == "sample" and isinstance(script.parts[0], Sum):
+            role = "moment"  # h^{(t-1)} is no sample
         found.append(role)
         found += ["index"] * (len(script.parts) - 1)
     if layered and scope.layers == 1 and "layer" not in found and family in LAYERED:
@@ -164,10 +168,19 @@ def unanchored(
         for use in found
         if not _is_usual(use, exact, anchors.settled) and not anchors.holds(use, line, exact)
     }
+    if verdict.method == "shape":
+        open_ |= {
+            use for use in found if _may_be_a_sample(use) and not anchors.holds(use, line, True)
+        }
     marked = {use.head for use in found - open_ if "layer" in use.form}
     return tuple(
         sorted({use.head for use in open_ if "layer" in use.form or use.head not in marked})
     )
+
+
+def _may_be_a_sample(use: Use) -> bool:
+    """x_i is the i-th entry of one sample, or the i-th sample."""
+    return use.family in ("x", "y") and use.form == ("index",)
 
 
 def _is_usual(use: Use, exact: bool, settled: frozenset[str]) -> bool:
@@ -181,7 +194,7 @@ def _is_usual(use: Use, exact: bool, settled: frozenset[str]) -> bool:
 
 
 def _is_written_as_usual(form: tuple[str, ...], family: str, fixed: bool) -> bool:
-    if family not in CUSTOM or family in ("L", "f", "identity"):
+    if family not in CUSTOM or family in ("L", "N", "f", "identity"):
         return True
     samples = 0 if family in PARAMETERS else 1
     axes = samples + (2 if family == "W" else 1)

@@ -21,6 +21,7 @@ import numpy as np
 
 from symbackprop.guard import FAULT, guarded, told
 from symbackprop.judging.notes.burden import (
+    READ,
     UNMARKED,
     Anchors,
     Use,
@@ -75,13 +76,16 @@ from symbackprop.judging.report import Claim, FileReport, Method
 from symbackprop.reading.latex.macros import Macros, collect
 from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import (
+    Apply,
     Big,
     Comparison,
     Derivative,
+    Dots,
     Group,
     Matrix,
     Node,
     Number,
+    Product,
     Scripted,
     Span,
     Statement,
@@ -212,6 +216,15 @@ class _Judgement:
         """Take back what is called false where nothing but the line itself gives its letters the
         meaning that makes it so; and what follows from such a line."""
         used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
+        for item in items:
+            if _outcome(item) == "false" and item.verdict and item.verdict.method in READ:
+                self._in_another_mode(item)
+        for item in _told_in_several_ways(items):
+            first = _side_text(item, 0)
+            item.verdict = Verdict(
+                "unknown", reason=f"{first} is given in several ways in this note"
+            )
+            item.consistent = False
         true = [(item.line, used[item.number]) for item in items if _outcome(item) == "true"]
         anchors = Anchors.of(true, frozenset(self.fixed))
         false = [item for item in items if _outcome(item) == "false"]
@@ -221,6 +234,8 @@ class _Judgement:
                 letters = unanchored(used[item.number], item.verdict, anchors, item.line)
                 if item.verdict.method == UNMARKED:
                     item.verdict = _left_out(item, used[item.number])
+                elif item.verdict.method in READ and _has_dots(item.statement):
+                    item.verdict = Verdict("unknown", reason="dots stand for what is left out")
                 elif letters:
                     item.verdict = Verdict("unknown", reason=self._unshown(letters))
         self._side_by_side([item for item in false if _outcome(item) == "false"])
@@ -229,6 +244,16 @@ class _Judgement:
             if item.consistent and not standing & set(item.follows):
                 lines = " and ".join(map(str, item.follows))
                 item.verdict = Verdict("unknown", reason=f"it follows from line {lines}, undecided")
+
+    def _in_another_mode(self, item: Item) -> None:
+        """A formula that cannot be read of a batch, and is true of one sample, is of one sample."""
+        for mode in self.current.generic:
+            if mode != item.mode and item.example is None:
+                settings = replace(self.settings, mode=mode)
+                found = judge_in(item.statement, settings, self._world(item, mode))
+                if found.outcome == "true":
+                    item.verdict, item.mode = found, mode
+                    item.consistent, item.follows = False, ()
 
     def _side_by_side(self, false: Sequence[Item]) -> None:
         """Factors that no matrix product joins are multiplied entry by entry, where that is a
@@ -968,6 +993,7 @@ DEEPEST = 24  # layers of a network that notes are judged for
 MOST_PARTS = 2000  # of a formula that is judged
 DECIDING_PARTS = 500  # of one that helps to find out how the note is read
 DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
+SURVEY = 3  # ways in which a function is given that is not always the same
 MORE_SLIPS = 2  # after the first, in one formula
 
 
@@ -1121,6 +1147,35 @@ def _method(verdict: Verdict) -> Method:
 
 def _outcome(item: Item) -> str:
     return "" if item.verdict is None else item.verdict.outcome
+
+
+def _told_in_several_ways(items: Sequence[Item]) -> Iterator[Item]:
+    """False lines on what a function of a letter is, where the note has others on the same: a
+    survey of functions, each called f."""
+    by_left: dict[str, list[Item]] = {}
+    for item in items:
+        parts = _applied(item.statement.sides[0])
+        if parts and len(item.statement.sides) > 1:
+            by_left.setdefault(_side_text(item, 0), []).append(item)
+    for group in by_left.values():
+        is_known = any(_outcome(item) == "true" for item in group)
+        if not is_known and len({_side_text(item, 1) for item in group}) >= SURVEY:
+            yield from (item for item in group if _outcome(item) == "false")
+
+
+def _has_dots(statement: Statement) -> bool:
+    return any(isinstance(node, Dots) for side in statement.sides for node in walk(side))
+
+
+def _applied(side: Node) -> bool:
+    r"""f(x), f'(x): a function of a letter that has no marks."""
+    factors = (side.function, *side.arguments) if isinstance(side, Apply) else ()
+    if isinstance(side, Product) and not side.sign:
+        factors = side.factors
+    inner = factors[-1] if len(factors) == 2 else None
+    while isinstance(inner, Group) and len(inner.items) == 1:
+        inner = inner.items[0]
+    return isinstance(inner, Symbol)
 
 
 def _left_out(item: Item, found: frozenset[Use]) -> Verdict:

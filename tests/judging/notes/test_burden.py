@@ -201,3 +201,23 @@ def test_factors_side_by_side_are_entrywise_where_that_is_a_habit(tmp_path: Path
     found = claims(tmp_path, network(), *ONE, sign, *lines)[-2:]
     assert [claim.status for claim in found] == ["verified"] * 2
     assert "side by side" in found[0].sentence
+
+
+def test_a_survey_of_functions_called_f_refutes_none(tmp_path: Path) -> None:
+    survey = (r"f'(x) = 1 - f(x)^2", r"f'(x) = f(x) (1 - f(x))", r"f'(x) = f(x)")
+    assert "refuted" not in statuses(tmp_path, network(loss="squared_error"), *survey)
+
+
+def test_of_two_letters_for_samples_one_may_count_units(tmp_path: Path) -> None:
+    lines = (
+        r"z^l_j = \sum_{i=1}^{n} w^l_{ij} a^{l-1}_i + b^l_j",
+        r"z^{l+1}_i = \sum_{j=1}^{m} w^{l+1}_{ji} a^l_j + b^{l+1}_i",
+        r"C = \frac{1}{m} \sum_{i=1}^{m} C_i",
+        r"C = \frac{1}{n} \sum_{i=1}^{n} C_i",
+    )
+    assert "refuted" not in statuses(tmp_path, network("mean", loss="squared_error"), *lines)
+
+
+def test_a_moment_is_no_sample(tmp_path: Path) -> None:
+    line = r"h^{(t)} = \tanh(W h^{(t-1)} + U x^{(t)})"
+    assert "refuted" not in statuses(tmp_path, network(), *ONE, line)

@@ -1069,6 +1069,9 @@ class Finder:
         yield replace(settings, depth=1 - settings.depth), reduction
         if settings.samples == "rows":
             yield replace(settings, single=_other(settings.single, *SAMPLE_LAYOUTS)), reduction
+        for head in [h for h, f in settings.letters.items() if f == "N"]:
+            letters = {h: f for h, f in settings.letters.items() if h != head}
+            yield replace(settings, letters=letters), reduction  # the length of another axis
         for head in self.settable:
             if settings.letters.get(head) != "alias":
                 letters = {**settings.letters, head: "alias"}

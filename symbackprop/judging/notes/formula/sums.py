@@ -268,8 +268,8 @@ def _check_size(meaning: Meaning, end: Node, axis: Axis) -> None:
     parts = split(end)
     if parts is None:
         return
-    family = meaning.settings.letters.get(parts[0].head, "")
-    if family == "N" and axis.label != SAMPLE:
+    counts = [head for head, family in meaning.settings.letters.items() if family == "N"]
+    if counts == [parts[0].head] and axis.label != SAMPLE:  # of several, one counts something else
         raise IllFormed(
             f"the sum runs over {v.axis_text(axis)} places, not over the samples",
             end.span,
