@@ -1157,9 +1157,10 @@ def _told_in_several_ways(items: Sequence[Item]) -> Iterator[Item]:
         parts = _applied(item.statement.sides[0])
         if parts and len(item.statement.sides) > 1:
             by_left.setdefault(_side_text(item, 0), []).append(item)
-    for group in by_left.values():
-        is_known = any(_outcome(item) == "true" for item in group)
-        if not is_known and len({_side_text(item, 1) for item in group}) >= SURVEY:
+    for left, group in by_left.items():
+        of_f = by_left.get(left.replace("'", ""), [])
+        is_settled = len(of_f) == 1 and _outcome(of_f[0]) == "true"
+        if not is_settled and len({_side_text(item, 1) for item in group}) >= SURVEY:
             yield from (item for item in group if _outcome(item) == "false")
 
 
