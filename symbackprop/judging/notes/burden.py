@@ -3,9 +3,9 @@ r"""Whether a false line may be called wrong: the burden of proof.
 A line that is false under the reading that was found is somebody's mistake only if that reading is
 sure. Owns: what anchors a letter, and which letters of a false line nothing anchors. A letter is
 anchored by another line that is true under its meaning, by the note's own definition of it, or by
-custom: W is the weights and z what they add up to, wherever nothing else is said. How a letter is
-written, with an index or a sample above, is anchored in the same way, but by no custom: what cannot
-be read because of it is the reader's failure until another line shows that it is read.
+custom: W is the weights and z what they add up to, wherever nothing else is said. Where a formula
+could not be read, how its letters are written has to be anchored too: by another line, or by the
+custom of a layer, a sample and an index for each axis. Else it is the reader's failure.
 Refuses: judging. Would be wrong if a line anchored the letters that make it false.
 """
 

@@ -192,7 +192,7 @@ class _Judgement:
                 guarded(partial(self._told, item), _nothing)
             elif item.verdict is None:
                 self._judge(item, macros)
-        self._burden(items)
+        guarded(partial(self._burden, items), partial(_unsure, items))
         same = _same_slips(items)
         claims = [
             replace(
@@ -1192,6 +1192,13 @@ def _left_out(item: Item, found: frozenset[Use]) -> Verdict:
     return Verdict(
         "true", "numeric", note=f"the layer mark is left out: read as {whole.suggestion}"
     )
+
+
+def _unsure(items: Sequence[Item], bug: Exception) -> None:
+    """Nothing is called false where it cannot be said whether it may be."""
+    for item in items:
+        if _outcome(item) == "false":
+            item.verdict = broken(bug)
 
 
 def _no_uses(_: Exception) -> frozenset[Use]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop import api
+from symbackprop import api, errors
+from symbackprop.judging.notes import page
 from tests.judging.notes.test_conventions import claims, statuses
 
+BUGS = errors.BUGS
 LAYER = '[[layers]]\ntype = "dense"\n'
 
 
@@ -221,3 +223,16 @@ def test_of_two_letters_for_samples_one_may_count_units(tmp_path: Path) -> None:
 def test_a_moment_is_no_sample(tmp_path: Path) -> None:
     line = r"h^{(t)} = \tanh(W h^{(t-1)} + U x^{(t)})"
     assert "refuted" not in statuses(tmp_path, network(), *ONE, line)
+
+
+def test_where_the_burden_breaks_nothing_is_refuted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(*_: object) -> None:
+        raise KeyError("burden")
+
+    monkeypatch.setattr(errors, "BUGS", BUGS)
+    monkeypatch.setattr(page, "unanchored", breaking)
+    found = claims(tmp_path, network(), *ONE, r"\delta^2 = y - \hat y")
+    assert [claim.status for claim in found] == ["verified"] * 5 + ["undecided"]
+    assert "a fault of symbackprop" in found[-1].sentence
