@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 from hypothesis import settings
 
 from symbackprop import errors
-
-# Terms and arrays hold no circles; to look for some after every 700 objects takes a tenth of the
-# time.
-gc.set_threshold(200_000)
 
 # The same tests give the same answers; `pytest --hypothesis-profile=default` looks for new faults.
 settings.register_profile("same", derandomize=True, database=None)
