@@ -54,6 +54,7 @@ from symbackprop.reading.latex.syntax import (
     Statement,
     Sum,
     Symbol,
+    heads_below,
     walk,
 )
 from symbackprop.witnesses.axes import SAMPLE, Array
@@ -92,8 +93,8 @@ def is_worked(sides: Sequence[Node], settings: Settings) -> bool:
     return len(plain) == 1 and not isinstance(plain[0], Number)
 
 
-def _quantities(side: Node, settings: Settings) -> set[str]:
-    heads = {part.head for part in walk(side) if isinstance(part, Symbol)} - {"e"}
+def _quantities(side: Node, settings: Settings) -> frozenset[str]:
+    heads = heads_below(side) - {"e"}
     families = {head: settings.letters.get(head, "") for head in heads}
     functions = {h for h, f in families.items() if f == "f" or is_function(f) or function_called(h)}
     return heads - functions

@@ -92,6 +92,7 @@ from symbackprop.reading.latex.syntax import (
     Symbol,
     Unread,
     children,
+    heads_below,
     size_of,
     walk,
 )
@@ -310,7 +311,7 @@ class _Judgement:
             return False
         if _is_condition(statement):
             self.conditions.append((passage, statement))
-            return (gives_numbers(statement) and _heads(*statement.sides) <= RATES) or None
+            return (gives_numbers(statement) and heads_below(*statement.sides) <= RATES) or None
         if _states(statement):
             return False
         return gives_numbers(statement) or None
@@ -372,11 +373,12 @@ class _Judgement:
     def _find(self, items: Sequence[Item]) -> None:
         depth = self._layers()
         shown = [item.statement for item in items if item.passage.display]
-        heads = {h for s in shown for h in _heads(*s.sides)}
+        heads = {h for s in shown for h in heads_below(*s.sides)}
         items = [
             item
             for item in items
-            if item.passage.display or len(_heads(*item.statement.sides) - heads - {"l", "L"}) <= 1
+            if item.passage.display
+            or len(heads_below(*item.statement.sides) - heads - {"l", "L"}) <= 1
             if size_of(item.statement) <= DECIDING_PARTS
         ]
         statements = [item.statement for item in items]
@@ -446,7 +448,7 @@ class _Judgement:
 
     def _counts(self, item: Item) -> bool:
         """Whether the number of samples is in a formula: it is of a batch, wherever it stands."""
-        return any(self.settings.letters.get(h) == "N" for h in _heads(*item.statement.sides))
+        return any(self.settings.letters.get(h) == "N" for h in heads_below(*item.statement.sides))
 
     def _cost(self, item: Item, mode: str) -> float:
         statement = without_numbers(item.statement)
@@ -1065,16 +1067,12 @@ def _derives(node: Node) -> bool:
     return any(isinstance(part, Derivative) for part in walk(node))
 
 
-def _heads(*nodes: Node) -> set[str]:
-    return {n.head for node in nodes for n in walk(node) if isinstance(n, Symbol)}
-
-
 def _indices(node: Node) -> Iterator[str]:
     """Letters that stand in a script."""
     for part in walk(node):
         if isinstance(part, Scripted):
             for script in part.scripts:
-                yield from _heads(*script.parts)
+                yield from heads_below(*script.parts)
 
 
 def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:

@@ -488,7 +488,7 @@ class _Task:
         """1 where the conditions on index letters hold."""
         mask = ONE
         for condition in self.statement.conditions:
-            heads = {n.head for n in syntax.walk(condition) if isinstance(n, syntax.Symbol)}
+            heads = syntax.heads_below(condition)
             if heads and heads <= set(reading.grammar.ranges):
                 mask = mask * reading.held(condition)
         return mask

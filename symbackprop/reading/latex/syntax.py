@@ -327,6 +327,11 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def heads_below(*nodes: Node) -> frozenset[str]:
+    """The letters and words in them."""
+    return frozenset(n.head for node in nodes for n in walk(node) if isinstance(n, Symbol))
+
+
 def size_of(statement: Statement) -> int:
     """The number of nodes."""
     return sum(len(walk(side)) for side in statement.sides)

@@ -30,7 +30,7 @@ from symbackprop.judging.notes.formula.symbols import split
 from symbackprop.notation import LayerMark
 from symbackprop.reading.latex.macros import Macros
 from symbackprop.reading.latex.parser import read
-from symbackprop.reading.latex.syntax import Group, Product, Statement, Symbol, walk
+from symbackprop.reading.latex.syntax import Group, Product, Statement, Symbol, heads_below
 from symbackprop.reading.notes.passages import Note, Passage
 
 NOT_OF_NETWORK = "the text says that these letters are not those of the network"
@@ -218,8 +218,7 @@ def _bare(passage: Passage, macros: Macros) -> Iterator[str]:
 
 def heads_in(statement: Statement) -> frozenset[str]:
     """The heads of a formula."""
-    nodes = (node for side in statement.sides for node in walk(side))
-    return frozenset(node.head for node in nodes if isinstance(node, Symbol))
+    return heads_below(*statement.sides)
 
 
 def defined_function(statement: Statement) -> tuple[str, frozenset[str]] | None:

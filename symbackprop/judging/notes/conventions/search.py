@@ -21,6 +21,7 @@ from symbackprop.calculus.scalars import function_lettered
 from symbackprop.guard import FAULT
 from symbackprop.judging.notes.formula.compare import Verdict
 from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, judge
+from symbackprop.judging.notes.formula.letters import may_be_power
 from symbackprop.judging.notes.formula.settings import Alias, Settings
 from symbackprop.judging.notes.formula.symbols import (
     EULER,
@@ -46,6 +47,7 @@ from symbackprop.reading.latex.syntax import (
     Sum,
     Symbol,
     children,
+    heads_below,
     size_of,
     walk,
 )
@@ -152,7 +154,7 @@ def _may_apply(symbol: tuple[Symbol, tuple[Any, ...]], argument: Node) -> bool:
     """f(z), not the product h_j (1 - h_j)."""
     if any(s.place == "below" and s.kind == "group" for s in symbol[1]):
         return False
-    inside = {n.head for n in walk(argument) if isinstance(n, Symbol)}
+    inside = heads_below(argument)
     begins_with_one = isinstance(argument, Sum) and isinstance(argument.terms[0], Number)
     return symbol[0].head not in inside and not begins_with_one
 
@@ -170,7 +172,7 @@ def _is_mark(script: Script, mark: LayerMark) -> bool:
 
 
 def _looks_like_layer(part: Node, bare: bool) -> bool:
-    letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
+    letters = heads_below(part)
     if letters:
         return letters <= {"l", "L", r"\ell"}
     return isinstance(part, Number) or not bare
@@ -196,7 +198,7 @@ def mark_of(
         if head in names or mark is None:
             continue
         part = script.parts[0]
-        letters = {n.head for n in walk(part) if isinstance(n, Symbol)}
+        letters = heads_below(part)
         layered = letters <= {"l", "L", r"\ell"}
         if mark.opening and (layered or not mark.looks_like_sample):
             counts[mark] += 4 if mark.looks_like_sample else 12
@@ -228,8 +230,8 @@ def depth_letters(statements: Sequence[Statement], mark: LayerMark) -> tuple[str
     return tuple(sorted(found - {"L", "T"}))
 
 
-def _letters_of(script: Script) -> set[str]:
-    return {n.head for n in walk(script.parts[0]) if isinstance(n, Symbol)}
+def _letters_of(script: Script) -> frozenset[str]:
+    return heads_below(script.parts[0])
 
 
 def _scripts_in(statements: Iterable[Statement]) -> Iterator[tuple[str, Script]]:
@@ -392,23 +394,13 @@ def _is_euler(statements: Sequence[Statement]) -> bool:
             if isinstance(node, Derivative) and "e" in (_head(node.of), _head(node.wrt)):
                 return False
             if isinstance(node, Scripted) and _head(node) == "e":
-                if not all(_may_be_exponent(s) for s in node.scripts):
+                if not all(s.kind == "inverse" or may_be_power(s) for s in node.scripts):
                     return False
                 exponents += not any(_is_mark(s, LAYER_MARKS["^l"]) for s in node.scripts)
-        first, beyond = statement.sides[0], _heads_of_sides(statement.sides[1:])
+        first, beyond = statement.sides[0], heads_below(*statement.sides[1:])
         if isinstance(first, Symbol) and first.head == "e" and beyond - {"e"}:
             return False
     return exponents > 0
-
-
-def _may_be_exponent(script: Script) -> bool:
-    return script.kind == "inverse" or (
-        script.kind == "group" and script.place == "above" and not script.bracket
-    )
-
-
-def _heads_of_sides(sides: Sequence[Node]) -> set[str]:
-    return {n.head for side in sides for n in walk(side) if isinstance(n, Symbol)}
 
 
 def _head(node: Node | None) -> str:
@@ -654,7 +646,7 @@ class Finder:
             parts = split(statement.sides[0])
             if parts is None or len(parts[0].head) > 12:
                 continue
-            if parts[0].head in {n.head for n in walk(statement.sides[1]) if isinstance(n, Symbol)}:
+            if parts[0].head in heads_below(statement.sides[1]):
                 continue
             alias = Alias(statement.sides[0], statement.sides[1], statement.span.start)
             found[parts[0].head] = (*found.get(parts[0].head, ()), alias)

@@ -48,6 +48,7 @@ from symbackprop.reading.latex.syntax import (
     Scripted,
     Statement,
     Symbol,
+    heads_below,
     walk,
 )
 from symbackprop.witnesses.axes import SAMPLE
@@ -179,19 +180,15 @@ def _summed_pair(statement: Statement) -> tuple[str, ...]:
     for big in sums:
         own = {head_of(bound.variable) for bound in big.bounds}
         for bound in big.bounds:
-            for head in sorted(_heads(*bound.conditions) - own):
+            for head in sorted(heads_below(*bound.conditions) - own):
                 inside = sum(_count(head, n) for n in sums if head in _heads_of_bounds(n))
                 if inside and inside == sum(_count(head, side) for side in statement.sides):
                     return (head_of(bound.variable), head)
     return ()
 
 
-def _heads(*nodes: Node) -> set[str]:
-    return {n.head for node in nodes for n in walk(node) if isinstance(n, Symbol)}
-
-
-def _heads_of_bounds(big: Big) -> set[str]:
-    return _heads(*(c for bound in big.bounds for c in bound.conditions))
+def _heads_of_bounds(big: Big) -> frozenset[str]:
+    return heads_below(*(c for bound in big.bounds for c in bound.conditions))
 
 
 def _count(head: str, node: Node) -> int:
@@ -254,7 +251,7 @@ def function_variable(statement: Statement, meaning: Meaning) -> str | None:
     if scripts or not isinstance(argument, Symbol):
         return None
     head = argument.head
-    beyond = {n.head for s in statement.sides[1:] for n in walk(s) if isinstance(n, Symbol)}
+    beyond = heads_below(*statement.sides[1:])
     if head not in beyond and beyond:
         return None  # \\sigma(z) = \\hat y is about this z
     for other in statement.sides:
@@ -272,7 +269,7 @@ def _mask(conditions: Sequence[Comparison], meaning: Meaning) -> Value | None:
     """1 where the conditions on index letters hold; None where there are none."""
     total: Value | None = None
     for condition in conditions:
-        letters = {n.head for n in walk(condition) if isinstance(n, Symbol)}
+        letters = heads_below(condition)
         if not letters or not letters <= set(meaning.ranges):
             continue
         if not all(

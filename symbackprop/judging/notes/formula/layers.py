@@ -31,6 +31,7 @@ from symbackprop.reading.latex.syntax import (
     Statement,
     Symbol,
     children,
+    heads_below,
     walk,
 )
 
@@ -216,7 +217,7 @@ def within_conditions(
 ) -> bool:
     scope = replace(meaning.scope, numbers={**meaning.scope.numbers, letter: number})
     for condition in conditions:
-        if letter not in {n.head for n in walk(condition) if isinstance(n, Symbol)}:
+        if letter not in heads_below(condition):
             continue
         try:
             left, right = scope.whole(condition.left), scope.whole(condition.right)

@@ -24,8 +24,8 @@ from symbackprop.reading.latex.syntax import (
     Sum,
     Symbol,
     children,
+    heads_below,
     remembered,
-    walk,
 )
 
 _ONE = Fraction(1)
@@ -147,7 +147,7 @@ def free_letters(node: Node) -> Iterable[str]:
 
 def _free_letters(node: Node) -> Iterator[str]:
     if isinstance(node, Big):
-        bound = {s.head for b in node.bounds for s in walk(b.variable) if isinstance(s, Symbol)}
+        bound = heads_below(*(b.variable for b in node.bounds))
         inner = [h for child in children(node) for h in free_letters(child)]
         yield from (h for h in inner if h not in bound)
         return

@@ -31,7 +31,16 @@ from symbackprop.judging.notes.formula.symbols import (
 )
 from symbackprop.judging.notes.formula.values import Clash
 from symbackprop.networks.network import CountsClasses
-from symbackprop.reading.latex.syntax import Big, Node, Product, Scripted, Symbol, children, walk
+from symbackprop.reading.latex.syntax import (
+    Big,
+    Node,
+    Product,
+    Scripted,
+    Symbol,
+    children,
+    heads_below,
+    walk,
+)
 from symbackprop.witnesses.axes import SAMPLE, Axis
 
 
@@ -141,8 +150,7 @@ def ends_of_sums(meaning: Meaning, node: Node) -> Iterator[tuple[str, str]]:
         if not isinstance(big, Big):
             continue
         for bound in big.bounds:
-            upper = () if bound.upper is None else walk(bound.upper)
-            ends = {node.head for node in upper if isinstance(node, Symbol)}
+            ends = heads_below() if bound.upper is None else heads_below(bound.upper)
             letter = head_or_none(bound.variable)
             if len(ends) != 1 or letter is None:
                 continue
@@ -151,7 +159,7 @@ def ends_of_sums(meaning: Meaning, node: Node) -> Iterator[tuple[str, str]]:
             except (NotUnderstood, IllFormed):
                 continue
             if axis is not None and axis.label:
-                yield ends.pop(), axis.label
+                yield from ((end, axis.label) for end in ends)
 
 
 def with_ranges(sides: Sequence[Node], meaning: Meaning) -> Meaning:

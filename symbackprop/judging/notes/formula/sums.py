@@ -31,6 +31,7 @@ from symbackprop.reading.latex.syntax import (
     Scripted,
     Sum,
     Symbol,
+    heads_below,
     walk,
 )
 from symbackprop.witnesses.axes import SAMPLE, Axis
@@ -197,7 +198,7 @@ def _axis_of_bound(meaning: Meaning, bound: Bound, body: Node) -> Axis:
 
 
 def _stands_in(letter: str, body: Node) -> bool:
-    return any(isinstance(node, Symbol) and node.head == letter for node in walk(body))
+    return letter in heads_below(body)
 
 
 def _weight(meaning: Meaning, bound: Bound, body: Node) -> Value | None:
@@ -244,7 +245,7 @@ def _limit(meaning: Meaning, end: Node, axis: Axis, below: bool) -> int | None:
     if split(end) is not None and not below:
         _check_size(meaning, end, axis)
         return None
-    heads = {node.head for node in walk(end) if isinstance(node, Symbol)}
+    heads = heads_below(end)
     lengths = {head: _length(meaning, head, axis) for head in heads}
     return replace(meaning.scope, numbers={**lengths, **meaning.scope.numbers}).whole(end)
 
@@ -256,11 +257,11 @@ def _length(meaning: Meaning, head: str, axis: Axis) -> int:
     return meaning.world.sizes.get(meaning.settings.sizes.get(head, ""), axis.size)
 
 
-def _shifted(body: Node) -> set[str]:
+def _shifted(body: Node) -> frozenset[str]:
     """Letters that stand in a sum within an index, as in y_{k+1}."""
     scripts = [s for node in walk(body) if isinstance(node, Scripted) for s in node.scripts]
     sums = [part for script in scripts for part in script.parts if isinstance(part, Sum)]
-    return {n.head for part in sums for n in walk(part) if isinstance(n, Symbol)}
+    return heads_below(*sums)
 
 
 def _check_size(meaning: Meaning, end: Node, axis: Axis) -> None:
