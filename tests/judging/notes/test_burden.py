@@ -236,3 +236,24 @@ def test_where_the_burden_breaks_nothing_is_refuted(
     found = claims(tmp_path, network(), *ONE, r"\delta^2 = y - \hat y")
     assert [claim.status for claim in found] == ["verified"] * 5 + ["undecided"]
     assert "a fault of symbackprop" in found[-1].sentence
+
+
+def test_an_entrywise_product_before_a_matrix_product_is_read_where_it_fits(tmp_path: Path) -> None:
+    columns = (r"z^1 = W^1 x + b^1", r"h^1 = \tanh(z^1)", r"z^2 = W^2 h^1 + b^2")
+    error = r"(W^2)^T (\hat y - y) \odot \tanh'(z^1)"
+    for sign in ("", r"\cdot"):
+        right = rf"\frac{{\partial L}}{{\partial W^1}} = {error} {sign} x^T"
+        wrong = rf"\frac{{\partial L}}{{\partial W^1}} = {error} {sign} (2 x)^T"
+        found = statuses(tmp_path, network(), *columns, ONE[3], right, wrong)
+        assert found[-2:] == ["verified", "refuted"]
+
+
+def test_a_letter_above_the_loss_is_a_sample(tmp_path: Path) -> None:
+    lines = (
+        r"E = \frac{1}{N} \sum_{p=1}^{N} E^p",
+        r"E^p = -\sum_k Y_{pk} \log \hat Y_{pk}",
+        r"E^p = \sum_k Y_{pk} \log \hat Y_{pk}",
+    )
+    forward = (*BATCH[:3], BATCH[3].replace("L =", "E ="))
+    found = statuses(tmp_path, network("mean"), *forward, *lines)
+    assert found[-3:] == ["verified", "verified", "refuted"]

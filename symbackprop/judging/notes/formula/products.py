@@ -28,7 +28,7 @@ from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.references import referred
 from symbackprop.judging.notes.formula.symbols import NotUnderstood
 from symbackprop.judging.notes.formula.values import Clash, Value
-from symbackprop.reading.latex.syntax import Group, Node
+from symbackprop.reading.latex.syntax import Group, Node, Product
 
 Work = Callable[[], Value]
 
@@ -65,7 +65,7 @@ def _as_one(meaning: Meaning, node: Node, after: Node | None) -> tuple[Work | No
 
 def product_value(meaning: Meaning, sign: str, factors: Sequence[Node]) -> Value:
     if sign in (r"\odot", r"\circ"):
-        return _entrywise_product(meaning, factors)
+        return _entrywise_or_from_left(meaning, factors)
     if sign == r"\oslash":
         return _entrywise_quotient(meaning, factors)
     if sign == r"\otimes":
@@ -83,7 +83,7 @@ def product_value(meaning: Meaning, sign: str, factors: Sequence[Node]) -> Value
 def _multiplied(meaning: Meaning, sign: str, parts: Sequence[tuple[Node, Work | None]]) -> Value:
     total: Value | None = None
     for node, work in parts:
-        value = meaning.within(node, work) if work is not None else meaning.spanned(node)
+        value = _part(meaning, node, work)
         if total is None:
             total = value
             continue
@@ -108,17 +108,58 @@ def times(meaning: Meaning, sign: str, one: Value, other: Value) -> Value:
         raise
 
 
+def _entrywise_or_from_left(meaning: Meaning, factors: Sequence[Node]) -> Value:
+    r"""A \odot B C is A \odot (B C), or (A \odot B) C where only that fits."""
+    try:
+        return _entrywise_product(meaning, factors)
+    except Clash as clash:
+        if not any(_is_matrix_product(factor) for factor in factors[1:]):
+            raise
+        try:
+            return _from_left(meaning, factors)
+        except Clash:
+            raise clash from None
+
+
+def _is_matrix_product(node: Node) -> bool:
+    """Factors without brackets around them."""
+    return isinstance(node, Product) and node.sign in ("", r"\cdot", "*", r"\times")
+
+
+def _from_left(meaning: Meaning, factors: Sequence[Node]) -> Value:
+    total = meaning.spanned(factors[0])
+    for factor in factors[1:]:
+        if not (isinstance(factor, Product) and _is_matrix_product(factor)):
+            total = _by_entry(meaning, total, meaning.spanned(factor))
+            continue
+        together = factor.sign == ""
+        parts = _taken_together(meaning, factor.factors) if together else None
+        first, *rest = parts or [(node, None) for node in factor.factors]
+        total = _by_entry(meaning, total, _part(meaning, *first))
+        for part in rest:
+            total = times(meaning, factor.sign, total, _part(meaning, *part))
+    return total
+
+
+def _part(meaning: Meaning, node: Node, work: Work | None) -> Value:
+    return meaning.spanned(node) if work is None else meaning.within(node, work)
+
+
 def _entrywise_product(meaning: Meaning, factors: Sequence[Node]) -> Value:
     total: Value | None = None
     for node in factors:
         value = meaning.spanned(node)
         if total is not None:
-            one, other = _as_slopes(meaning, total, value), _as_slopes(meaning, value, total)
-            total = meaning.within(node, partial(v.entrywise, one, other, np.multiply))
+            total = meaning.within(node, partial(_by_entry, meaning, total, value))
         else:
             total = value
     assert total is not None
     return total
+
+
+def _by_entry(meaning: Meaning, total: Value, value: Value) -> Value:
+    one, other = _as_slopes(meaning, total, value), _as_slopes(meaning, value, total)
+    return v.entrywise(one, other, np.multiply)
 
 
 def _as_slopes(meaning: Meaning, value: Value, other: Value) -> Value:

@@ -252,10 +252,16 @@ class Scope:
             return "layer"
         if script.place == "below":
             return "index"
+        if letter in ("L", "loss_n") and self._is_free_letter(script):
+            return "sample"  # E^p is the loss of sample p
         found = {"": "power", "(": "sample"}.get(script.bracket)
         if found is None:
             raise NotUnderstood("a script that is no layer mark here", script.span)
         return found
+
+    def _is_free_letter(self, script: Script) -> bool:
+        part = script.parts[0]
+        return isinstance(part, Symbol) and len(script.parts) == 1 and part.head not in self.numbers
 
     def _named(
         self,
