@@ -257,3 +257,11 @@ def test_a_letter_above_the_loss_is_a_sample(tmp_path: Path) -> None:
     forward = (*BATCH[:3], BATCH[3].replace("L =", "E ="))
     found = statuses(tmp_path, network("mean"), *forward, *lines)
     assert found[-3:] == ["verified", "verified", "refuted"]
+
+
+def test_a_general_activation_is_not_refuted_where_the_network_has_softmax(tmp_path: Path) -> None:
+    """BP1 is right of every activation that works on each entry; softmax by name is none."""
+    general = r"\delta^2 = \frac{\partial L}{\partial \hat y} \odot f'(z^2)"
+    named = r"\delta^2 = \frac{\partial L}{\partial \hat y} \odot \operatorname{softmax}'(z^2)"
+    found = statuses(tmp_path, network(), *ONE, r"h^l = f(z^l)", general, named)
+    assert found[-2:] == ["undecided", "refuted"]

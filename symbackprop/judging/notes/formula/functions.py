@@ -90,6 +90,11 @@ def applied(meaning: Meaning, reference: Reference, argument: Node) -> Value:
     value = meaning.value(argument)
     name = function_name(meaning, reference, value)
     if name == "softmax":
+        if reference.primes and reference.name == "f":
+            raise NotUnderstood(
+                "a function of each entry alone, where the network has softmax; as one it may hold",
+                reference.span,
+            )
         if reference.primes:
             raise IllFormed(
                 "softmax is no function of one entry: its derivative is a Jacobian",
