@@ -163,15 +163,11 @@ class Net:
     @cached_property
     def variants(self) -> dict[str, Variant]:
         """The network under each reduction that notes about it may mean, its own first."""
-        from symbackprop.judging.notes.conventions.variants import Variant
+        from symbackprop.judging.notes.conventions.variants import Variant, variants_of
 
-        own = {self.reduction: Variant(self.batch, self.single)}
-        if self.architecture is None or not LOSSES[self.architecture.loss].labelled:
-            return own
-        for other in ("sum", "mean"):
-            changed = replace(self.architecture, reduction=other)
-            own.setdefault(other, Variant(build(changed), build(changed, one_sample=True)))
-        return own
+        if self.architecture is None:
+            return {self.reduction: Variant(self.batch, self.single)}
+        return variants_of(self.architecture)
 
     def parameters(self, seed: int = 0) -> dict[str, Array]:
         """Generic float64 arrays to start from: normal, weights with variance 1/fan-in.
@@ -600,6 +596,7 @@ def _lost_note(note: Note, bug: Exception) -> FileReport:
 def _judged_note(
     note: Note, net: Net | None, progress: Callable[[int, int, str], None] | None
 ) -> FileReport:
+    from symbackprop.judging.notes.own.judged import judge_by_itself
     from symbackprop.judging.notes.page import judge_note
     from symbackprop.judging.report import FileReport
 
@@ -610,8 +607,7 @@ def _judged_note(
         except SpecError as fault:
             return FileReport(note.path, (), text=note.text, problem=str(fault))
     if whole is None:
-        reason = "the notes carry no network; give one with --spec, or in a fenced block"
-        return FileReport(note.path, (), text=note.text, problem=f"{reason} `toml symbackprop`")
+        return judge_by_itself(note, progress)
     return judge_note(
         note,
         whole.variants,

@@ -16,7 +16,9 @@ from sympy import Symbol
 
 from symbackprop.derivation.evaluate import forward, generic_sizes
 from symbackprop.judging.notes.formula.judge import Worlds
-from symbackprop.networks.layers.multilayer import Built
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.networks.layers.multilayer import Built, build
 from symbackprop.networks.network import Network, SumsToOne
 from symbackprop.witnesses.truth import World, make_world, under_loss, world_at
 
@@ -36,6 +38,20 @@ class Variant:
     def modes(self) -> dict[str, Built]:
         built = {"one": self.one, "batch": self.batch}
         return {mode: each for mode, each in built.items() if each is not None}
+
+
+def variants_of(architecture: Architecture) -> dict[str, Variant]:
+    """The network under each reduction that notes about it may mean, its own first."""
+    found = {architecture.reduction: _variant(architecture)}
+    if LOSSES[architecture.loss].labelled:
+        for other in ("sum", "mean"):
+            if other not in found:
+                found[other] = _variant(replace(architecture, reduction=other))
+    return found
+
+
+def _variant(architecture: Architecture) -> Variant:
+    return Variant(build(architecture), build(architecture, one_sample=True))
 
 
 def worlds_of(

@@ -1,0 +1,202 @@
+r"""A note judged against the network that it states itself.
+
+Owns: trying the networks that its equations leave, and what is said of the one that was taken.
+A network is taken only if the lines that it comes from hold under it. Where several remain, a line
+is called wrong only if it is wrong under each.
+Refuses: reading (`layers`) and judging one network (`page`). Would be wrong if right work were
+refuted because of what the note does not say: a size, a reduction, what a letter of custom is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from symbackprop.judging.notes.conventions.variants import variants_of
+from symbackprop.judging.notes.own.layers import Candidate, Gap, Missing, Taken, network_of
+from symbackprop.judging.notes.page import Progress, judge_note
+from symbackprop.judging.report import Claim, FileReport
+from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.networks.layers.losses import LOSSES
+from symbackprop.notation import LAYER_MARKS
+from symbackprop.reading.latex.macros import collect
+from symbackprop.reading.latex.parser import read
+from symbackprop.reading.latex.syntax import (
+    Big,
+    Matrix,
+    Node,
+    Number,
+    Scripted,
+    Statement,
+    heads_below,
+    walk,
+)
+from symbackprop.reading.notes.passages import Note
+
+NETWORK = "network"  # the setting that says what was taken
+
+
+@dataclass(frozen=True)
+class Trial:
+    candidate: Candidate
+    report: FileReport
+
+    @property
+    def refuted(self) -> dict[tuple[int, int], Claim]:
+        return {(c.line, c.column): c for c in self.report.claims if c.status == "refuted"}
+
+
+def judge_by_itself(note: Note, progress: Progress | None = None) -> FileReport:
+    """The report on a note under its own network, or why it has none."""
+    taken = network_of(note)
+    if isinstance(taken, Missing):
+        return FileReport(note.path, (), text=note.text, problem=_problem(taken.gaps))
+    trials: list[Trial] = []
+    failed: list[list[Claim]] = []
+    for candidate in taken.candidates:
+        trial = Trial(candidate, _judged(note, candidate, progress))
+        broken = [c for c in trial.report.claims if _is_broken(c, taken)]
+        if broken:
+            failed.append(broken)
+            continue
+        trials.append(trial)
+        if not trial.refuted:
+            break
+    if all(trial.candidate.is_doubt for trial in trials):
+        problem = _problem([_unheld(claim, taken) for claim in failed[0][:1]])
+        return FileReport(note.path, (), text=note.text, problem=problem)
+    return _report(note, taken, trials)
+
+
+def _judged(note: Note, candidate: Candidate, progress: Progress | None) -> FileReport:
+    variants = variants_of(candidate.architecture)
+    if candidate.only:
+        variants = {candidate.only: variants[candidate.only]}
+    reduction = candidate.architecture.reduction
+    return judge_note(note, variants, reduction, fixed=candidate.letters, progress=progress)
+
+
+def _is_broken(claim: Claim, taken: Taken) -> bool:
+    """Whether a line that the network comes from does not hold under it."""
+    return (claim.line, claim.column) in taken.places and claim.status != "verified"
+
+
+def _unheld(claim: Claim, taken: Taken) -> Gap:
+    lines = ", ".join(map(str, taken.lines))
+    verb = "is not true" if claim.status == "refuted" else "cannot be judged"
+    return Gap(claim.line, f"it {verb} under the network that lines {lines} describe")
+
+
+def _problem(gaps: Sequence[Gap]) -> str:
+    told = "; ".join(map(str, gaps))
+    return (
+        f"the note does not determine its network: {told}. "
+        "A network can be given with --spec, or in a fenced block `toml symbackprop`"
+    )
+
+
+# --- the report -----------------------------------------------------------------------------
+
+
+def _report(note: Note, taken: Taken, trials: Sequence[Trial]) -> FileReport:
+    may_be = [trial for trial in trials if not trial.candidate.is_doubt]
+    best = min(may_be, key=lambda trial: len(trial.refuted))
+    others = [trial for trial in trials if trial is not best]
+    claims = [_settled(claim, best, others, taken, note) for claim in best.report.claims]
+    standing = {c.line for c in claims if c.status == "refuted"}
+    claims = [_without_cause(claim, standing) for claim in claims]
+    settings = {NETWORK: _said(best, taken), **best.report.settings}
+    return replace(best.report, claims=tuple(claims), settings=settings)
+
+
+def _settled(claim: Claim, best: Trial, others: Sequence[Trial], taken: Taken, note: Note) -> Claim:
+    place = (claim.line, claim.column)
+    if claim.status == "verified" and place in taken.places:
+        return replace(claim, status="definition", method="", sentence="", facts=())
+    if claim.status != "refuted":
+        return claim
+    for other in others:
+        if place not in other.refuted:
+            apart = other.candidate.apart or "the loss is taken otherwise"
+            return _open(claim, f"true if {apart}, of which the note says nothing")
+    if _has_symbolic_size(best.candidate.architecture) and _counts_entries(
+        claim, note, str(best.report.settings["layer"])
+    ):
+        said = r"it speaks of single entries, and the note does not say how many there are; write"
+        return _open(claim, rf"{said} the sizes, e.g. W^1 \in \mathbb{{R}}^{{2 \times 3}}")
+    return claim
+
+
+def _open(claim: Claim, reason: str) -> Claim:
+    """The claim undecided, without what was said of it as false."""
+    bare = Claim(claim.file, claim.line, claim.column, claim.length, "undecided")
+    ends = {"end_line": claim.end_line, "end_column": claim.end_column}
+    return replace(bare, latex=claim.latex, sentence=reason, **ends)  # type: ignore[arg-type]
+
+
+def _without_cause(claim: Claim, standing: set[int]) -> Claim:
+    if claim.status == "refuted" and claim.consistent and not standing & set(claim.follows_from):
+        lines = " and ".join(map(str, claim.follows_from))
+        return _open(claim, f"it follows from line {lines}, undecided")
+    return claim
+
+
+def _has_symbolic_size(architecture: Architecture) -> bool:
+    return any(isinstance(size, str) for size in architecture.widths)
+
+
+def _counts_entries(claim: Claim, note: Note, mark: str) -> bool:
+    """Whether a formula hangs on how many entries there are: it ends a sum at a number, has an
+    array written out, or names several entries (one, where it does not fit)."""
+    least = 1 if claim.method in ("shape", "ill-formed") else 2
+    macros = collect(note.definitions)
+    for statement in read(claim.latex, macros):
+        if isinstance(statement, Statement):
+            nodes = [n for side in statement.sides for n in walk(side)]
+            if any(map(_has_size, nodes)) or len(set(_entries(nodes, mark))) >= least:
+                return True
+    return False
+
+
+def _has_size(node: Node) -> bool:
+    match node:
+        case Matrix(rows=rows):
+            return len(rows) * len(rows[0]) > 1
+        case Big(bounds=bounds, body=body):
+            own = heads_below(*(b.variable for b in bounds))
+            ends = [b.upper for b in bounds] + [c.right for b in bounds for c in b.conditions]
+            return any(isinstance(end, Number) for end in ends) and bool(heads_below(body) - own)
+    return False
+
+
+def _entries(nodes: Sequence[Node], mark: str) -> Iterator[str]:
+    """The numbers of single entries."""
+    is_layer = LAYER_MARKS[mark].looks_like_index
+    for node in nodes:
+        for script in node.scripts if isinstance(node, Scripted) else ():
+            if script.place == "below" and not (is_layer and len(script.parts) == 1):
+                yield from (p.text for p in script.parts if isinstance(p, Number))
+
+
+def _said(trial: Trial, taken: Taken) -> str:
+    """taken from the note: 2 layers, tanh, softmax; cross-entropy, mean over samples (lines 3, 5)"""
+    architecture = trial.candidate.architecture
+    count = len(architecture.layers)
+    functions = ", ".join(layer.activation for layer in architecture.layers)
+    sizes = "-".join(map(str, architecture.widths))
+    loss = LOSSES[architecture.loss].words
+    half = ", halved" if architecture.half else ""
+    words = {
+        "sum": "sum over samples",
+        "mean": "mean over samples",
+        "mean_elements": "mean over samples and outputs",
+    }
+    reduction = words[str(trial.report.settings.get("reduction", architecture.reduction))]
+    if not taken.counted:
+        reduction = "sum or mean over samples not said"
+    lines = ", ".join(map(str, taken.lines))
+    noun, at = ("layer" if count == 1 else "layers"), ("line" if len(taken.lines) == 1 else "lines")
+    return (
+        f"taken from the note: {count} {noun} ({sizes}), {functions}; {loss}{half}, {reduction} "
+        f"({at} {lines})"
+    )
