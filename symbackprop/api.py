@@ -500,7 +500,8 @@ def verify(
 ) -> Judgement:
     """Hand-written derivations held against a network: notes, code, or folders of them.
 
-    `net` may be left out where the notes carry their network. `execute` runs code that cannot be
+    `net` may be left out where the notes carry their network, as a block of their own or as their
+    forward equations and loss. `execute` runs code that cannot be
     read. `progress` hears how many of how many claims are judged, and what is next.
     """
     from symbackprop.judging.printing.shown import Judgement

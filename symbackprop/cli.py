@@ -213,7 +213,10 @@ def _add_verify(commands: Commands) -> None:
         help="notes (.md, .tex, .ipynb), FILE.py::FUNCTION, or a folder of them",
     )
     parser.add_argument(
-        "--spec", metavar="SPEC", help="the network; may be left out where the notes carry theirs"
+        "--spec",
+        metavar="SPEC",
+        help="the network; may be left out where the notes carry theirs, or state it by their "
+        "forward equations and their loss",
     )
     parser.add_argument(
         "--report", choices=REPORTS, default="text", help="what to print (default: text)"

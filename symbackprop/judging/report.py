@@ -17,6 +17,7 @@ Method = Literal["", "proved", "exact", "numeric", "executed", "ill-formed", "sh
 
 
 DIGITS = 9
+NETWORK = "network"  # the setting that says what network a note states itself
 
 
 def rounded(value: Any) -> Any:

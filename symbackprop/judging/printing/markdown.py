@@ -14,7 +14,7 @@ from symbackprop.judging.printing import words
 from symbackprop.judging.printing.causes import Cause, causes, in_lines
 from symbackprop.judging.printing.layout import flat
 from symbackprop.judging.printing.marks import code, prose
-from symbackprop.judging.report import Report
+from symbackprop.judging.report import NETWORK, Report
 
 _UNSAFE = re.compile(
     r"[$<>`\n]|\\(?:href|url|class|cssId|style|data|require|unicode|def|let|newcommand|renewcommand"
@@ -29,6 +29,8 @@ def as_markdown(report: Report) -> str:
     for file in report.files:
         if file.problem:
             lines.append(f"- {code(flat(file.file))}: {prose(words.sentence(file.problem))}")
+        if network := words.network(file):
+            lines.append(f"- {code(flat(file.file))}: {prose(network)}")
     lines += [line for cause in roots for line in _cause(cause)]
     lines += _undecided(report)
     lines += _settings(report)
@@ -66,7 +68,7 @@ def _settings(report: Report) -> Iterator[str]:
             continue
         name = f" of {code(flat(file.file))}" if len(report.files) > 1 else ""
         yield from ("", f"Settings found{name}", "", "| setting | value |", "| --- | --- |")
-        for key, value in file.settings.items():
+        for key, value in ((k, v) for k, v in file.settings.items() if k != NETWORK):
             cells = (flat(str(key)).replace("_", " "), words.formula(words.setting(value)))
             yield "| " + " | ".join(prose(cell).replace("|", "\\|") for cell in cells) + " |"
 

@@ -31,7 +31,7 @@ from symbackprop.judging.printing.layout import (
     wrapped,
 )
 from symbackprop.judging.printing.source import Excerpt, excerpt, source_lines
-from symbackprop.judging.report import Claim, FileReport, Report, Status
+from symbackprop.judging.report import NETWORK, Claim, FileReport, Report, Status
 from symbackprop.judging.slips import SLUGS
 
 LABEL = 11
@@ -65,6 +65,8 @@ class _Printer:
         if file.problem:
             head = f"{printable(file.file)}: "
             yield [self.paint(head, BOLD) + words.sentence(file.problem)]
+        if network := words.network(file):
+            yield list(wrapped(f"{printable(file.file)}: {network}", WIDTH, indent="  "))
         lines = source_lines(file.text)
         for cause in roots:
             yield list(self.cause(cause, lines))
@@ -162,7 +164,8 @@ class _Printer:
         for file in report.files:
             if file.settings:
                 name = f" of {printable(file.file)}" if several else ""
-                yield [self.paint(f"settings found{name}", BOLD), *_table(file.settings)]
+                found = {key: file.settings[key] for key in file.settings if key != NETWORK}
+                yield [self.paint(f"settings found{name}", BOLD), *_table(found)]
 
     def summary(self, report: Report, roots: int) -> list[str]:
         colour = RED if report.summary["refuted"] else GREEN

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from symbackprop.judging.printing.layout import flat, shortened
-from symbackprop.judging.report import Claim, Report, Status
+from symbackprop.judging.report import NETWORK, Claim, FileReport, Report, Status
 from symbackprop.judging.slips import SLUGS, title_of
 
 MARKS: dict[Status, str] = {"verified": "✓", "refuted": "✗", "definition": "≔", "undecided": "?"}
@@ -31,6 +31,12 @@ def title(claim: Claim) -> str:
     if claim.method == "ill-formed":
         return "not well-formed"
     return "no known slip explains it"
+
+
+def network(file: FileReport) -> str:
+    """The network that a note states itself; "" where it was given."""
+    said = file.settings.get(NETWORK)
+    return f"network {said}" if said else ""
 
 
 def formula(text: str) -> str:

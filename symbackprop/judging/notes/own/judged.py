@@ -13,10 +13,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.judging.notes.conventions.variants import variants_of
-from symbackprop.judging.notes.own.layers import Candidate, Gap, Missing, Taken, network_of
+from symbackprop.judging.notes.own.layers import (
+    Candidate,
+    Gap,
+    Missing,
+    Taken,
+    network_of,
+    unstated,
+)
 from symbackprop.judging.notes.page import Progress, judge_note
-from symbackprop.judging.report import Claim, FileReport
-from symbackprop.networks.layers.architecture import Architecture
+from symbackprop.judging.report import NETWORK, Claim, FileReport
+from symbackprop.networks.layers.architecture import Architecture, Size
 from symbackprop.networks.layers.losses import LOSSES
 from symbackprop.notation import LAYER_MARKS
 from symbackprop.reading.latex.macros import collect
@@ -32,8 +39,6 @@ from symbackprop.reading.latex.syntax import (
     walk,
 )
 from symbackprop.reading.notes.passages import Note
-
-NETWORK = "network"  # the setting that says what was taken
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ def judge_by_itself(note: Note, progress: Progress | None = None) -> FileReport:
     trials: list[Trial] = []
     failed: list[list[Claim]] = []
     for candidate in taken.candidates:
-        trial = Trial(candidate, _judged(note, candidate, progress))
+        is_first = candidate is taken.candidates[0]
+        trial = Trial(candidate, _judged(note, candidate, progress, explain=is_first))
         broken = [c for c in trial.report.claims if _is_broken(c, taken)]
         if broken:
             failed.append(broken)
@@ -68,12 +74,15 @@ def judge_by_itself(note: Note, progress: Progress | None = None) -> FileReport:
     return _report(note, taken, trials)
 
 
-def _judged(note: Note, candidate: Candidate, progress: Progress | None) -> FileReport:
+def _judged(
+    note: Note, candidate: Candidate, progress: Progress | None = None, *, explain: bool
+) -> FileReport:
     variants = variants_of(candidate.architecture)
     if candidate.only:
         variants = {candidate.only: variants[candidate.only]}
     reduction = candidate.architecture.reduction
-    return judge_note(note, variants, reduction, fixed=candidate.letters, progress=progress)
+    letters = candidate.letters
+    return judge_note(note, variants, reduction, fixed=letters, progress=progress, explain=explain)
 
 
 def _is_broken(claim: Claim, taken: Taken) -> bool:
@@ -84,7 +93,8 @@ def _is_broken(claim: Claim, taken: Taken) -> bool:
 def _unheld(claim: Claim, taken: Taken) -> Gap:
     lines = ", ".join(map(str, taken.lines))
     verb = "is not true" if claim.status == "refuted" else "cannot be judged"
-    return Gap(claim.line, f"it {verb} under the network that lines {lines} describe")
+    why = f" ({claim.sentence})" if claim.sentence else ""
+    return Gap(claim.line, f"it {verb} under the network that lines {lines} describe{why}")
 
 
 def _problem(gaps: Sequence[Gap]) -> str:
@@ -102,6 +112,8 @@ def _report(note: Note, taken: Taken, trials: Sequence[Trial]) -> FileReport:
     may_be = [trial for trial in trials if not trial.candidate.is_doubt]
     best = min(may_be, key=lambda trial: len(trial.refuted))
     others = [trial for trial in trials if trial is not best]
+    if best.refuted and best.candidate is not taken.candidates[0]:
+        best = replace(best, report=_judged(note, best.candidate, explain=True))
     claims = [_settled(claim, best, others, taken, note) for claim in best.report.claims]
     standing = {c.line for c in claims if c.status == "refuted"}
     claims = [_without_cause(claim, standing) for claim in claims]
@@ -179,11 +191,12 @@ def _entries(nodes: Sequence[Node], mark: str) -> Iterator[str]:
 
 
 def _said(trial: Trial, taken: Taken) -> str:
-    """taken from the note: 2 layers, tanh, softmax; cross-entropy, mean over samples (lines 3, 5)"""
+    """2 layers, tanh, softmax; cross-entropy, mean over samples (lines 3, 5)."""
     architecture = trial.candidate.architecture
     count = len(architecture.layers)
     functions = ", ".join(layer.activation for layer in architecture.layers)
-    sizes = "-".join(map(str, architecture.widths))
+    stated = [_size(n, width) for n, width in enumerate(architecture.widths)]
+    sizes = f" of sizes {'-'.join(stated)}" if set(stated) - {"?"} else ""
     loss = LOSSES[architecture.loss].words
     half = ", halved" if architecture.half else ""
     words = {
@@ -197,6 +210,10 @@ def _said(trial: Trial, taken: Taken) -> str:
     lines = ", ".join(map(str, taken.lines))
     noun, at = ("layer" if count == 1 else "layers"), ("line" if len(taken.lines) == 1 else "lines")
     return (
-        f"taken from the note: {count} {noun} ({sizes}), {functions}; {loss}{half}, {reduction} "
+        f"taken from the note: {count} {noun}{sizes}, {functions}; {loss}{half}, {reduction} "
         f"({at} {lines})"
     )
+
+
+def _size(number: int, width: Size) -> str:
+    return "?" if width == unstated(number) else str(width)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from symbackprop.judging.notes.formula.symbols import split
-from symbackprop.judging.notes.own.equations import Equations, Given, Loss, Written
+from symbackprop.judging.notes.own.equations import Equations, Given
+from symbackprop.judging.notes.own.losses import Loss
 from symbackprop.judging.notes.own.syntax import (
     LAST,
     LAYER,
@@ -25,13 +26,14 @@ from symbackprop.judging.notes.own.syntax import (
     Key,
     Mark,
     Quantity,
+    Written,
     conventional,
     small,
 )
 from symbackprop.networks.layers.activations import ACTIVATIONS
 from symbackprop.networks.layers.architecture import Architecture, Layer, Size
 from symbackprop.networks.layers.losses import LOSSES
-from symbackprop.reading.latex.syntax import Big, Matrix, Norm, Scripted, walk
+from symbackprop.reading.latex.syntax import Big, Matrix, Node, Norm, Scripted, walk
 from symbackprop.reading.notes.passages import Note
 
 
@@ -52,6 +54,10 @@ class Open(ValueError):
     def __init__(self, *gaps: Gap) -> None:
         self.gaps = gaps
         super().__init__(*map(str, gaps))
+
+
+class Circle(Open):
+    """A letter that is made from itself: its lines speak of several layers."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +281,7 @@ class _Chain:
         return self._unlinked(loss), None
 
     def _unlinked(self, loss: Loss) -> tuple[Stage, ...]:
-        r"""Where no line says what \hat y is: what the last layer gives, if it has an activation."""
+        r"""Where no line says what \hat y is: what the last layer gives, if by an activation."""
         used = {k for own in self.table.values() for g in own for k in _keys(g.expression)}
         ends = [
             key
@@ -303,7 +309,10 @@ class _Chain:
     def _of(self, key: Key, reader: Written, above: tuple[Key, ...]) -> tuple[Stage, ...]:
         """The layers that a letter is made of."""
         if key in above:
-            raise Open(Gap(reader.line, "the layers lead in a circle"))
+            name = _text(key, self.equations)
+            raise Circle(
+                Gap(reader.line, f"{name} is made from itself; mark the layers, as in z^1")
+            )
         if key not in self.table:
             if self.equations.is_input(key):
                 return ()
@@ -313,6 +322,8 @@ class _Chain:
         for given in self.table[key]:
             try:
                 found.append((given, self._made(given.expression, given.written, (*above, key))))
+            except Circle:
+                raise
             except Open as problem:
                 gaps += problem.gaps
         if not found:
@@ -377,19 +388,20 @@ class _Chain:
 
     def _said_functions(self, stages: Sequence[Stage]) -> list[Written]:
         """The lines that say what the functions of the layers are."""
-        found: list[Written] = []
-        for given in self.equations.given:
-            for each in _inside(given.expression):
-                if isinstance(each, Activated) and each.function.letter is not None:
-                    if any(given.written in stage.written for stage in stages):
-                        said = self.equations.function(each.function.letter)
-                        found += [said[0].written] if said else []
-        return found
+        letters = dict.fromkeys(stage.letter for stage in stages if stage.letter is not None)
+        said = [self.equations.function(letter)[:1] for letter in letters]
+        return [each.written for found in said for each in found]
 
     def _all_used(self, stages: Sequence[Stage]) -> None:
         """A network without a layer that the note has weights of is not its own."""
         reader = self.equations.reader
         used = {stage.weight for stage in stages}
+        heads = {g.key.head for g in self.equations.given if _weights(g) & used}
+        for given in self.equations.given:
+            other = _weights(given) - used
+            if other and given.key.head in heads and not any(map(_is_general_key, other)):
+                said = f"{given.name} is given in another layer, which does not lead to the loss"
+                raise Open(Gap(given.written.line, said))
         for written in self.equations.written:
             nodes = (n for side in written.statement.sides for n in walk(side))
             for node in (n for n in nodes if isinstance(n, Scripted)):
@@ -507,7 +519,7 @@ class _Chain:
     def _architecture(
         self, stages: Sequence[Stage], loss: Loss, sizes: Mapping[int, Size]
     ) -> Architecture:
-        widths = [sizes.get(number, f"d{number}") for number in range(len(stages) + 1)]
+        widths = [sizes.get(number, unstated(number)) for number in range(len(stages) + 1)]
         layers = tuple(
             Layer(width, stage.activation or "identity", stage.bias is not None)
             for stage, width in zip(stages, widths[1:], strict=True)
@@ -520,18 +532,31 @@ class _Chain:
     def _is_scalar(self, stages: Sequence[Stage]) -> bool:
         """Whether the note speaks of numbers alone: small letters, and nothing turned, summed or
         written as an array."""
-        for written in self.equations.written:
-            for node in (n for side in written.statement.sides for n in walk(side)):
-                if isinstance(node, Big | Norm | Matrix):
-                    return False
-                if isinstance(node, Scripted):
-                    if any(s.kind == "transpose" or len(s.parts) > 1 for s in node.scripts):
-                        return False
-                parts = split(node)
-                if parts is not None and self.equations.reader.is_weight(parts[0].head):
-                    if parts[0].bold or parts[0].head != small(parts[0].head):
-                        return False
-        return all(stage.activation != "softmax" for stage in stages)
+        nodes = [
+            n for w in self.equations.written for side in w.statement.sides for n in walk(side)
+        ]
+        is_weight = self.equations.reader.is_weight
+        return not any(_shows_arrays(n, is_weight) for n in nodes) and all(
+            stage.activation != "softmax" for stage in stages
+        )
+
+
+def _shows_arrays(node: Node, is_weight: Callable[[str], bool]) -> bool:
+    if isinstance(node, Big | Norm | Matrix):
+        return True
+    if isinstance(node, Scripted) and any(
+        s.kind == "transpose" or len(s.parts) > 1 for s in node.scripts
+    ):
+        return True
+    parts = split(node)
+    if parts is None or not is_weight(parts[0].head):
+        return False
+    return parts[0].bold or parts[0].head != small(parts[0].head)
+
+
+def unstated(number: int) -> str:
+    """The name of a size that the note does not state."""
+    return f"d{number}"
 
 
 def _only(sizes: Sequence[Size], first: Stage) -> Size:
@@ -561,6 +586,10 @@ def _keys(expression: Expression) -> list[Key]:
             case Activated(function=Function(letter=letter)) if letter is not None:
                 found.append(letter)
     return found
+
+
+def _weights(given: Given) -> set[Key]:
+    return {e.weight.key for e in _inside(given.expression) if isinstance(e, Affine)}
 
 
 def _is_general(given: Given) -> bool:

@@ -42,6 +42,7 @@ from symbackprop.reading.latex.syntax import (
     children,
     walk,
 )
+from symbackprop.reading.notes.passages import Passage
 
 WEIGHTS = frozenset({"w", r"\theta", r"\omega"})
 WEIGHTS_OR_UNITS = frozenset({"u", "v", "m", r"\beta"})  # units where a line says what they are
@@ -105,6 +106,25 @@ class Activated:
 
 
 Expression = Quantity | Affine | Activated
+
+
+@dataclass(frozen=True)
+class Written:
+    """A statement of the note and where it stands."""
+
+    passage: Passage
+    statement: Statement
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.passage.place(self.statement.span.start)
+
+    @property
+    def line(self) -> int:
+        return self.place[0]
+
+    def text(self, node: Node) -> str:
+        return " ".join(self.passage.latex[node.span.start : node.span.end].split())
 
 
 def small(head: str) -> str:
@@ -192,9 +212,9 @@ class Reader:
 
     def _script(self, script: Script) -> Mark | str | None:
         """The layer that a script names, the index letters that it holds, or None for a power."""
-        if script.frame == self.mark.frame and len(script.parts) == 1:
-            if (mark := self._layer(script.parts[0])) is not None:
-                return mark
+        is_marked = script.frame == self.mark.frame and len(script.parts) == 1
+        if is_marked and (mark := self._layer(script.parts[0])) is not None:
+            return mark
         heads = [p.head for p in script.parts if isinstance(p, Symbol)]
         numbers = [p for p in script.parts if isinstance(p, Number)]
         if len(heads) + len(numbers) < len(script.parts):
@@ -434,6 +454,10 @@ def _of_each_sample(term: Node) -> Node:
         case Product(factors=(bias, Symbol(head="1") | Scripted(base=Symbol(head="1")))):
             return bias
     return term
+
+
+def scripts_of(node: Node) -> tuple[Script, ...]:
+    return node.scripts if isinstance(node, Scripted) else ()
 
 
 def exponent(node: Node) -> Node | None:
