@@ -50,6 +50,16 @@ class Trial:
     def refuted(self) -> dict[tuple[int, int], Claim]:
         return {(c.line, c.column): c for c in self.report.claims if c.status == "refuted"}
 
+    def excuses(self, place: tuple[int, int]) -> str:
+        """Why what is wrong elsewhere may be right here; "" where it is not."""
+        known = {(c.line, c.column): c.status for c in self.report.claims}
+        status = known.get(place, "undecided")
+        if status == "refuted" or (status == "undecided" and self.candidate.is_doubt):
+            return ""
+        verb = "true" if status == "verified" else "not decided"
+        apart = self.candidate.apart or "the layers have the sizes first tried"
+        return f"{verb} if {apart}, of which the note says nothing"
+
 
 def judge_by_itself(note: Note, progress: Progress | None = None) -> FileReport:
     """The report on a note under its own network, or why it has none."""
@@ -128,9 +138,8 @@ def _settled(claim: Claim, best: Trial, others: Sequence[Trial], taken: Taken, n
     if claim.status != "refuted":
         return claim
     for other in others:
-        if place not in other.refuted:
-            apart = other.candidate.apart or "the loss is taken otherwise"
-            return _open(claim, f"true if {apart}, of which the note says nothing")
+        if (told := other.excuses(place)):
+            return _open(claim, told)
     if _has_symbolic_size(best.candidate.architecture) and _counts_entries(
         claim, note, str(best.report.settings["layer"])
     ):
