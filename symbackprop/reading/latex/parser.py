@@ -622,8 +622,10 @@ def is_range(piece: Piece) -> bool:
         return bool(words)
     relation = next((word for word in words if word in RELATIONS), None)
     if relation in ("=", ":="):
-        written = words[0] in _INDEX and words[1] == relation
-        return written and all(len(w) == 1 or w in _INDEX_WORDS or w.isdigit() for w in words[2:])
+        written, values = words[0] in _INDEX and words[1] == relation, words[2:]
+        if any(a.isalpha() and b.isalpha() for a, b in itertools.pairwise(values)):
+            return False  # s = h W: a product is no value of an index
+        return written and all(len(w) == 1 or w in _INDEX_WORDS or w.isdigit() for w in values)
     return relation in ("<", ">", r"\leq", r"\geq", r"\neq", r"\in", r"\sim")
 
 

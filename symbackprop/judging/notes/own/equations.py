@@ -125,7 +125,7 @@ class Equations:
 
     def _given(self, written: Written) -> Iterator[Given]:
         statement = written.statement
-        key = self._left(statement)
+        key = self.left(statement)
         if key is None or (statement.continues and not statement.sides):
             return
         stated = stated_range(statement.remark, LAYER, self._depth_numbers)
@@ -138,7 +138,7 @@ class Equations:
                 name = written.text(statement.sides[0])
                 yield Given(key, found, name, written, layers)
 
-    def _left(self, statement: Statement) -> Key | None:
+    def left(self, statement: Statement) -> Key | None:
         """The letter that a line gives: z, and f of f(x)."""
         side = statement.sides[0]
         called = self.reader.application(side)
@@ -223,14 +223,14 @@ class Equations:
     def first(self) -> int:
         """The number of the input: one less than that of the units of the first weights, which is
         1 unless something is numbered 0."""
-        zero = any(k.mark == Mark("", 0) and k.head in self._unit_heads for k in self._keys)
+        zero = any(k.mark == Mark("", 0) and k.head in self._unit_heads for k in self.keys)
         zero = zero or any(
-            k.mark == Mark("", 0) and self.reader.is_weight(k.head) for k in self._keys
+            k.mark == Mark("", 0) and self.reader.is_weight(k.head) for k in self.keys
         )
         return 0 if zero else max(self.shift, 0)
 
     @cached_property
-    def _keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[Key, ...]:
         """Every letter with its layer that stands anywhere in the note."""
         nodes = (n for w in self.written for side in w.statement.sides for n in walk(side))
         found = (self.reader.key(n) for n in nodes if isinstance(n, Symbol | Scripted))
@@ -268,7 +268,7 @@ class Equations:
         if self.depths:
             return max(number for number, _ in self.depths)
         marks: list[int] = []
-        for key in (k for k in self._keys if k.mark is not None and not k.mark.letter):
+        for key in (k for k in self.keys if k.mark is not None and not k.mark.letter):
             assert key.mark is not None
             if key.head in self._unit_heads:
                 marks.append(key.mark.number)
@@ -282,7 +282,7 @@ class Equations:
         """The letters that lines about any layer give."""
         heads = set()
         for written in self.written:
-            key = self._left(written.statement)
+            key = self.left(written.statement)
             if key is not None and key.mark is not None and key.mark.letter == LAYER:
                 heads.add(key.head)
         return frozenset(heads)
@@ -291,7 +291,7 @@ class Equations:
     def shift(self) -> int:
         """By how much the number of a unit exceeds that of its weights."""
         for written in self.written:
-            key = self._left(written.statement)
+            key = self.left(written.statement)
             if key is None or key.mark is None or key.mark.letter != LAYER:
                 continue
             for side in written.statement.sides[1:]:

@@ -9,7 +9,7 @@ refuted because of what the note does not say: a size, a reduction, what a lette
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.judging.notes.conventions.variants import variants_of
@@ -62,37 +62,74 @@ class Trial:
 
 
 def judge_by_itself(note: Note, progress: Progress | None = None) -> FileReport:
-    """The report on a note under its own network, or why it has none."""
+    """The report on a note under its own network, or why it has none. The layers of letters that
+    carry none are left to the judge, and settled where the note cannot be read without."""
     taken = network_of(note)
     if isinstance(taken, Missing):
         return FileReport(note.path, (), text=note.text, problem=_problem(taken.gaps))
-    trials: list[Trial] = []
-    failed: list[list[Claim]] = []
-    for candidate in taken.candidates:
-        is_first = candidate is taken.candidates[0]
-        trial = Trial(candidate, _judged(note, candidate, progress, explain=is_first))
-        broken = [c for c in trial.report.claims if _is_broken(c, taken)]
-        if broken:
-            failed.append(broken)
-            continue
-        trials.append(trial)
-        if not trial.refuted:
-            break
-    if all(trial.candidate.is_doubt for trial in trials):
-        problem = _problem([_unheld(claim, taken) for claim in failed[0][:1]])
+    trying = _Trying(note, taken, {}, progress)
+    found, unheld = trying.trials()
+    if unheld is not None and taken.units:
+        trying = replace(trying, units=taken.units)
+        found, again = trying.trials()
+        unheld = unheld if again else None
+    if unheld is not None:
+        problem = _problem([_unheld(unheld, taken)])
         return FileReport(note.path, (), text=note.text, problem=problem)
-    return _report(note, taken, trials)
+    return trying.report(found)
 
 
-def _judged(
-    note: Note, candidate: Candidate, progress: Progress | None = None, *, explain: bool
-) -> FileReport:
-    variants = variants_of(candidate.architecture)
-    if candidate.only:
-        variants = {candidate.only: variants[candidate.only]}
-    reduction = candidate.architecture.reduction
-    letters = candidate.letters
-    return judge_note(note, variants, reduction, fixed=letters, progress=progress, explain=explain)
+@dataclass(frozen=True)
+class _Trying:
+    """The networks that a note may mean, with the letters of units that are settled for it."""
+
+    note: Note
+    taken: Taken
+    units: Mapping[str, str]
+    progress: Progress | None
+
+    def trials(self) -> tuple[list[Trial], Claim | None]:
+        """The networks under which the lines that they come from hold; where there is none, a line
+        that does not."""
+        found: list[Trial] = []
+        unheld: list[Claim] = []
+        for candidate in self.taken.candidates:
+            is_first = candidate is self.taken.candidates[0]
+            trial = Trial(candidate, self._judged(candidate, explain=is_first))
+            if broken := [c for c in trial.report.claims if _is_broken(c, self.taken)]:
+                unheld += broken
+                continue
+            found.append(trial)
+            if not trial.refuted:
+                break
+        if all(trial.candidate.is_doubt for trial in found):
+            return [], unheld[0]
+        return found, None
+
+    def _judged(self, candidate: Candidate, *, explain: bool) -> FileReport:
+        variants = variants_of(candidate.architecture)
+        if candidate.only:
+            variants = {candidate.only: variants[candidate.only]}
+        return judge_note(
+            self.note,
+            variants,
+            candidate.architecture.reduction,
+            fixed={**self.units, **candidate.letters},
+            progress=self.progress,
+            explain=explain,
+        )
+
+    def report(self, trials: Sequence[Trial]) -> FileReport:
+        may_be = [trial for trial in trials if not trial.candidate.is_doubt]
+        best = min(may_be, key=lambda trial: len(trial.refuted))
+        others = [trial for trial in trials if trial is not best]
+        if best.refuted and best.candidate is not self.taken.candidates[0]:
+            best = replace(best, report=self._judged(best.candidate, explain=True))
+        claims = [_settled(c, best, others, self.taken, self.note) for c in best.report.claims]
+        standing = {c.line for c in claims if c.status == "refuted"}
+        claims = [_without_cause(claim, standing) for claim in claims]
+        settings = {NETWORK: _said(best, self.taken), **best.report.settings}
+        return replace(best.report, claims=tuple(claims), settings=settings)
 
 
 def _is_broken(claim: Claim, taken: Taken) -> bool:
@@ -118,19 +155,6 @@ def _problem(gaps: Sequence[Gap]) -> str:
 # --- the report -----------------------------------------------------------------------------
 
 
-def _report(note: Note, taken: Taken, trials: Sequence[Trial]) -> FileReport:
-    may_be = [trial for trial in trials if not trial.candidate.is_doubt]
-    best = min(may_be, key=lambda trial: len(trial.refuted))
-    others = [trial for trial in trials if trial is not best]
-    if best.refuted and best.candidate is not taken.candidates[0]:
-        best = replace(best, report=_judged(note, best.candidate, explain=True))
-    claims = [_settled(claim, best, others, taken, note) for claim in best.report.claims]
-    standing = {c.line for c in claims if c.status == "refuted"}
-    claims = [_without_cause(claim, standing) for claim in claims]
-    settings = {NETWORK: _said(best, taken), **best.report.settings}
-    return replace(best.report, claims=tuple(claims), settings=settings)
-
-
 def _settled(claim: Claim, best: Trial, others: Sequence[Trial], taken: Taken, note: Note) -> Claim:
     place = (claim.line, claim.column)
     if claim.status == "verified" and place in taken.places:
@@ -138,7 +162,7 @@ def _settled(claim: Claim, best: Trial, others: Sequence[Trial], taken: Taken, n
     if claim.status != "refuted":
         return claim
     for other in others:
-        if (told := other.excuses(place)):
+        if told := other.excuses(place):
             return _open(claim, told)
     if _has_symbolic_size(best.candidate.architecture) and _counts_entries(
         claim, note, str(best.report.settings["layer"])

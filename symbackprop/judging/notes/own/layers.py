@@ -9,7 +9,7 @@ stands nowhere are gaps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -35,6 +35,8 @@ from symbackprop.networks.layers.architecture import Architecture, Layer, Size
 from symbackprop.networks.layers.losses import LOSSES
 from symbackprop.reading.latex.syntax import Big, Matrix, Node, Norm, Scripted, walk
 from symbackprop.reading.notes.passages import Note
+
+TARGETS = frozenset({"y", "t", "d"})  # by custom; what a line gives them are numbers
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Taken:
     candidates: tuple[Candidate, ...]
     written: tuple[Written, ...]
     counted: bool
+    units: Mapping[str, str]  # letters of units and weights that carry no layer
 
     @property
     def lines(self) -> tuple[int, ...]:
@@ -196,7 +199,8 @@ class _Chain:
         written += self._said_functions(stages)
         counted = any(each.counted for each in losses) or bool(self.equations.totals)
         letters = self._letters(loss, output) | self._function_letters(stages)
-        return Taken(tuple(self._candidates(stages, loss, letters)), tuple(written), counted)
+        candidates = tuple(self._candidates(stages, loss, letters))
+        return Taken(candidates, tuple(written), counted, self._units_and_weights(stages))
 
     def _function_letters(self, stages: Sequence[Stage]) -> dict[str, str]:
         """What the letters of the activations are, where one is the same in all layers."""
@@ -207,25 +211,37 @@ class _Chain:
         return found
 
     def _letters(self, loss: Loss, output: Key | None) -> dict[str, str]:
-        """What the loss says of its letters: which is the target, the output, the loss itself."""
-        equations = self.equations
-        found: dict[str, str] = {}
+        """What the loss says of its letters: the target, the output, and itself."""
+        meant: dict[str, str] = {}
         targets = [k for k in loss.of if k not in self.table and k.mark is None]
-        meant = {k.head: "y" for k in targets} if output and len(targets) == 1 else {}
-        if (
-            output
-            and output.mark is None
-            and not output.index
-            and output.head not in ("z", "a", "h")
-        ):
+        if output is not None and len(targets) == 1:
+            meant[targets[0].head] = "y"
+        if output is not None and output in _plain([output]) and output.head not in ("z", "a", "h"):
             meant[output.head] = "yhat"
-        for head in sorted(equations.heads):
-            if small(head) in meant:
-                found[head] = meant[small(head)]
-        plain = len({each.name for each in equations.losses}) == 1 and not equations.totals
-        if plain and loss.is_plain and not equations.depths:
+        found = self._in_all_cases(meant)
+        plain = len({each.name for each in self.equations.losses}) == 1
+        if plain and loss.is_plain and not self.equations.totals and not self.equations.depths:
             found[loss.name] = "L"
         return found
+
+    def _in_all_cases(self, meant: Mapping[str, str]) -> dict[str, str]:
+        """The same for the capital of a letter."""
+        heads = sorted(self.equations.heads)
+        return {head: meant[small(head)] for head in heads if small(head) in meant}
+
+    def _units_and_weights(self, stages: Sequence[Stage]) -> dict[str, str]:
+        """What those letters are that carry no layer anywhere."""
+        marked = {key.head for key in self.equations.keys if key.mark is not None}
+        found: dict[str, str] = {}
+        for number, stage in enumerate(stages, start=1):
+            found |= {key.head: f"W:{number}" for key in _plain([stage.weight])}
+            found |= {key.head: f"b:{number}" for key in _plain([stage.bias])}
+        for key in _plain(self.table):
+            place = self._units(key, stages)
+            if place:
+                made = self._of(key, self.table[key][0].written, ())[-1]
+                found[key.head] = f"{'h' if made.activation else 'z'}:{place}"
+        return self._in_all_cases({h: f for h, f in found.items() if h not in marked})
 
     # --- layers -----------------------------------------------------------------------------
 
@@ -278,7 +294,17 @@ class _Chain:
         output = max(chains, key=lambda key: len(chains[key]), default=None)
         if output is not None and chains[output]:
             return chains[output], output
+        for key in keys:
+            if key.head not in TARGETS and (line := self._unread(key)):
+                name = _text(key, self.equations)
+                said = f"what line {line} gives as {name} is not read as a layer"
+                raise Open(Gap(loss.written.line, said))
         return self._unlinked(loss), None
+
+    def _unread(self, key: Key) -> int:
+        """The line that gives a letter in a way that is not read; 0 for none."""
+        found = (w for w in self.equations.written if self.equations.left(w.statement) == key)
+        return next((w.line for w in found if len(w.statement.sides) > 1), 0)
 
     def _unlinked(self, loss: Loss) -> tuple[Stage, ...]:
         r"""Where no line says what \hat y is: what the last layer gives, if by an activation."""
@@ -298,7 +324,7 @@ class _Chain:
             lines = " and ".join(str(self.table[key][0].written.line) for key in best)
             raise Open(Gap(0, f"lines {lines} give two last layers"))
         chain = chains[best[0]]
-        if not chain[-1].activation:
+        if not chain[-1].activation and not best[0].head.startswith(r"\hat"):
             name = self.table[best[0]][0].name
             needs = LOSSES[loss.kind].needs
             example = rf"\operatorname{{{needs}}}({name})" if needs else name
@@ -338,6 +364,8 @@ class _Chain:
 
     def _ungiven(self, key: Key, reader: Written) -> Gap:
         name = _text(key, self.equations)
+        if line := self._unread(key):
+            return Gap(reader.line, f"what line {line} gives as {name} is not read as a layer")
         if key.mark is not None and not key.mark.letter and key.head in ("a", "h"):
             number = key.mark.number
             again = rf"e.g. `{name} = \sigma({_text(Key('z', key.mark), self.equations)})`"
@@ -395,7 +423,12 @@ class _Chain:
     def _all_used(self, stages: Sequence[Stage]) -> None:
         """A network without a layer that the note has weights of is not its own."""
         reader = self.equations.reader
-        used = {stage.weight for stage in stages}
+        used = _weights_of(stages)
+        twice = [stage for n, stage in enumerate(stages) if stage.weight in _weights_of(stages[:n])]
+        if twice:
+            name = _text(twice[0].weight, self.equations)
+            said = f"{name} stands in two layers, which no network file has"
+            raise Open(Gap(twice[0].written[0].line, said))
         heads = {g.key.head for g in self.equations.given if _weights(g) & used}
         for given in self.equations.given:
             other = _weights(given) - used
@@ -448,21 +481,22 @@ class _Chain:
                 yield from ((number, outer), (number - 1, inner))
             if key == stage.bias and (one := _only(sizes, stages[0])):
                 yield number, one
-        units = self._units(key, stages, loss)
+        units = self._units(key, stages)
+        if units is None and (key in loss.of or self.equations.is_input(key)):
+            units = len(stages) if key in loss.of else 0
         if units is not None and (one := _only(sizes, stages[0])):
             yield units, one
 
-    def _units(self, key: Key, stages: Sequence[Stage], loss: Loss) -> int | None:
-        if key in self.table:
-            try:
-                chain = self._of(key, self.table[key][0].written, ())
-            except Open:
-                return None
-            own = [s.weight for s in chain]
-            return len(chain) if own == [s.weight for s in stages[: len(own)]] else None
-        if self.equations.is_input(key):
-            return 0
-        return len(stages) if key in loss.of else None
+    def _units(self, key: Key, stages: Sequence[Stage]) -> int | None:
+        """The number of the layer of a letter that a line gives; None for another."""
+        if key not in self.table:
+            return None
+        try:
+            chain = self._of(key, self.table[key][0].written, ())
+        except Open:
+            return None
+        own = [s.weight for s in chain]
+        return len(chain) if own == [s.weight for s in stages[: len(own)]] else None
 
     # --- candidates -------------------------------------------------------------------------
 
@@ -586,6 +620,15 @@ def _keys(expression: Expression) -> list[Key]:
             case Activated(function=Function(letter=letter)) if letter is not None:
                 found.append(letter)
     return found
+
+
+def _plain(keys: Iterable[Key | None]) -> list[Key]:
+    """Those that are told by their letter alone."""
+    return [key for key in keys if key is not None and key.mark is None and not key.index]
+
+
+def _weights_of(stages: Sequence[Stage]) -> set[Key]:
+    return {stage.weight for stage in stages}
 
 
 def _weights(given: Given) -> set[Key]:

@@ -268,18 +268,18 @@ class Reader:
                 found = split(function)
                 if found is None or group.bracket != "(" or len(group.items) != 1:
                     return None
-                letters = (s.place == "below" and s.kind == "group" for s in found[1])
                 head = found[0].head
-                if (
-                    (self.is_weight(head) and small(head) != r"\phi")
-                    or is_bias(head)
-                    or head == "e"
-                ):
+                if self.is_weight(head) or is_bias(head) or head == "e":
                     return None
-                if any(letters) and not self.mark.looks_like_index:
+                if any(map(self._is_entry, found[1])) and not self.mark.looks_like_index:
                     return None
                 return function, group.items[0]
         return None
+
+    def _is_entry(self, script: Script) -> bool:
+        """h_j is an entry, and no function; h_\\theta may be one."""
+        heads = {part.head for part in script.parts if isinstance(part, Symbol)}
+        return script.place == "below" and script.kind == "group" and heads <= self.indices
 
     def _called(self, function: Node, argument: Node, span: Span) -> Expression | None:
         found = split(function)
