@@ -118,6 +118,12 @@ def loads(text: str, source: str = "<string>") -> Specification:
     )
 
 
+def may_name_size(name: str) -> bool:
+    """Whether a file may call a size so."""
+    fits = _SIZE_NAME.fullmatch(name) is not None and len(name) <= LONGEST_NAME
+    return fits and not _TENSOR_NAME.fullmatch(name) and not keyword.iskeyword(name)
+
+
 def example_names() -> tuple[str, ...]:
     """The names of the shipped examples, simplest network first."""
     found = {

@@ -725,6 +725,12 @@ def test_a_row_without_its_first_side_takes_the_last_side_above() -> None:
     assert latex[second.span.start : second.span.end] == "= c"
 
 
+def test_a_product_is_no_value_of_an_index() -> None:
+    found = read(r"h = x, \quad s = h W_2 + b_2, \quad l = 1, \dots, n_l")
+    assert [len(s.sides) for s in found if isinstance(s, Statement)] == [2, 2]
+    assert [s.remark for s in found if isinstance(s, Statement)] == ["", r"l = 1, \dots, n_l"]
+
+
 def test_a_leading_sign_without_anything_above_leaves_out_the_first_side() -> None:
     (found,) = read("= b = c")
     assert isinstance(found, Statement)

@@ -136,6 +136,16 @@ STYLES = {
         r"\frac{\partial L}{\partial W_2} = (\hat y - y) a_1^T",
         (("relu", "identity"), "squared_error", False),
     ),
+    "letters without layers": (
+        (
+            r"h = \max(0, x W_1 + b_1), \quad s = h W_2 + b_2",
+            r"p_k = \frac{e^{s_k}}{\sum_j e^{s_j}}",
+            r"L = -\sum_k y_k \log p_k",
+        ),
+        r"\frac{\partial L}{\partial s} = p - y",
+        r"\frac{\partial L}{\partial s} = y - p",
+        (("relu", "softmax"), "cross_entropy", False),
+    ),
     "numbers alone": (
         (r"z = w x + b", r"\hat y = \sigma(z)", r"L = \frac12 (\hat y - y)^2"),
         r"\frac{dL}{dw} = (\hat y - y) \hat y (1 - \hat y) x",
@@ -356,6 +366,37 @@ def test_the_output_is_asked_for_where_the_last_line_is_no_activation() -> None:
         r"line 2: nothing says what the output is; write it, e.g. "
         r"`\hat y = \operatorname{softmax}(z)`"
     ]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"h = x + \sigma(W x), \quad \hat y = V h",
+        r"h_t = \tanh(W x_t + U h_{t-1}), \quad \hat y = V h",
+        r"z = W x, \quad h = m \odot \sigma(z), \quad \hat y = V h",
+    ],
+)
+def test_what_is_no_dense_layer_is_told(formula: str) -> None:
+    assert gaps(lines(formula, SQUARES)) == [
+        "line 1: what line 1 gives as h is not read as a layer"
+    ]
+
+
+def test_weights_in_two_layers_are_told() -> None:
+    told = gaps(lines(r"h = \sigma(W x), \quad g = \sigma(W h), \quad \hat y = V g", SQUARES))
+    assert told == ["line 1: w stands in two layers, which no network file has"]
+
+
+def test_a_loss_of_one_entry_is_not_that_of_one_output() -> None:
+    assert not judged(lines(LAYER, r"L = (\hat y_k - y_k)^2")).claims
+    assert first(LAYER, r"L = (\hat y - y)^2").widths[-1] == 1
+    assert first(LAYER, r"L_n = (\hat y_n - y_n)^2").widths[-1] == 1
+
+
+def test_very_deep_notes_are_refused_at_once() -> None:
+    general = r"z^l = W^l a^{l-1}, \quad a^l = \sigma(z^l), \quad C = \|a^L - y\|^2"
+    assert gaps(lines(general, "L = 1000000000"))[0].startswith("the last layer is 1000000000")
+    assert gaps(lines(general, r"l = 1, \dots, 999999999"))
 
 
 def test_a_loss_that_does_not_fit_is_told_with_both_lines() -> None:

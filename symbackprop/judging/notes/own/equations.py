@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from symbackprop.judging.notes.conventions.search import INDEX_LETTERS
@@ -54,6 +54,7 @@ from symbackprop.reading.latex.syntax import (
 from symbackprop.reading.notes.passages import Note
 
 INPUTS = frozenset({"x", r"\vec{x}", "input"})
+MOST = 1000  # layers
 _TARGET = re.compile(r"\b(?:target|label|true|correct|desired|wanted|given)\w*\s*$", re.IGNORECASE)
 
 
@@ -86,7 +87,7 @@ class Equations:
     reader: Reader
 
     @classmethod
-    def of(cls, note: Note, by_index: bool = False) -> Equations:
+    def of(cls, note: Note) -> Equations:
         macros = collect(note.definitions)
         found = tuple(
             Written(passage, statement)
@@ -94,7 +95,12 @@ class Equations:
             for statement in read(passage.latex, macros)
             if isinstance(statement, Statement)
         )
-        return cls(found, Reader([w.statement for w in found], by_index))
+        return cls(found, Reader([w.statement for w in found]))
+
+    @property
+    def by_index(self) -> Equations:
+        """The same, read as if index letters told the layers."""
+        return Equations(self.written, replace(self.reader, by_index=True))
 
     # --- letters ----------------------------------------------------------------------------
 
@@ -128,7 +134,7 @@ class Equations:
         key = self.left(statement)
         if key is None or (statement.continues and not statement.sides):
             return
-        stated = stated_range(statement.remark, LAYER, self._depth_numbers)
+        stated = _range(statement.remark, self._depth_numbers)
         layers = frozenset(stated) if stated is not None else None
         for relation, side in zip(statement.relations, statement.sides[1:], strict=True):
             if relation not in EQUALITIES or any(isinstance(n, Derivative) for n in walk(side)):
@@ -248,11 +254,11 @@ class Equations:
                         found.append((int(value), written))
                 case (Symbol(head="l" | r"\ell"), *_):
                     text = written.passage.latex
-                    ends = stated_range(text, LAYER, {})
+                    ends = _range(text, {})
                     if ends and len(ends) > 1 and LAST not in text:
                         found.append((max(ends), written))
                     continue
-            ends = stated_range(statement.remark, LAYER, {})
+            ends = _range(statement.remark, {})
             if ends and len(ends) > 1:
                 found.append((max(ends), written))
         return tuple(found)
@@ -260,7 +266,11 @@ class Equations:
     @cached_property
     def _depth_numbers(self) -> Mapping[str, int]:
         number = self.last
-        return {} if number is None else dict.fromkeys(sorted(self.reader.depth_letters), number)
+        return (
+            {}
+            if number is None or number > MOST
+            else dict.fromkeys(sorted(self.reader.depth_letters), number)
+        )
 
     @cached_property
     def last(self) -> int | None:
@@ -331,6 +341,13 @@ class Equations:
     def shapes(self) -> tuple[Shape, ...]:
         r"""W \in \mathbb{R}^{4 \times 3}, and what is given in numbers."""
         return tuple(each for written in self.written for each in shapes_of(written, self.reader))
+
+
+def _range(remark: str, numbers: Mapping[str, int]) -> set[int] | None:
+    """The layers that a remark names, if they are not too many for a network."""
+    if any(int(digits) > MOST for digits in re.findall(r"[0-9]{1,9}", remark)):
+        return None
+    return stated_range(remark, LAYER, numbers)
 
 
 def _counts(side: Node) -> bool:

@@ -30,6 +30,7 @@ from symbackprop.judging.notes.own.syntax import (
     conventional,
     small,
 )
+from symbackprop.judging.notes.page import DEEPEST
 from symbackprop.networks.layers.activations import ACTIVATIONS
 from symbackprop.networks.layers.architecture import Architecture, Layer, Size
 from symbackprop.networks.layers.losses import LOSSES
@@ -76,9 +77,9 @@ class Stage:
     letter: Key | None = None  # of the function
 
     @property
-    def says(self) -> tuple[Key, bool, str]:
+    def says(self) -> tuple[Key, Key | None, str]:
         """What two lines about one letter must agree in."""
-        return self.weight, self.bias is not None, self.activation or "identity"
+        return self.weight, self.bias, self.activation or "identity"
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,10 @@ class Taken:
 def network_of(note: Note) -> Taken | Missing:
     """The network of a note. Where one letter is given in two ways, its index letters may tell
     the layers: that is tried, where nothing else marks them."""
-    found = _network_of(Equations.of(note))
+    equations = Equations.of(note)
+    found = _network_of(equations)
     if isinstance(found, Missing):
-        by_index = _network_of(Equations.of(note, by_index=True))
+        by_index = _network_of(equations.by_index)
         return by_index if isinstance(by_index, Taken) else found
     return found
 
@@ -181,7 +183,10 @@ def _mapped(expression: Expression, key: Callable[[Key], Key]) -> Expression:
 
 @dataclass
 class _Chain:
+    """A walk from the loss down to the input; `known` are the letters that were followed."""
+
     equations: Equations
+    known: dict[Key, tuple[Stage, ...] | Open] = field(default_factory=dict)
 
     def taken(self) -> Taken:
         losses = self.equations.losses
@@ -239,7 +244,7 @@ class _Chain:
         for key in _plain(self.table):
             place = self._units(key, stages)
             if place:
-                made = self._of(key, self.table[key][0].written, ())[-1]
+                made = self._of(key, self.table[key][0].written)[-1]
                 found[key.head] = f"{'h' if made.activation else 'z'}:{place}"
         return self._in_all_cases({h: f for h, f in found.items() if h not in marked})
 
@@ -288,9 +293,12 @@ class _Chain:
         last = self.equations.last
         general = [g for g in self.equations.given if _is_general(g)]
         keys = [k if last is None else _numbered(k, 0, last) for k in loss.of]
+        if last is not None and last > DEEPEST:
+            said = f"the last layer is {last}; notes are judged up to {DEEPEST} layers"
+            raise Open(Gap(0, said))
         if last is None and (general or any(_is_general_key(k) for k in keys)):
             raise Open(_no_depth(general[0].written if general else loss.written))
-        chains = {key: self._of(key, loss.written, ()) for key in keys if key in self.table}
+        chains = {key: self._of(key, loss.written) for key in keys if key in self.table}
         output = max(chains, key=lambda key: len(chains[key]), default=None)
         if output is not None and chains[output]:
             return chains[output], output
@@ -314,7 +322,7 @@ class _Chain:
             for key in self.table
             if key not in used and not self.equations.reader.is_weight(key.head)
         ]
-        chains = {key: self._of(key, self.table[key][0].written, ()) for key in ends}
+        chains = {key: self._of(key, self.table[key][0].written) for key in ends}
         longest = max(map(len, chains.values()), default=0)
         best = [key for key in ends if len(chains[key]) == longest and longest]
         if not best:
@@ -332,13 +340,23 @@ class _Chain:
             raise Open(Gap(loss.written.line, said))
         return chain
 
-    def _of(self, key: Key, reader: Written, above: tuple[Key, ...]) -> tuple[Stage, ...]:
-        """The layers that a letter is made of."""
+    def _of(self, key: Key, reader: Written, above: tuple[Key, ...] = ()) -> tuple[Stage, ...]:
+        """The layers that a letter is made of; each letter is followed once.
+        Raises: Open where it is not given, or in two ways."""
         if key in above:
-            name = _text(key, self.equations)
-            raise Circle(
-                Gap(reader.line, f"{name} is made from itself; mark the layers, as in z^1")
-            )
+            said = f"{_text(key, self.equations)} is made from itself"
+            raise Circle(Gap(reader.line, f"{said}; mark the layers, as in z^1"))
+        if key not in self.known:
+            try:
+                self.known[key] = self._followed(key, reader, above)
+            except Open as problem:
+                self.known[key] = problem
+        known = self.known[key]
+        if isinstance(known, Open):
+            raise known
+        return known
+
+    def _followed(self, key: Key, reader: Written, above: tuple[Key, ...]) -> tuple[Stage, ...]:
         if key not in self.table:
             if self.equations.is_input(key):
                 return ()
@@ -358,8 +376,7 @@ class _Chain:
         for other, differing in others:
             if [s.says for s in differing] != [s.says for s in stages]:
                 lines = f"lines {first.written.line} and {other.written.line}"
-                said = f"{lines} give {first.name} in two ways; write one"
-                raise Open(Gap(0, said))
+                raise Open(Gap(0, f"{lines} give {first.name} in two ways; write one"))
         return stages
 
     def _ungiven(self, key: Key, reader: Written) -> Gap:
@@ -464,6 +481,8 @@ class _Chain:
         for shape in self.equations.shapes:
             line = shape.written.line
             for place, size in self._placed(shape.key, shape.sizes, stages, loss):
+                if not size:
+                    continue
                 known = found.get(place)
                 if known is None or (isinstance(known[0], str) and isinstance(size, int)):
                     found[place] = (size, line)
@@ -492,7 +511,7 @@ class _Chain:
         if key not in self.table:
             return None
         try:
-            chain = self._of(key, self.table[key][0].written, ())
+            chain = self._of(key, self.table[key][0].written)
         except Open:
             return None
         own = [s.weight for s in chain]
@@ -538,7 +557,10 @@ class _Chain:
         """What custom alone settles may be meant otherwise."""
         customary = [s.letter for s in stages if s.letter and not self.equations.function(s.letter)]
         for letter in dict.fromkeys(customary):
+            others = {s.activation for s in stages if s.letter != letter}
             for name in ("tanh", "relu")[: 1 + self.equations.has_cases]:
+                if name in others:
+                    continue
                 changed = [replace(s, activation=name) if s.letter == letter else s for s in stages]
                 if LOSSES[loss.kind].needs in (None, changed[-1].activation):
                     other = self._architecture(changed, loss, sizes)

@@ -7,10 +7,11 @@ Would be wrong if the derivative or the chosen entry of a loss, -\log \hat y_c, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symbackprop.judging.notes.conventions.search import LOSSES
+from symbackprop.judging.notes.conventions.search import INDEX_LETTERS, LOSSES
 from symbackprop.judging.notes.formula.judge import EQUALITIES
 from symbackprop.judging.notes.formula.symbols import function_called, split
 from symbackprop.judging.notes.own.functions import replaced
@@ -64,15 +65,24 @@ def loss_of(written: Written, reader: Reader) -> Loss | None:
         kind = _kind(side, reader)
         if kind and not any(isinstance(n, Derivative) for n in nodes):
             keys = tuple(reader.quantities(_without_scale(side)))
-            sums = [b for n in nodes if isinstance(n, Big) for b in n.bounds]
-            norms = any(isinstance(n, Norm) for n in nodes)
+            sums = sum(len(n.bounds) for n in nodes if isinstance(n, Big))
             divided = any(_is_count(n) for n in nodes)
-            joined = any(s.kind == "transpose" for n in nodes for s in scripts_of(n))
-            spread = len(sums) > divided or norms or joined
-            counted = divided or len(sums) > 1
             half = kind == "squared_error" and any(_has_half(n) for n in nodes)
+            counted, spread = divided or sums > 1, _is_spread(statement.sides[0], nodes, divided)
             return Loss(kind, half, keys, divided, counted, spread, written, name)
     return None
+
+
+def _is_spread(left: Node, nodes: Sequence[Node], divided: bool) -> bool:
+    """Whether a loss is of several outputs: by a norm, a product of vectors, a sum beside that over
+    samples, or an entry that no sum runs over."""
+    bounds = [b for n in nodes if isinstance(n, Big) for b in n.bounds]
+    turned = any(s.kind == "transpose" for n in nodes for s in scripts_of(n))
+    below = [p for n in nodes for s in scripts_of(n) if s.place == "below" for p in s.parts]
+    own = heads_below(left, *(b.variable for b in bounds))
+    entries = {p.head for p in below if isinstance(p, Symbol) and p.head in INDEX_LETTERS} - own
+    norms = any(isinstance(n, Norm) for n in nodes)
+    return len(bounds) > divided or turned or norms or bool(entries)
 
 
 def _kind(side: Node, reader: Reader) -> str:

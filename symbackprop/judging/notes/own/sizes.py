@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from symbackprop.judging.notes.formula.symbols import split
 from symbackprop.judging.notes.own.syntax import Key, Reader, Written, scripts_of
+from symbackprop.networks.file import LARGEST_SIZE, may_name_size
 from symbackprop.reading.latex.syntax import (
     Group,
     Matrix,
@@ -64,14 +65,15 @@ def _of_space(node: Node) -> tuple[int | str, ...]:
         return ()
     whole = parts[1][0].whole
     factors = whole.factors if isinstance(whole, Product) else (whole,)
-    sizes = [_size(f) for f in factors]
-    return tuple(s for s in sizes if s) if all(sizes) and len(sizes) < 3 else ()
+    sizes = tuple(map(_size, factors))
+    return sizes if any(sizes) and len(sizes) < 3 else ()
 
 
 def _size(node: Node) -> int | str:
     """A whole number, or a name such as n_1; 0 for neither."""
-    if isinstance(node, Number) and node.value.denominator == 1:
-        return int(node.value)
+    if isinstance(node, Number):
+        is_size = node.value.denominator == 1 and 1 <= node.value <= LARGEST_SIZE
+        return int(node.value) if is_size else 0
     parts = split(node)
     if parts is None:
         return 0
@@ -85,7 +87,8 @@ def _size(node: Node) -> int | str:
                 heads.append(text)
             case _:
                 return 0
-    return "_".join(heads).replace("\\", "")
+    name = "_".join(heads).replace("\\", "")
+    return name if may_name_size(name) else 0
 
 
 def _of_numbers(node: Node) -> tuple[int | str, ...]:
