@@ -297,6 +297,19 @@ def test_no_slip_is_refuted_that_another_reduction_excuses() -> None:
     assert found[5] == ["refuted"]
 
 
+def test_a_mean_whose_factor_is_left_to_the_parameters_is_right() -> None:
+    """The loss may be that of one sample, though its letters are those of a batch."""
+    forward = r"Z = W X + b, \quad A = \sigma(Z)", r"J = \frac12 \|A - y\|^2"
+    right = (
+        r"\frac{\partial J}{\partial Z} = (A - Y) \odot \sigma'(Z)",
+        r"\frac{\partial J}{\partial W} = \frac1m \frac{\partial J}{\partial Z} X^T",
+        r"\frac{\partial J}{\partial b} = \frac1m \sum_i \frac{\partial J}{\partial Z^{(i)}}",
+    )
+    assert "refuted" not in str(statuses(judged(lines(*forward, *right))))
+    slip = r"\frac{\partial J}{\partial W} = \frac1m X^T \frac{\partial J}{\partial Z}"
+    assert statuses(judged(lines(*forward, *right, slip)))[6] == ["refuted"]
+
+
 def test_sigma_may_be_another_function_than_custom_has_it() -> None:
     forward = STYLES["rows"][0]
     slope = r"\sigma'(z^1) = 1 - \sigma(z^1)^2"

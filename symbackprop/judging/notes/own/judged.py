@@ -43,8 +43,11 @@ from symbackprop.reading.notes.passages import Note
 
 @dataclass(frozen=True)
 class Trial:
+    """One network tried; a `doubt` is never taken, but may excuse."""
+
     candidate: Candidate
     report: FileReport
+    is_doubt: bool
 
     @property
     def refuted(self) -> dict[tuple[int, int], Claim]:
@@ -54,7 +57,7 @@ class Trial:
         """Why what is wrong elsewhere may be right here; "" where it is not."""
         known = {(c.line, c.column): c.status for c in self.report.claims}
         status = known.get(place, "undecided")
-        if status == "refuted" or (status == "undecided" and self.candidate.is_doubt):
+        if status == "refuted" or (status == "undecided" and self.is_doubt):
             return ""
         verb = "true" if status == "verified" else "not decided"
         apart = self.candidate.apart or "the layers have the sizes first tried"
@@ -95,16 +98,25 @@ class _Trying:
         unheld: list[Claim] = []
         for candidate in self.taken.candidates:
             is_first = candidate is self.taken.candidates[0]
-            trial = Trial(candidate, self._judged(candidate, explain=is_first))
-            if broken := [c for c in trial.report.claims if _is_broken(c, self.taken)]:
-                unheld += broken
-                continue
-            found.append(trial)
-            if not trial.refuted:
+            report = self._judged(candidate, explain=is_first)
+            broken = [claim for claim in report.claims if self._is_unheld(claim)]
+            unheld += broken
+            if not broken:
+                found.append(Trial(candidate, report, candidate.is_doubt))
+            elif candidate.only and all(map(self._is_loss, broken)):
+                found.append(Trial(candidate, report, is_doubt=True))  # it is that of one sample
+            if not broken and not found[-1].refuted:
                 break
-        if all(trial.candidate.is_doubt for trial in found):
+        if all(trial.is_doubt for trial in found):
             return [], unheld[0]
         return found, None
+
+    def _is_unheld(self, claim: Claim) -> bool:
+        is_own = (claim.line, claim.column) in self.taken.places
+        return is_own and claim.status != "verified"
+
+    def _is_loss(self, claim: Claim) -> bool:
+        return any(loss.place == (claim.line, claim.column) for loss in self.taken.losses)
 
     def _judged(self, candidate: Candidate, *, explain: bool) -> FileReport:
         variants = variants_of(candidate.architecture)
@@ -120,7 +132,7 @@ class _Trying:
         )
 
     def report(self, trials: Sequence[Trial]) -> FileReport:
-        may_be = [trial for trial in trials if not trial.candidate.is_doubt]
+        may_be = [trial for trial in trials if not trial.is_doubt]
         best = min(may_be, key=lambda trial: len(trial.refuted))
         others = [trial for trial in trials if trial is not best]
         if best.refuted and best.candidate is not self.taken.candidates[0]:
@@ -130,11 +142,6 @@ class _Trying:
         claims = [_without_cause(claim, standing) for claim in claims]
         settings = {NETWORK: _said(best, self.taken), **best.report.settings}
         return replace(best.report, claims=tuple(claims), settings=settings)
-
-
-def _is_broken(claim: Claim, taken: Taken) -> bool:
-    """Whether a line that the network comes from does not hold under it."""
-    return (claim.line, claim.column) in taken.places and claim.status != "verified"
 
 
 def _unheld(claim: Claim, taken: Taken) -> Gap:
@@ -209,6 +216,8 @@ def _has_size(node: Node) -> bool:
             return len(rows) * len(rows[0]) > 1
         case Big(bounds=bounds, body=body):
             own = heads_below(*(b.variable for b in bounds))
+            if own <= {"l", r"\ell"}:  # layers, whose number is known
+                return False
             ends = [b.upper for b in bounds] + [c.right for b in bounds for c in b.conditions]
             return any(isinstance(end, Number) for end in ends) and bool(heads_below(body) - own)
     return False

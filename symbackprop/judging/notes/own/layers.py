@@ -109,6 +109,7 @@ class Taken:
 
     candidates: tuple[Candidate, ...]
     written: tuple[Written, ...]
+    losses: tuple[Written, ...]
     counted: bool
     units: Mapping[str, str]  # letters of units and weights that carry no layer
 
@@ -205,7 +206,8 @@ class _Chain:
         counted = any(each.counted for each in losses) or bool(self.equations.totals)
         letters = self._letters(loss, output) | self._function_letters(stages)
         candidates = tuple(self._candidates(stages, loss, letters))
-        return Taken(candidates, tuple(written), counted, self._units_and_weights(stages))
+        stated = tuple(each.written for each in losses)
+        return Taken(candidates, tuple(written), stated, counted, self._units_and_weights(stages))
 
     def _function_letters(self, stages: Sequence[Stage]) -> dict[str, str]:
         """What the letters of the activations are, where one is the same in all layers."""
@@ -537,7 +539,8 @@ class _Chain:
         if not counted:
             for reduction in ("sum", "mean"):
                 said = f"the loss is a {reduction} over the samples"
-                yield Candidate(replace(first, reduction=reduction), letters, said, reduction)
+                other = replace(first, reduction=reduction)
+                yield Candidate(other, letters, said, reduction)
         if loss.divided:
             said = "the loss is a mean over the outputs too"
             some = self._architecture(stages, loss, stated)
