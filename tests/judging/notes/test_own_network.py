@@ -318,6 +318,13 @@ def test_sigma_may_be_another_function_than_custom_has_it() -> None:
     assert statuses(judged(lines(*forward, sigmoid, slope)))[5] == ["refuted"]
 
 
+def test_prose_may_take_a_slip_away() -> None:
+    forward = r"h = \sigma(W_1 x), \quad \hat y = W_2 h", SQUARES
+    slope = lines(*forward, r"\sigma'(z) = \frac{1}{1 + e^{-z}}")
+    assert statuses(judged(slope))[3] == ["refuted"]
+    assert statuses(judged("Here $\\sigma$ is the softplus.\n" + slope))[4] == ["undecided"]
+
+
 def test_single_entries_hang_on_the_sizes() -> None:
     wrong = r"\hat y_1 + \hat y_2 + \hat y_3 = 1"
     forward = r"z = W x, \quad \hat y = \mathrm{softmax}(z)", r"L = -\sum_k y_k \log \hat y_k"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from symbackprop.calculus.scalars import FUNCTIONS
 from symbackprop.judging.notes.conventions.search import INDEX_LETTERS
 from symbackprop.judging.notes.formula.judge import EQUALITIES
 from symbackprop.judging.notes.formula.layers import stated_range
@@ -34,6 +35,7 @@ from symbackprop.judging.notes.own.syntax import (
     Written,
     is_bias,
 )
+from symbackprop.networks.layers.activations import ACTIVATIONS
 from symbackprop.reading.latex.macros import collect
 from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import (
@@ -120,10 +122,19 @@ class Equations:
         return frozenset(found)
 
     @cached_property
-    def has_cases(self) -> bool:
-        """Whether something is said to be one thing here and another there."""
+    def other_functions(self) -> tuple[str, ...]:
+        r"""What a \sigma may be that nothing defines: tanh, relu where something is said to be one
+        thing here and another there, and what the prose names. It takes away, no more."""
         nodes = (n for w in self.written for side in w.statement.sides for n in walk(side))
-        return "max" in self.heads or any(isinstance(n, Cases | Indicator) for n in nodes)
+        cases = "max" in self.heads or any(isinstance(n, Cases | Indicator) for n in nodes)
+        passages = (w.passage for w in self.written)
+        prose = " ".join(f"{p.before} {p.after} {p.heading}" for p in passages).lower()
+        return tuple(
+            name
+            for name in ACTIVATIONS
+            if name in FUNCTIONS
+            and (name == "tanh" or (cases and name == "relu") or _is_named(name, prose))
+        )
 
     @cached_property
     def given(self) -> tuple[Given, ...]:
@@ -348,6 +359,12 @@ def _range(remark: str, numbers: Mapping[str, int]) -> set[int] | None:
     if any(int(digits) > MOST for digits in re.findall(r"[0-9]{1,9}", remark)):
         return None
     return stated_range(remark, LAYER, numbers)
+
+
+def _is_named(name: str, prose: str) -> bool:
+    record = FUNCTIONS[name]
+    words = (name, record.words, record.short, *record.spellings)
+    return any(word.lower() in prose for word in words if word)
 
 
 def _counts(side: Node) -> bool:

@@ -96,20 +96,28 @@ class _Trying:
         that does not."""
         found: list[Trial] = []
         unheld: list[Claim] = []
-        for candidate in self.taken.candidates:
-            is_first = candidate is self.taken.candidates[0]
-            report = self._judged(candidate, explain=is_first)
-            broken = [claim for claim in report.claims if self._is_unheld(claim)]
+        doubts = [c for c in self.taken.candidates if c.is_doubt]
+        for candidate in (c for c in self.taken.candidates if not c.is_doubt):
+            trial, broken = self._trial(candidate)
             unheld += broken
-            if not broken:
-                found.append(Trial(candidate, report, candidate.is_doubt))
-            elif candidate.only and all(map(self._is_loss, broken)):
-                found.append(Trial(candidate, report, is_doubt=True))  # it is that of one sample
-            if not broken and not found[-1].refuted:
-                break
+            if not all(map(self._is_loss, broken)):
+                break  # sizes and reductions change the loss alone
+            found += [trial] if trial is not None else []
+            if trial is not None and not trial.is_doubt and not trial.refuted:
+                return found, None
         if all(trial.is_doubt for trial in found):
             return [], unheld[0]
-        return found, None
+        tried = (self._trial(candidate)[0] for candidate in doubts)
+        return [*found, *(trial for trial in tried if trial is not None)], None
+
+    def _trial(self, candidate: Candidate) -> tuple[Trial | None, list[Claim]]:
+        """A network tried, if the lines that it comes from hold; and those that do not. A loss that
+        does not tell its reduction may be that of one sample: it need not hold to excuse."""
+        report = self._judged(candidate, explain=candidate is self.taken.candidates[0])
+        broken = [claim for claim in report.claims if self._is_unheld(claim)]
+        if broken and not (candidate.only and all(map(self._is_loss, broken))):
+            return None, broken
+        return Trial(candidate, report, candidate.is_doubt or bool(broken)), broken
 
     def _is_unheld(self, claim: Claim) -> bool:
         is_own = (claim.line, claim.column) in self.taken.places

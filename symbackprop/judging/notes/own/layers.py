@@ -560,10 +560,8 @@ class _Chain:
         """What custom alone settles may be meant otherwise."""
         customary = [s.letter for s in stages if s.letter and not self.equations.function(s.letter)]
         for letter in dict.fromkeys(customary):
-            others = {s.activation for s in stages if s.letter != letter}
-            for name in ("tanh", "relu")[: 1 + self.equations.has_cases]:
-                if name in others:
-                    continue
+            others = {s.activation for s in stages}
+            for name in (n for n in self.equations.other_functions if n not in others):
                 changed = [replace(s, activation=name) if s.letter == letter else s for s in stages]
                 if LOSSES[loss.kind].needs in (None, changed[-1].activation):
                     other = self._architecture(changed, loss, sizes)
