@@ -10,7 +10,8 @@ import symbackprop as sbp
 from symbackprop.cli import main
 from symbackprop.judging.notes.own.functions import scalar_function
 from symbackprop.judging.notes.own.judged import judge_by_itself
-from symbackprop.judging.notes.own.layers import Missing, Taken, network_of
+from symbackprop.judging.notes.own.layers import network_of
+from symbackprop.judging.notes.own.records import Missing, Taken
 from symbackprop.judging.report import FileReport
 from symbackprop.networks.layers.architecture import Architecture
 from symbackprop.reading.latex.parser import read

@@ -13,14 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.judging.notes.conventions.variants import variants_of
-from symbackprop.judging.notes.own.layers import (
-    Candidate,
-    Gap,
-    Missing,
-    Taken,
-    network_of,
-    unstated,
-)
+from symbackprop.judging.notes.own.layers import network_of, unstated
+from symbackprop.judging.notes.own.records import Candidate, Gap, Missing, Taken
 from symbackprop.judging.notes.page import Progress, judge_note
 from symbackprop.judging.report import NETWORK, Claim, FileReport
 from symbackprop.networks.layers.architecture import Architecture, Size
