@@ -99,13 +99,13 @@ STYLES = {
     ),
     "any layer": (
         (
-            r"L = 3",
+            r"L = 2",
             r"z^l = W^l a^{l-1} + b^l, \quad a^l = \sigma(z^l)",
             r"C = \frac12 \sum_j (y_j - a^L_j)^2",
         ),
         r"\delta^l = ((W^{l+1})^T \delta^{l+1}) \odot \sigma'(z^l)",
         r"\delta^l = (W^{l+1} \delta^{l+1}) \odot \sigma'(z^l)",
-        (("sigmoid", "sigmoid", "sigmoid"), "squared_error", True),
+        (("sigmoid", "sigmoid"), "squared_error", True),
     ),
     "entry by entry": (
         (

@@ -325,20 +325,30 @@ class _Chain:
     ) -> tuple[Stage, ...]:
         match expression:
             case Quantity(key=key):
-                return self._of(key, written, above)
+                stages = self._of(key, written, above)
+                last = [replace(s, written=(*s.written, written)) for s in stages[-1:]]
+                return (*stages[:-1], *last)
             case Affine(weight=weight, source=source, bias=bias):
-                before = self._made(source, written, above)
+                before = self._made_below(source, written, above)
                 own = None if bias is None else bias.key
                 first, vector = expression.outputs_first, expression.vector
                 return (*before, Stage(weight.key, own, "", first, vector, (written,)))
             case Activated(function=function, argument=argument):
-                before = self._made(argument, written, above)
+                before = self._made_below(argument, written, above)
                 if not before or before[-1].activation:
                     said = "a function that is applied to no layer"
                     raise Open(Gap(written.line, said))
                 name, lines = self._function(function, written), (*before[-1].written, written)
                 final = replace(before[-1], activation=name, written=lines, letter=function.letter)
                 return (*before[:-1], final)
+
+    def _made_below(
+        self, expression: Expression, written: Written, above: tuple[Key, ...]
+    ) -> tuple[Stage, ...]:
+        """The layers of what a line builds on: those are told by other lines."""
+        if isinstance(expression, Quantity):
+            return self._of(expression.key, written, above)
+        return self._made(expression, written, above)
 
     def _function(self, function: Function, written: Written) -> str:
         """The activation that a function is: as the note says, else as custom has it."""
