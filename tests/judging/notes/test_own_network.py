@@ -306,9 +306,9 @@ def test_a_mean_whose_factor_is_left_to_the_parameters_is_right() -> None:
         r"\frac{\partial J}{\partial W} = \frac1m \frac{\partial J}{\partial Z} X^T",
         r"\frac{\partial J}{\partial b} = \frac1m \sum_i \frac{\partial J}{\partial Z^{(i)}}",
     )
-    assert "refuted" not in str(statuses(judged(lines(*forward, *right))))
     slip = r"\frac{\partial J}{\partial W} = \frac1m X^T \frac{\partial J}{\partial Z}"
-    assert statuses(judged(lines(*forward, *right, slip)))[6] == ["refuted"]
+    found = statuses(judged(lines(*forward, *right, slip)))
+    assert [n for n, line in found.items() if "refuted" in line] == [6]
 
 
 def test_sigma_may_be_another_function_than_custom_has_it() -> None:
