@@ -45,11 +45,16 @@ class World:
     unmet: str = ""
     _local: dict[tuple[str, str], Array] = field(default_factory=dict)
     _total: dict[tuple[str, str], Array] = field(default_factory=dict)
+    _axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
 
     def axes(self, name: str) -> tuple[Axis, ...]:
-        shape = self.values[name].shape[1:]
-        axes = self.network.by_name[name].axes
-        return tuple(Axis(a.name, n) for a, n in zip(axes, shape, strict=True))
+        """The axes of a tensor with the sizes they have here."""
+        found = self._axes.get(name)
+        if found is None:
+            axes, shape = self.network.by_name[name].axes, self.values[name].shape[1:]
+            found = tuple(Axis(a.name, n) for a, n in zip(axes, shape, strict=True))
+            self._axes[name] = found
+        return found
 
     @cached_property
     def sizes(self) -> dict[str, int]:

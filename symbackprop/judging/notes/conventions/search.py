@@ -559,6 +559,9 @@ class Finder:
     sizes: Mapping[str, str] = field(default_factory=dict)
     broken: list[tuple[Statement, Verdict]] = field(default_factory=list)
     work: int = 0
+    _known: dict[tuple[int, str], list[tuple[Statement, Settings, str]]] = field(
+        default_factory=dict
+    )
 
     def find(self) -> tuple[Settings, str]:
         """The settings and the reduction under which the note is read."""
@@ -706,13 +709,23 @@ class Finder:
         for mode in modes:
             if mode not in self.worlds[reduction].generic:
                 continue
-            verdict = judge(statement, replace(settings, mode=mode), self.worlds[reduction])
-            if verdict.outcome == "true":
+            outcome = self._outcome_in(statement, replace(settings, mode=mode), reduction)
+            if outcome == "true":
                 return "true"
-            if verdict.method == FAULT:
-                self.broken.append((statement, verdict))
-            found.add(verdict.outcome)
+            found.add(outcome)
         return "false" if "false" in found else min(found, default="unknown")
+
+    def _outcome_in(self, statement: Statement, settings: Settings, reduction: str) -> str:
+        """The outcome in the mode of the settings; what was judged before is not judged again."""
+        known = self._known.setdefault((id(statement), reduction), [])
+        for _, before, outcome in known:
+            if before == settings:
+                return outcome
+        verdict = judge(statement, settings, self.worlds[reduction])
+        if verdict.method == FAULT:
+            self.broken.append((statement, verdict))
+        known.append((statement, settings, verdict.outcome))
+        return verdict.outcome
 
     def score(self, statements: Sequence[Statement], settings: Settings, reduction: str) -> float:
         """True lines count for a reading, false ones against it."""
