@@ -8,7 +8,7 @@ Would be wrong if a layer mark were read as a power, or an index as a layer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
