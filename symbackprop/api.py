@@ -165,12 +165,18 @@ class Net:
         """The network under each reduction that notes about it may mean, its own first."""
         from symbackprop.judging.notes.conventions.variants import Variant
 
-        own = {self.reduction: Variant(self.batch, self.single)}
-        if self.architecture is None or not LOSSES[self.architecture.loss].labelled:
+        if self.architecture is None:
+            return {self.reduction: Variant(self.batch, self.single)}
+        record = LOSSES[self.architecture.loss]
+        one_hot = record.classes and self.architecture.labels == "one_hot"
+        about = (one_hot, self.architecture.loss)
+        own = {self.reduction: Variant(self.batch, self.single, *about)}
+        if not record.labelled:
             return own
         for other in ("sum", "mean"):
             changed = replace(self.architecture, reduction=other)
-            own.setdefault(other, Variant(build(changed), build(changed, one_sample=True)))
+            other_single = build(changed, one_sample=True)
+            own.setdefault(other, Variant(build(changed), other_single, *about))
         return own
 
     def parameters(self, seed: int = 0) -> dict[str, Array]:

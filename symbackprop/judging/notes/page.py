@@ -30,6 +30,12 @@ from symbackprop.judging.notes.burden import (
     uses,
 )
 from symbackprop.judging.notes.carried import FalseLine, overrides
+from symbackprop.judging.notes.conventions.layer_names import (
+    LayerNames,
+    layer_names,
+    numbered_layers,
+)
+from symbackprop.judging.notes.conventions.models import others
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
 from symbackprop.judging.notes.conventions.scopes import NOT_OF_NETWORK, scopes_of
@@ -41,7 +47,7 @@ from symbackprop.judging.notes.conventions.search import (
     says_what_sigma_is,
 )
 from symbackprop.judging.notes.conventions.sectional import Definitions
-from symbackprop.judging.notes.conventions.variants import Variant, one_hot_worlds, worlds_of
+from symbackprop.judging.notes.conventions.variants import Variant, worlds_of
 from symbackprop.judging.notes.derived import right_side
 from symbackprop.judging.notes.examples import (
     NOT_GIVEN,
@@ -56,11 +62,20 @@ from symbackprop.judging.notes.examples import (
     without_numbers,
 )
 from symbackprop.judging.notes.formula.compare import Verdict
-from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, broken, is_literal, judge_in
+from symbackprop.judging.notes.formula.judge import (
+    EQUALITIES,
+    Worlds,
+    at_own_sizes,
+    broken,
+    constants,
+    is_literal,
+    judge_in,
+)
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import ends_of_sums, with_ranges
-from symbackprop.judging.notes.formula.settings import Alias, Settings
+from symbackprop.judging.notes.formula.settings import UNITS, Alias, Settings
 from symbackprop.judging.notes.formula.symbols import (
+    CLASS_NUMBER,
     EULER,
     IllFormed,
     NotUnderstood,
@@ -97,7 +112,7 @@ from symbackprop.reading.latex.syntax import (
     walk,
 )
 from symbackprop.reading.notes.passages import Note, Passage
-from symbackprop.witnesses.truth import World
+from symbackprop.witnesses.truth import World, one_hot_worlds
 
 Progress = Callable[[int, int, str], None]
 RATES = frozenset({r"\eta", r"\alpha", r"\lambda", r"\gamma", r"\mu", r"\epsilon", r"\varepsilon"})
@@ -172,6 +187,8 @@ class _Judgement:
     rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
     examples: Examples = field(default_factory=lambda: Examples({}))
     indices: set[str] = field(default_factory=set)
+    layers: LayerNames | None = None
+    others: dict[tuple[int, int], str] = field(default_factory=dict)  # models, by passage
     faults: dict[int, Verdict] = field(default_factory=dict)  # of formulas that broke the reading
 
     def report(self) -> FileReport:
@@ -180,9 +197,16 @@ class _Judgement:
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         read_on, lost = self._items(macros)
+        self.layers = layer_names([item.statement for item in read_on], self._layers())
+        if self.layers is not None:
+            for item in read_on:
+                item.statement = numbered_layers(item.statement, self.layers)
         sides = [side for item in read_on for side in item.statement.sides]
-        taken = {number for side in sides for number in _constants(side)}
+        taken = {number for side in sides for number in constants(side)}
         self.worlds = worlds_of(self.variants, self.samples, taken)
+        variant = self.variants[self.reduction]
+        said = others(self.note.passages, variant.loss, activations(variant.batch.network))
+        self.others = {self.note.passages[place].outer: words for place, words in said.items()}
         items = [item for item in read_on if not item.aside]
         self._settle(items, macros)
         self.examples = Examples(self.current.real)
@@ -240,6 +264,9 @@ class _Judgement:
                 elif letters:
                     item.verdict = Verdict("unknown", reason=self._unshown(letters))
         self._side_by_side([item for item in false if _outcome(item) == "false"])
+        for item in false:
+            if _outcome(item) == "false" and item.verdict and item.verdict.method == "shape":
+                self._of_each_output(item)
         standing = {item.line for item in false if _outcome(item) == "false"}
         for item in false:
             if item.consistent and not standing & set(item.follows):
@@ -269,6 +296,20 @@ class _Judgement:
         for item, verdict in found if len(found) > 1 else ():
             note = "factors side by side are multiplied entry by entry"
             item.verdict, item.consistent, item.follows = replace(verdict, note=note), False, ()
+
+    def _of_each_output(self, item: Item) -> None:
+        """The loss written for one output, where its letters are those of all."""
+        first, *rest = item.statement.sides
+        parts = split(first)
+        if parts is None or self.settings.letters.get(parts[0].head) not in ("L", "loss_n"):
+            return
+        whole = tuple(Big("sum", (), side, side.span) for side in rest)
+        summed = replace(item.statement, sides=(first, *whole))
+        signs = self.settings.entrywise | {"", r"\cdot"}
+        settings = replace(self.settings, mode=item.mode, entrywise=signs)
+        if judge_in(summed, settings, self._world(item, item.mode)).outcome == "true":
+            reason = "true of a single output, or with a sum over all: say which is meant"
+            item.verdict = Verdict("unknown", reason=reason)
 
     def _uses(self, item: Item) -> frozenset[Use]:
         settings = replace(self.settings, mode=item.mode)
@@ -383,13 +424,13 @@ class _Judgement:
         ]
         statements = [item.statement for item in items]
         fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
-        sizes: Mapping[str, str] = {}
+        counts = sizes = dict.fromkeys(_counts_of_units(statements), UNITS)
         for _ in range(2):  # once more where a size stands as a number, which has to be known
             finder = Finder(statements, self.worlds, depth, self.reduction, fixed, sizes)
             found, reduction = finder.find()
             self.settings = replace(found, aliases={**found.aliases, **self.names})
-            known, sizes = sizes, self._sizes(statements)
-            if known or not any(_counts_with(s, sizes) for s in statements):
+            known, sizes = sizes, {**counts, **self._sizes(statements)}
+            if known != counts or not any(_counts_with(s, sizes) for s in statements):
                 break
         self.reduction = reduction
         for statement, verdict in finder.broken:
@@ -497,12 +538,20 @@ class _Judgement:
             verdict = _of_each_layer(item.statement, settings, world) or verdict
         if verdict.outcome in ("false", "unknown"):
             verdict = self._in_numbers(item, settings, world) or verdict
+        if verdict.outcome == "false":
+            verdict = at_own_sizes(item.statement, settings, self.current) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._at_sizes_of_example(item, settings) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._under_conditions(item, settings, world) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._under_hypothesis(item, settings, world, verdict)
+        if verdict.outcome == "false" and item.example is None:
+            verdict = self._of_one_hot(item, settings, world) or verdict
+        if verdict.outcome == "unknown" and verdict.reason == CLASS_NUMBER:
+            verdict = self._of_class(item, settings, world) or verdict
+        if verdict.outcome == "false" and (other := self.others.get(item.passage.outer)):
+            verdict = Verdict("unknown", reason=f"the text here speaks of {other}: {NOT_THIS}")
         if verdict.outcome == "false" and _SUPPOSING.search(item.passage.before):
             verdict = Verdict("unknown", reason="it is said of a case that is only supposed")
         if verdict.outcome == "false" and item.example is None:
@@ -549,7 +598,7 @@ class _Judgement:
 
     def _at_sizes_of_example(self, item: Item, settings: Settings) -> Verdict | None:
         """A formula in which a size of the example stands as a number: 1/3 for 1/N."""
-        numbers = {number for side in item.statement.sides for number in _constants(side)}
+        numbers = {number for side in item.statement.sides for number in constants(side)}
         for mode, world in self.examples.worlds.items():
             if numbers & set(world.sizes.values()):
                 found = judge_in(item.statement, replace(settings, mode=mode), world)
@@ -632,6 +681,8 @@ class _Judgement:
             return Verdict("definition", name="y")
         text = f"{item.passage.before} {item.passage.heading}"
         told = re.search(_ASSUMING, text, re.IGNORECASE) is not None
+        told = told and re.search(_OF_LABELS, text, re.IGNORECASE) is not None
+        told = told and re.search(_NOTHING_ASSUMED, text, re.IGNORECASE) is None
         stated = re.search(r"\by_\{?(\d+)\}? *= *1\b", self._text_before(item))
         if not told and stated is None and not self._is_assumed(item):
             return verdict
@@ -644,6 +695,30 @@ class _Judgement:
                 reason = f"true where class {place} is the true one: say so, as y = (1, 0, …)"
                 return Verdict("unknown", reason=reason)
         return verdict
+
+    def _of_one_hot(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """A formula that is true of labels that are 1 at one class, as those of the network are."""
+        if not self.variants[self.reduction].one_hot:
+            return None
+        found = None
+        for other in one_hot_worlds(world):
+            found = judge_in(item.statement, settings, other)
+            if found.outcome != "true":
+                return None
+        return found and replace(found, note="for labels that are 1 at one class")
+
+    def _of_class(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        r"""A formula with the number of the true class as an index: \hat y_y, in each case."""
+        if not self.variants[self.reduction].one_hot or item.mode != "one":
+            return None
+        heads = [h for h, f in settings.letters.items() if f == "y"]
+        found = None
+        for place, other in enumerate(one_hot_worlds(world), start=1):
+            classes = dict.fromkeys(heads, place)
+            found = judge_in(item.statement, replace(settings, classes=classes), other)
+            if found.outcome != "true":
+                return found if found.method == "numeric" else None
+        return found
 
     def _text_before(self, item: Item) -> str:
         """All that stands between the display before and this formula."""
@@ -747,7 +822,7 @@ class _Judgement:
                 break
             first = found[0]
             changed = applied(latex, first.pieces)
-            again = [s for s in read(changed, macros) if isinstance(s, Statement)]
+            again = [s for s in self._read(changed, macros) if isinstance(s, Statement)]
             if len(again) != 1:
                 break
             latex, statement = changed, again[0]
@@ -777,10 +852,18 @@ class _Judgement:
             verdict,
             meaning,
             lambda s: judge_in(s, settings, world),
-            lambda text: read(text, macros),
+            lambda text: self._read(text, macros),
             self._names(settings),
             ranged=ranged,
         ).explanations()
+
+    def _read(self, latex: str, macros: Macros) -> tuple[Statement | Unread, ...]:
+        """A formula that was edited, read as those of the note are."""
+        layers = self.layers
+        return tuple(
+            numbered_layers(found, layers) if layers and isinstance(found, Statement) else found
+            for found in read(latex, macros)
+        )
 
     def _names(self, settings: Settings) -> Names:
         depth = Valuation(self.current.generic["batch"], settings).scope.layers
@@ -845,14 +928,19 @@ class _Judgement:
             counterexample=guarded(partial(self._witness, item), partial(self._no_witness, item)),
             slip=best.slip if best is not None else verdict.slip,
             sentence=sentence,
-            suggestion=best.suggestion if best is not None else "",
+            suggestion=self._in_letters(best.suggestion) if best is not None else "",
             consistent=item.consistent,
             follows_from=item.follows,
             spot=self._spot(item, span),
             claimed=_side_text(item, verdict.link + 1),
             derived=guarded(partial(self._derived, item), lambda _: ""),
-            others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
+            others=tuple(
+                (e.slip, e.sentence, self._in_letters(e.suggestion)) for e in item.explanations[1:]
+            ),
         )
+
+    def _in_letters(self, suggestion: str) -> str:
+        return self.layers.in_letters(suggestion) if self.layers is not None else suggestion
 
     def _broken_claim(self, item: Item, bug: Exception) -> Claim:
         """Undecided, where even what is to be said of a formula breaks."""
@@ -1011,8 +1099,16 @@ def _both(first: Explanation, second: Explanation) -> Explanation:
     )
 
 
+NOT_THIS = "of the network given it is false"
 _SUPPOSING = re.compile(r"\b(?:if|were|would|had)\b[^.!?;:]*$", re.IGNORECASE)
 _ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
+
+
+_OF_LABELS = r"class|label|target|one.?hot|\btrue\b|correct|\$y|\bis 1\b|= *1\b"
+_NOTHING_ASSUMED = (
+    r"\b(?:no|without|any) (?:further )?(?:assum|suppos)|\b(?:any|every|each|all|both) "
+    r"(?:\w+ )?(?:cases?|labels?|classe?s?|targets?)\b|\bin general\b"
+)
 
 
 def _is_assumption(statement: Statement, settings: Settings) -> bool:
@@ -1029,7 +1125,8 @@ def _is_assumption(statement: Statement, settings: Settings) -> bool:
 
 
 _DIFFERENT = (
-    r"\b(?:differ|different|distinct|other than|otherwise|off.?diagonal|not equal|unequal)\b"
+    r"\b(?:differ|distinct|other than|otherwise|off.?diagonal|not equal|unequal"
+    r"|different (?:ind(?:ices|exes)|entries|components|units|classes|places))\b"
 )
 
 
@@ -1041,12 +1138,14 @@ def _is_condition(statement: Statement) -> bool:
     )
 
 
-def _constants(node: Node) -> Iterator[int]:
-    """Whole numbers from 2 on that are factors or terms, or in such, but no marks or indices."""
-    if isinstance(node, Number):
-        yield from (n for n in (abs(node.value.numerator), node.value.denominator) if n > 1)
-    for child in (node.base,) if isinstance(node, Scripted) else children(node):
-        yield from _constants(child)
+def _counts_of_units(statements: Sequence[Statement]) -> Iterator[str]:
+    r"""Letters with a mark that end sums: the n of \sum_{j=1}^{n_L}."""
+    sides = (side for statement in statements for side in statement.sides)
+    for big in (node for side in sides for node in walk(side) if isinstance(node, Big)):
+        for bound in big.bounds:
+            parts = split(bound.upper) if bound.upper is not None else None
+            if parts is not None and len(parts[1]) == 1:
+                yield parts[0].head
 
 
 def _counts_with(statement: Statement, sizes: Container[str]) -> bool:

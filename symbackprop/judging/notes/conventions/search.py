@@ -84,14 +84,18 @@ class Heads:
 
 
 def heads_of(statements: Iterable[Statement], mark: LayerMark) -> Heads:
-    """How often each head stands with a layer mark, as a function, alone, and so on. Where layers
-    stand below, data that also stand bare have no layers: the y_1 beside y is an entry."""
+    """How often each head stands with a layer mark, as a function, alone, and so on. Data that
+    also stand without one have no layers: beside y, y_1 is an entry and y_k^2 a square."""
     heads = Heads(*(Counter() for _ in range(10)))
     for statement in statements:
         for side in statement.sides:
             _look(side, mark, heads, False)
-    bare = (h for h in heads.marked if heads.plain[h] and lower(h) in _DATA)
-    return replace(heads, entries=Counter(bare)) if mark.looks_like_index else heads
+    data = [h for h in heads.marked if lower(h) in _DATA]
+    if mark.looks_like_index:
+        return replace(heads, entries=Counter(h for h in data if heads.plain[h]))
+    if mark.looks_like_power:
+        return replace(heads, entries=Counter(h for h in data if heads.marked[h] < heads.seen[h]))
+    return heads
 
 
 def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> None:
@@ -121,7 +125,7 @@ def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> Non
             if found is not None and isinstance(base, Group) and base.bracket:
                 if len(base.items) > 1:
                     heads.called[found[0].head] += 1
-                elif base.items and _may_apply(found, base.items[0]):
+                elif base.items and _may_apply(found, base.items[0], mark):
                     heads.applied[found[0].head] += 1
                     argument = split(base.items[0])
                     if argument is not None and not argument[1]:
@@ -150,9 +154,11 @@ def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> Non
         _look(child, mark, heads, inside_script)
 
 
-def _may_apply(symbol: tuple[Symbol, tuple[Any, ...]], argument: Node) -> bool:
-    """f(z), not the product h_j (1 - h_j)."""
-    if any(s.place == "below" and s.kind == "group" for s in symbol[1]):
+def _may_apply(symbol: tuple[Symbol, tuple[Any, ...]], argument: Node, mark: LayerMark) -> bool:
+    r"""f(z), \sigma_l(z_l), not the product h_j (1 - h_j)."""
+    below = [s for s in symbol[1] if s.place == "below" and s.kind == "group"]
+    of_layer = mark.looks_like_index and symbol[0].head in ACTIVATIONS and split(argument)
+    if any(not (of_layer and _is_mark(s, mark)) for s in below):
         return False
     inside = heads_below(argument)
     begins_with_one = isinstance(argument, Sum) and isinstance(argument.terms[0], Number)
@@ -267,7 +273,7 @@ NODES = {
     "g": ("h",),
     "net": ("z",),
     "y": ("h",),
-    "x": ("h",),
+    "x": ("h", "z"),
     "f": ("h",),
     "r": ("h", "z"),
     "p": ("h", "z"),
@@ -480,7 +486,7 @@ def candidates(
         if head in ("x", "X"):
             found.append("x")
         return tuple(dict.fromkeys(found))
-    if head in LOSSES:
+    if head in LOSSES or (head == "e" and heads.derived[head]):
         found.extend(("L", "loss_n"))
     if head in ("x", "X"):
         found.append("x")
@@ -592,7 +598,12 @@ class Finder:
             for s in node.scripts
         )
         letters = self._distinct(letters, choices)
-        settings = Settings(mark=mark, letters=letters, sampled=sampled, sizes=self.sizes)
+        powers = frozenset(
+            h for h, f in letters.items() if f == "f" and heads.marked[h] < heads.seen[h]
+        )
+        settings = Settings(
+            mark=mark, letters=letters, sampled=sampled, sizes=self.sizes, powers=powers
+        )
         if self.reduction.startswith("mean"):
             settings = replace(settings, scales=dict.fromkeys(self._sampled_errors(settings), "N"))
         forward = [s for s in self.statements if self._is_forward(s, choices)]
@@ -1090,10 +1101,15 @@ class Finder:
         for nodes, start in ((0, 0), (1, 0), (1, 1), (0, 1)):
             trial = replace(settings, nodes=nodes, weights_from=start, depth=nodes)
             yield trial, reduction
+        hat, bare = settings.letters.get(r"\hat{y}"), settings.letters.get("y")
+        if {hat, bare} == {"yhat", "y"}:  # the hat may mark the target
+            letters = {**settings.letters, r"\hat{y}": bare or "", "y": hat or ""}
+            yield replace(settings, letters=letters), reduction
         for head, found in choices.items():
             for family in found:
                 if family != settings.letters.get(head):
                     yield replace(settings, letters={**settings.letters, head: family}), reduction
+        yield from ((trial, reduction) for trial in _layouts(settings))
 
     def _entrywise_signs(self) -> Iterator[tuple[str, ...]]:
         """Signs that may mean an entrywise product. A note that has a sign of its own for it
@@ -1133,6 +1149,29 @@ def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
         for head, family in trial.letters.items()
     )
     return moved and not any(family[:1] == "z" for family in trial.letters.values())
+
+
+def _layouts(settings: Settings) -> Iterator[Settings]:
+    """Every way in which vectors, weights and derivatives may stand together. A row meets its
+    Jacobian from the left only."""
+    for samples, weights, vectors, layout, chain in itertools.product(
+        SAMPLE_LAYOUTS,
+        ("in_out", "out_in"),
+        ("variable", "row"),
+        ("numerator", "denominator"),
+        ("down", "up"),
+    ):
+        if samples == "rows" and chain == "up":
+            continue
+        yield replace(
+            settings,
+            samples=samples,
+            single=samples,
+            weights=weights,
+            vectors=vectors,
+            layout=layout,
+            chain=chain,
+        )
 
 
 def _other(value: T, one: T, other: T) -> T:

@@ -208,6 +208,15 @@ def is_called(meaning: Meaning, node: Node, after: Node) -> bool:
     return letter in ("yhat", "h", "z") and inner is not None and _is_argument(meaning, inner)
 
 
+def called_entry(meaning: Meaning, node: Node, after: Node) -> Scripted | None:
+    r"""The f_k of f(x)_k: an entry of a quantity written with what it depends on."""
+    if not isinstance(after, Scripted) or split(node) is None:
+        return None
+    return (
+        Scripted(node, after.scripts, node.span) if is_called(meaning, node, after.base) else None
+    )
+
+
 def refuse_elsewhere(meaning: Meaning, node: Node, after: Group) -> None:
     r"""L(W + \epsilon), E(0.4): the loss at another point than that of the note, which has no value
     here. Of several arguments, L(\hat y, y), it is the loss that is meant."""
@@ -269,6 +278,17 @@ def function_of(meaning: Meaning, node: Node) -> Reference | None:
     if family != "f" and not is_function(family):
         return None
     return meaning.scope.resolve(node)
+
+
+def called_as_value(meaning: Meaning, node: Node, argument: Node) -> Reference | None:
+    r"""The activation by the letter of its values, without a mark of its own: a_i^l = a(z_i^l)."""
+    parts, inner = split(node), split(argument)
+    if parts is None or inner is None or any(script.kind != "prime" for script in parts[1]):
+        return None
+    letters = meaning.settings.letters
+    if letters.get(parts[0].head) != "h" or letters.get(inner[0].head) != "z":
+        return None
+    return Reference("function", "f", node.span, primes=len(parts[1]))
 
 
 def application(

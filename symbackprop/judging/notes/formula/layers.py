@@ -21,6 +21,7 @@ from symbackprop.judging.notes.formula.symbols import (
     NotUnderstood,
     Scope,
     activation,
+    counts_layers,
     split,
 )
 from symbackprop.reading.latex.syntax import (
@@ -67,7 +68,7 @@ def _mark_letters(node: Node, scope: Scope) -> Iterator[str]:
             continue
         if role == "layer":
             opened = False
-            for part in walk(script.parts[0]):
+            for part in () if counts_layers(script.parts[0]) else walk(script.parts[0]):
                 if isinstance(part, Symbol) and part.head not in scope.numbers:
                     yield part.head
 

@@ -17,6 +17,8 @@ from symbackprop.judging.notes.formula.derivatives import chain_value
 from symbackprop.judging.notes.formula.entries import slopes_of
 from symbackprop.judging.notes.formula.functions import (
     application,
+    called_as_value,
+    called_entry,
     called_loss,
     called_node,
     function_of,
@@ -53,8 +55,12 @@ def _as_one(meaning: Meaning, node: Node, after: Node | None) -> tuple[Work | No
     if after is None:
         return None
     group, scripts = argument_of(after)
+    if function is None and group is not None:
+        function = called_as_value(meaning, node, group)
     if function is not None and group is not None:
         return (application(meaning, function, group, scripts),)
+    if (entry := called_entry(meaning, node, after)) is not None:
+        return (partial(meaning.value, entry),)
     if not is_called(meaning, node, after):
         return None
     assert isinstance(after, Group)

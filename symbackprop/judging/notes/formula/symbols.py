@@ -60,6 +60,9 @@ class OneSample(NotUnderstood):
     """Samples are spoken of where the formula is read for one sample."""
 
 
+CLASS_NUMBER = "a label as the number of a class"
+
+
 class IllFormed(ValueError):
     """Something that cannot be right however it is read: an index or a layer that is not there."""
 
@@ -167,6 +170,19 @@ def activations(network: Network) -> tuple[str, ...]:
     return tuple(name for name in found if name is not None)
 
 
+def _is_number(script: Script) -> bool:
+    return len(script.parts) == 1 and isinstance(script.parts[0], Number)
+
+
+def counts_layers(node: Node) -> bool:
+    """n_l, the number of layers where it marks the last one: a^{(n_l)}."""
+    match node:
+        case Scripted(base=Symbol(head=("n" | "N")), scripts=(Script(place="below") as script,)):
+            part = script.parts[0] if len(script.parts) == 1 else None
+            return isinstance(part, Symbol) and part.head in ("l", "L", r"\ell")
+    return False
+
+
 @dataclass(frozen=True)
 class Scope:
     """What symbols are resolved against: the network, the settings, whole numbers by letter."""
@@ -188,6 +204,8 @@ class Scope:
                 if head in self.numbers:
                     return self.numbers[head]
                 raise NotUnderstood(f"{head} is no whole number that is known", span)
+            case Scripted() if counts_layers(node):
+                return self.numbers["L"]
             case Sum(signs=signs, terms=terms):
                 return sum(s * self.whole(t) for s, t in zip(signs, terms, strict=True))
             case Group(items=(one,)):
@@ -229,6 +247,8 @@ class Scope:
         transposed, primes = False, 0
         for script in scripts:
             role = self.role(script, takes_layer and marked is None, letter)
+            if role == "layer" and bare.name in self.settings.powers and _is_number(script):
+                role = "power"
             match role:
                 case "layer":
                     marked, rest = script.parts[0], script.parts[1:]
@@ -340,10 +360,10 @@ class Scope:
             raise NotUnderstood(f"the family {letter} is not read", span)
         number = layer if layer is not None else self._layer(letter, marked, state, span)
         if letter == "delta":
-            name = self._node(settings.delta_of, number, span)
+            name = self.node(settings.delta_of, number, span)
             return state.called("adjoint", name, number, self._scale(state, True))
         name = (
-            self._node(letter, number, span)
+            self.node(letter, number, span)
             if letter in ("z", "h", "s", "input")
             else self._parameter(letter, number, span)
         )
@@ -377,7 +397,8 @@ class Scope:
             return None
         return max(found) if letter == "W" else found[-1]
 
-    def _node(self, letter: str, number: int, span: Span) -> str:
+    def node(self, letter: str, number: int, span: Span) -> str:
+        """The name of z, h or the input of a layer. Raises: OutOfRange."""
         if letter == "input":
             letter, number = "h", number - 1
         if letter == "h" and number == 0:
