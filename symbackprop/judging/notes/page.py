@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.guard import FAULT, guarded, told
+from symbackprop.judging.notes.argument import letters, readings
 from symbackprop.judging.notes.burden import (
     READ,
     UNMARKED,
@@ -160,10 +161,14 @@ def judge_note(
     fixed: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     explain: bool = True,
+    argue: int | None = None,
 ) -> FileReport:
     """The report on one note. `variants` are the network under each reduction that a note may
-    mean; `reduction` is that of the network file; `fixed` are letters that the user settled."""
-    judgement = _Judgement(note, variants, reduction, samples, fixed or {}, progress, explain)
+    mean; `reduction` is that of the network file; `fixed` are letters that the user settled;
+    `argue` is a line whose verdicts are to be argued for."""
+    judgement = _Judgement(
+        note, variants, reduction, samples, fixed or {}, progress, explain, argue
+    )
     with np.errstate(all="ignore"):  # what is not finite is asked where it matters
         return judgement.report()
 
@@ -177,6 +182,7 @@ class _Judgement:
     fixed: Mapping[str, str]
     progress: Progress | None
     explain: bool
+    argue: int | None = None
     settings: Settings = field(default_factory=Settings)
     worlds: dict[str, Worlds] = field(default_factory=dict)
     names: dict[str, tuple[Alias, ...]] = field(default_factory=dict)  # numbered
@@ -189,6 +195,8 @@ class _Judgement:
     indices: set[str] = field(default_factory=set)
     layers: LayerNames | None = None
     others: dict[tuple[int, int], str] = field(default_factory=dict)  # models, by passage
+    used: dict[int, frozenset[Use]] = field(default_factory=dict)
+    anchors: Anchors = field(default_factory=Anchors)
     faults: dict[int, Verdict] = field(default_factory=dict)  # of formulas that broke the reading
 
     def report(self) -> FileReport:
@@ -235,12 +243,30 @@ class _Judgement:
             for c in claims
         ]
         sound = [item for item in items if item.number not in self.faults]
-        return FileReport(self.note.path, tuple(claims), self._found(sound), self.note.text)
+        argued = tuple(line for item in items for line in self._argued(item))
+        if self.argue is not None and not argued:
+            argued = (f"line {self.argue}: there is no formula in it",)
+        found = self._found(sound)
+        return FileReport(self.note.path, tuple(claims), found, self.note.text, argued=argued)
+
+    def _argued(self, item: Item) -> Iterator[str]:
+        """How the formulas of the line that was asked for are read, and what shows letters."""
+        last = item.passage.place(item.statement.span.end)[0]
+        if self.argue is None or not item.line <= self.argue <= last or item.verdict is None:
+            return
+        settings = replace(self.settings, mode=item.mode)
+        words = {head: _family_text(family) for head, family in settings.letters.items()}
+        yield f"line {item.line}: {' '.join(item.latex.split())}"
+        used = self.used.get(item.number, frozenset())
+        yield from letters(used, self.anchors, item.line, words)
+        tried = readings(item.statement, settings, self.worlds, self.reduction)
+        yield from map(str, tried)
 
     def _burden(self, items: Sequence[Item]) -> None:
         """Take back what is called false where nothing but the line itself gives its letters the
         meaning that makes it so; and what follows from such a line."""
         used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
+        self.used = used
         for item in items:
             if _outcome(item) == "false" and item.verdict and item.verdict.method in READ:
                 self._in_another_mode(item)
@@ -251,7 +277,7 @@ class _Judgement:
             )
             item.consistent = False
         true = [(item.line, used[item.number]) for item in items if _outcome(item) == "true"]
-        anchors = Anchors.of(true, frozenset(self.fixed))
+        anchors = self.anchors = Anchors.of(true, frozenset(self.fixed))
         false = [item for item in items if _outcome(item) == "false"]
         for item in false:
             assert item.verdict is not None

@@ -11,7 +11,7 @@ from symbackprop.judging.notes.conventions.models import others
 from symbackprop.networks.layers.losses import LOSSES
 from symbackprop.reading.notes.markdown import read_markdown
 from tests.judging.notes.test_burden import BATCH, ONE, network
-from tests.judging.notes.test_conventions import statuses
+from tests.judging.notes.test_conventions import claims, statuses
 
 LAYER = '[[layers]]\ntype = "dense"\n'
 INDEXED = (
@@ -240,3 +240,38 @@ def test_every_loss_is_known_by_its_words() -> None:
         if record.labelled:
             passages = read_markdown("n.md", f"# The {record.words}\n\n$$\na = b\n$$\n").passages
             assert not others(passages, name, ())
+
+
+# ---- layers with letters, and how a line was read
+
+NAMED = (r"z_h = W_h x + b_h", r"a_h = \tanh(z_h)", r"\hat y = \tanh(W_o a_h + b_o)")
+
+
+def test_layers_with_letters_are_read_and_kept(tmp_path: Path) -> None:
+    right = r"\delta_h = W_o^T \delta_o \odot (1 - a_h \odot a_h)"
+    wrong = right.replace("W_o", "W_h")
+    found = claims(
+        tmp_path, tanh(), *NAMED, r"\frac{\partial L}{\partial b_o} = \delta_o", right, wrong
+    )
+    assert [claim.status for claim in found[-2:]] == ["verified", "refuted"]
+    assert found[-1].suggestion == right
+
+
+def test_an_index_is_no_name_of_a_layer(tmp_path: Path) -> None:
+    lines = (r"z^1_h = \sum_i x_i W^1_{ih} + b^1_h", r"a^1_h = \tanh(z^1_h)")
+    assert statuses(tmp_path, tanh(), *lines) == ["verified", "verified"]
+
+
+def test_how_a_line_was_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "note.md"
+    path.write_text("\n\n".join(f"$${line}$$" for line in ONE), encoding="utf-8")
+    report = api.verify(path, network(), argue=9)
+    told = report.as_json()["argued"]
+    assert told[0].startswith("line 9: ")
+    assert any(r"\hat{y} is the output (line 7)" in line for line in told)
+    assert sum(line.startswith("-> one sample") for line in told) == 1
+    assert told[-1] in str(report)
+    assert api.verify(path, network(), argue=2).files[0].argued == (
+        "line 2: there is no formula in it",
+    )
+    assert "argued" not in api.verify(path, network()).as_json()
