@@ -36,6 +36,7 @@ from symbackprop.judging.notes.conventions.layer_names import (
     layer_names,
     numbered_layers,
 )
+from symbackprop.judging.notes.conventions.marks import one_mark, with_mark
 from symbackprop.judging.notes.conventions.models import others
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
@@ -44,11 +45,14 @@ from symbackprop.judging.notes.conventions.search import (
     INDEX_LETTERS,
     SIGMA,
     Finder,
+    layouts,
     mark_of,
     says_what_sigma_is,
 )
 from symbackprop.judging.notes.conventions.sectional import Definitions
+from symbackprop.judging.notes.conventions.updates import is_update
 from symbackprop.judging.notes.conventions.variants import Variant, worlds_of
+from symbackprop.judging.notes.conventions.worded import worded
 from symbackprop.judging.notes.derived import right_side
 from symbackprop.judging.notes.examples import (
     NOT_GIVEN,
@@ -72,6 +76,8 @@ from symbackprop.judging.notes.formula.judge import (
     is_literal,
     judge_in,
 )
+from symbackprop.judging.notes.formula.layers import layers_in
+from symbackprop.judging.notes.formula.letters import free_letters, head_or_none
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import ends_of_sums, with_ranges
 from symbackprop.judging.notes.formula.settings import UNITS, Alias, Settings
@@ -89,6 +95,7 @@ from symbackprop.judging.notes.proofs import prove
 from symbackprop.judging.notes.repair import Explanation, Names, Repair, applied
 from symbackprop.judging.notes.witness import counterexample, sizes_of
 from symbackprop.judging.report import Claim, FileReport, Method
+from symbackprop.notation import LayerMark
 from symbackprop.reading.latex.macros import Macros, collect
 from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import (
@@ -194,6 +201,7 @@ class _Judgement:
     examples: Examples = field(default_factory=lambda: Examples({}))
     indices: set[str] = field(default_factory=set)
     layers: LayerNames | None = None
+    mark: LayerMark | None = None  # where a note has several
     others: dict[tuple[int, int], str] = field(default_factory=dict)  # models, by passage
     used: dict[int, frozenset[Use]] = field(default_factory=dict)
     anchors: Anchors = field(default_factory=Anchors)
@@ -206,9 +214,11 @@ class _Judgement:
         macros = collect(self.note.definitions)
         read_on, lost = self._items(macros)
         self.layers = layer_names([item.statement for item in read_on], self._layers())
-        if self.layers is not None:
-            for item in read_on:
-                item.statement = numbered_layers(item.statement, self.layers)
+        for item in read_on:
+            item.statement = self._respelled(item.statement)
+        self.mark = one_mark([item.statement for item in read_on], self._layers())
+        for item in read_on if self.mark is not None else ():
+            item.statement = self._respelled(item.statement)
         sides = [side for item in read_on for side in item.statement.sides]
         taken = {number for side in sides for number in constants(side)}
         self.worlds = worlds_of(self.variants, self.samples, taken)
@@ -268,7 +278,8 @@ class _Judgement:
         used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
         self.used = used
         for item in items:
-            if _outcome(item) == "false" and item.verdict and item.verdict.method in READ:
+            failed = _outcome(item) == "false" and item.verdict and item.verdict.method in READ
+            if failed or (_outcome(item) == "false" and self._is_of_outputs(item)):
                 self._in_another_mode(item)
         for item in _told_in_several_ways(items):
             first = _side_text(item, 0)
@@ -293,6 +304,8 @@ class _Judgement:
         for item in false:
             if _outcome(item) == "false" and item.verdict and item.verdict.method == "shape":
                 self._of_each_output(item)
+        self._laid_out_otherwise(items)
+        self._hardly_read(items)
         standing = {item.line for item in false if _outcome(item) == "false"}
         for item in false:
             if item.consistent and not standing & set(item.follows):
@@ -309,6 +322,12 @@ class _Judgement:
                     item.verdict, item.mode = found, mode
                     item.consistent, item.follows = False, ()
 
+    def _is_of_outputs(self, item: Item) -> bool:
+        """Whether a formula has neither parameters nor errors: it may be of one sample anywhere."""
+        heads = {h for side in item.statement.sides for h in heads_below(side)}
+        families = {self.settings.letters.get(head, "").removeprefix("d_") for head in heads}
+        return not any(f.startswith(("W", "b", "delta", "alias", "N")) for f in families)
+
     def _side_by_side(self, false: Sequence[Item]) -> None:
         """Factors that no matrix product joins are multiplied entry by entry, where that is a
         habit of the note: one such line is a slip, several are a way of writing."""
@@ -322,6 +341,47 @@ class _Judgement:
         for item, verdict in found if len(found) > 1 else ():
             note = "factors side by side are multiplied entry by entry"
             item.verdict, item.consistent, item.follows = replace(verdict, note=note), False, ()
+
+    def _laid_out_otherwise(self, items: Sequence[Item]) -> None:
+        """A line that is true of vectors, weights or derivatives that stand otherwise is undecided
+        where as many lines are true of that."""
+        shown = [item for item in items if item.example is None and not item.elsewhere]
+        for item in shown:
+            if _outcome(item) != "false" or item.consistent:
+                continue
+            for settings in layouts(self.settings):
+                if self._judged_as(item, settings) == "true" and self._as_true(shown, settings):
+                    reason = "true where vectors or weights stand otherwise, and that fits as well"
+                    item.verdict = Verdict("unknown", reason=reason)
+                    break
+
+    def _judged_as(self, item: Item, settings: Settings) -> str:
+        changed = replace(settings, mode=item.mode)
+        return judge_in(item.statement, changed, self._world(item, item.mode)).outcome
+
+    def _as_true(self, items: Sequence[Item], settings: Settings) -> bool:
+        """Whether as many lines are true under other settings."""
+        kept = gained = 0
+        for item in items:
+            if _outcome(item) == "true":
+                kept += self._judged_as(item, settings) != "true"
+            elif _outcome(item) == "false" and not item.consistent:
+                gained += self._judged_as(item, settings) == "true"
+            if kept > MANY:
+                return False
+        return gained >= kept
+
+    def _hardly_read(self, items: Sequence[Item]) -> None:
+        """Where most lines of a note come out false, it is the reading that is wrong."""
+        false = [i for i in items if _outcome(i) == "false" and not i.consistent and not i.example]
+        true = sum(_outcome(item) == "true" for item in items)
+        unread = sum(_outcome(item) == "unknown" for item in items if item.passage.display)
+        is_poor = len(false) + true >= MANY or unread > true + len(false)
+        few = (is_poor and 2 * len(false) > true) or not true
+        if few or (len(false) >= SEVERAL and true < len(false)):
+            for item in false:
+                reason = f"only {true} lines hold as this note was read, too few to be sure of it"
+                item.verdict = Verdict("unknown", reason=reason)
 
     def _of_each_output(self, item: Item) -> None:
         """The loss written for one output, where its letters are those of all."""
@@ -429,6 +489,7 @@ class _Judgement:
             [
                 replace(item, statement=rest)
                 for item in about_network
+                if item.passage.outer not in self.others
                 if (rest := without_numbers(item.statement)) is not None
             ]
         )
@@ -576,6 +637,19 @@ class _Judgement:
             verdict = self._of_one_hot(item, settings, world) or verdict
         if verdict.outcome == "unknown" and verdict.reason == CLASS_NUMBER:
             verdict = self._of_class(item, settings, world) or verdict
+        if verdict.outcome == "false":
+            verdict = self._of_another_depth(item, settings) or verdict
+        if verdict.outcome == "false" and item.statement.remark:
+            verdict = self._with_remark(item, settings) or verdict
+        if verdict.outcome == "false" and item.example is None:
+            verdict = self._of_true_class(item, settings, world) or verdict
+        if verdict.outcome == "false" and _is_law(item.statement, settings):
+            verdict = Verdict("unknown", reason="a law on functions of any x, not of the network")
+        if verdict.outcome == "false" and is_update(item.statement):
+            verdict = Verdict("unknown", reason="a new value of a parameter")
+        if verdict.outcome == "false" and (letter := _summed_and_fixed(item.statement)):
+            reason = f"{letter} is summed over and stands for one place as well"
+            verdict = Verdict("unknown", reason=reason)
         if verdict.outcome == "false" and (other := self.others.get(item.passage.outer)):
             verdict = Verdict("unknown", reason=f"the text here speaks of {other}: {NOT_THIS}")
         if verdict.outcome == "false" and _SUPPOSING.search(item.passage.before):
@@ -746,6 +820,42 @@ class _Judgement:
                 return found if found.method == "numeric" else None
         return found
 
+    def _of_another_depth(self, item: Item, settings: Settings) -> Verdict | None:
+        """What gives the output of a network with fewer layers is about that one."""
+        parts = split(item.statement.sides[0])
+        if parts is None or settings.letters.get(parts[0].head) != "yhat":
+            return None
+        scope = Valuation(self._world(item, item.mode), settings).scope
+        layers = list(layers_in(item.statement.sides[1:], scope))
+        if not layers or max(layers) >= self._layers():
+            return None
+        return Verdict("unknown", reason=f"a network of {max(layers)} layers")
+
+    def _with_remark(self, item: Item, settings: Settings) -> Verdict | None:
+        """A comma within a formula parts it: what stands behind was not read with it."""
+        found = read(item.statement.remark, Macros())
+        if len(found) != 1 or not isinstance(found[0], Statement) or found[0].relations:
+            return None
+        if not heads_below(*found[0].sides) & set(settings.letters):
+            return None
+        return Verdict("unknown", reason=f"what {item.statement.remark} behind it is for")
+
+    def _of_true_class(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """A formula in which a letter that stands on one side alone may be the true class."""
+        if not self.variants[self.reduction].one_hot or item.mode != "one":
+            return None
+        free = [set[str](free_letters(side)) for side in item.statement.sides]
+        once = sorted(set().union(*free) - set(free[0]).intersection(*free) - {*settings.letters})
+        for letter in once:
+            for place, other in enumerate(one_hot_worlds(world), start=1):
+                changed = replace(settings, classes={letter: place})
+                if judge_in(item.statement, changed, other).outcome != "true":
+                    break
+            else:
+                reason = f"true where {letter} is the number of the true class: say so"
+                return Verdict("unknown", reason=reason)
+        return None
+
     def _text_before(self, item: Item) -> str:
         """All that stands between the display before and this formula."""
         start = item.passage.outer[0]
@@ -885,11 +995,17 @@ class _Judgement:
 
     def _read(self, latex: str, macros: Macros) -> tuple[Statement | Unread, ...]:
         """A formula that was edited, read as those of the note are."""
-        layers = self.layers
         return tuple(
-            numbered_layers(found, layers) if layers and isinstance(found, Statement) else found
+            self._respelled(found) if isinstance(found, Statement) else found
             for found in read(latex, macros)
         )
+
+    def _respelled(self, statement: Statement) -> Statement:
+        """With numbers for layers that have letters, and letters for what a word marks."""
+        if self.layers is not None:
+            statement = numbered_layers(statement, self.layers)
+        statement = worded(statement)
+        return with_mark(statement, self.mark) if self.mark is not None else statement
 
     def _names(self, settings: Settings) -> Names:
         depth = Valuation(self.current.generic["batch"], settings).scope.layers
@@ -1109,6 +1225,8 @@ DEEPEST = 24  # layers of a network that notes are judged for
 MOST_PARTS = 2000  # of a formula that is judged
 DECIDING_PARTS = 500  # of one that helps to find out how the note is read
 DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
+MANY = 12  # lines from which on a note is expected to be right for the most part
+SEVERAL = 4  # false lines that are not outweighed by as many true ones
 SURVEY = 3  # ways in which a function is given that is not always the same
 MORE_SLIPS = 2  # after the first, in one formula
 
@@ -1126,7 +1244,11 @@ def _both(first: Explanation, second: Explanation) -> Explanation:
 
 
 NOT_THIS = "of the network given it is false"
-_SUPPOSING = re.compile(r"\b(?:if|were|would|had)\b[^.!?;:]*$", re.IGNORECASE)
+_SUPPOSING = re.compile(
+    r"(?:\b(?:if|were|would|had|wenn|falls|si|se|jeśli|gdyby|если|если бы)\b"
+    r"|若|如果|假设|假設|もし|仮に|만약)[^.!?;:。]*$",
+    re.IGNORECASE,
+)
 _ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
 
 
@@ -1213,6 +1335,53 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
     return [(a, b) for n, a in enumerate(found) for b in found[n + 1 :]]
 
 
+def _is_law(statement: Statement, settings: Settings) -> bool:
+    r"""\sigma'(x) = \sigma(x) (1 - \sigma(x)): what a function makes of any x, for no layer takes
+    its activation of the input."""
+    return any(
+        settings.letters.get(argument.head) == "x" and _is_function(function, settings)
+        for side in statement.sides
+        for function, argument in _applications(side)
+    )
+
+
+def _is_function(node: Node, settings: Settings) -> bool:
+    parts = split(node)
+    family = settings.letters.get(parts[0].head, parts[0].head) if parts else ""
+    return family == "f" or is_function(family)
+
+
+def _applications(side: Node) -> Iterator[tuple[Node, Symbol]]:
+    """Functions with the bare letters that they are applied to."""
+    for node in walk(side):
+        factors: tuple[Node, ...] = ()
+        if isinstance(node, Apply):
+            factors = (node.function, *node.arguments)
+        elif isinstance(node, Product) and not node.sign:
+            factors = node.factors
+        for function, after in itertools.pairwise(factors):
+            inner = after.base if isinstance(after, Scripted) else after
+            while isinstance(inner, Group) and len(inner.items) == 1:
+                inner = inner.items[0]
+            if isinstance(inner, Symbol):
+                yield function, inner
+
+
+def _summed_and_fixed(statement: Statement) -> str:
+    r"""A letter that a sum of one side runs over, and that stands for one place on another:
+    a_j = \sum_j w_{ij} x_j."""
+    bound = [
+        {head_or_none(b.variable) for n in walk(side) if isinstance(n, Big) for b in n.bounds}
+        for side in statement.sides
+    ]
+    free = [set(free_letters(side)) for side in statement.sides]
+    for place, inside in enumerate(bound):
+        beyond = set().union(*(f for n, f in enumerate(free) if n != place))
+        if both := sorted(head for head in inside & beyond if head):
+            return both[0]
+    return ""
+
+
 def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
     r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: it may
     be meant as that of whatever layer it meets, and is where the formula itself says what it is. As
@@ -1221,9 +1390,12 @@ def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Ve
     may_be_none = "identity" in activations(world.network)
     if not is_function(family) or (family == "sigmoid" and may_be_none):
         return None
-    letters = {**settings.letters, SIGMA: "f"}
-    found = judge_in(statement, replace(settings, letters=letters), world)
-    if found.outcome != "true":
+    for other in ("f", "softmax"):
+        letters = {**settings.letters, SIGMA: other}
+        found = judge_in(statement, replace(settings, letters=letters), world)
+        if found.outcome == "true":
+            break
+    else:
         return None
     if not may_be_none and says_what_sigma_is(statement):
         return found

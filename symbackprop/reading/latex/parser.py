@@ -89,6 +89,7 @@ def prepared(latex: str, macros: Macros) -> list[Token]:
 def cleaned(tokens: list[Token]) -> list[Token]:
     """Without what is invisible, and with relations that carry a note as plain relations."""
     tokens = unescaped(tokens)
+    tokens = double_bars(tokens)
     words = {token[0] for token in tokens}
     if words & BOLD:
         tokens = unfolded_fonts(tokens)
@@ -106,6 +107,17 @@ def unescaped(tokens: list[Token]) -> list[Token]:
         token._replace(text=_ESCAPED[token[0]]) if token[0] in _ESCAPED else token
         for token in tokens
     ]
+
+
+def double_bars(tokens: list[Token]) -> list[Token]:
+    """`||a||` is a norm, as with one sign for both bars."""
+    found: list[Token] = []
+    for token in tokens:
+        if token[0] == "|" and found and found[-1][0] == "|" and token.glued:
+            found[-1] = found[-1]._replace(text=r"\|", end=token.end)
+        else:
+            found.append(token)
+    return found
 
 
 def unfolded_fonts(tokens: list[Token]) -> list[Token]:

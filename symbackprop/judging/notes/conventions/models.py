@@ -40,6 +40,8 @@ _KINDS = (
     r"\brecurrent\b|\bRNNs?\b|\bLSTMs?\b|\bGRUs?\b|\bconvolution\w*|\bCNNs?\b|\bSVMs?\b"
     r"|support vector|batch[- ]norm\w*|layer[- ]norm\w*|\battention\b|\btransformers?\b|\bdropout\b"
     r"|regulari[sz]\w+|weight decay|\bmomentum\b|\bAdam\b|RMSprop|Adagrad|auto-?encoders?"
+    r"|convolu[ct]\w+|faltung\w*|recurren\w+|regres\w+|св[её]ртк?\w*|рекуррентн\w+"
+    r"|正则|卷积|循环神经|池化|畳み込み|합성곱|순환 신경"
 )
 _SENTENCE_END = re.compile(r"(?<!\b\w)[.!?](?=\s|$)")
 HARDLY_A_WORD = 24  # characters of prose between displays of one thought

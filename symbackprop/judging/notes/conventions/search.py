@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from symbackprop.calculus.scalars import function_lettered
 from symbackprop.guard import FAULT
+from symbackprop.judging.notes.conventions.worded import family_of
 from symbackprop.judging.notes.formula.compare import Verdict
 from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, judge
 from symbackprop.judging.notes.formula.letters import may_be_power
@@ -427,6 +428,8 @@ def candidates(
     network, layer by layer."""
     if function_called(head):
         return (function_called(head),)
+    if "_{" in head or "^{" in head:
+        return (family_of(head),) if family_of(head) else ()
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
@@ -1109,7 +1112,7 @@ class Finder:
             for family in found:
                 if family != settings.letters.get(head):
                     yield replace(settings, letters={**settings.letters, head: family}), reduction
-        yield from ((trial, reduction) for trial in _layouts(settings))
+        yield from ((trial, reduction) for trial in layouts(settings))
 
     def _entrywise_signs(self) -> Iterator[tuple[str, ...]]:
         """Signs that may mean an entrywise product. A note that has a sign of its own for it
@@ -1151,7 +1154,7 @@ def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
     return moved and not any(family[:1] == "z" for family in trial.letters.values())
 
 
-def _layouts(settings: Settings) -> Iterator[Settings]:
+def layouts(settings: Settings) -> Iterator[Settings]:
     """Every way in which vectors, weights and derivatives may stand together. A row meets its
     Jacobian from the left only."""
     for samples, weights, vectors, layout, chain in itertools.product(

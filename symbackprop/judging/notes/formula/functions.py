@@ -240,9 +240,11 @@ def _is_argument(meaning: Meaning, node: Node) -> bool:
 def called_loss(meaning: Meaning, node: Node, after: Group) -> Reference | None:
     """The loss of the sample that its arguments mark: H(\\hat y^{(i)}, y^{(i)})."""
     parts = split(node)
-    if parts is None or SAMPLE not in meaning.world.sizes:
+    if parts is None or meaning.settings.letters.get(parts[0].head, "") not in ("L", "loss_n"):
         return None
-    if meaning.settings.letters.get(parts[0].head, "") not in ("L", "loss_n"):
+    for item in after.items:
+        _refuse_other_layer(meaning, item)
+    if SAMPLE not in meaning.world.sizes:
         return None
     for item in after.items:
         inner = split(item)
@@ -256,6 +258,19 @@ def called_loss(meaning: Meaning, node: Node, after: Group) -> Reference | None:
         if meaning.settings.sampled and inner is not None and inner[0].head in ("x", "y"):
             raise OneSample("the loss of one sample", node.span)
     return None
+
+
+def _refuse_other_layer(meaning: Meaning, argument: Node) -> None:
+    """L(a^l, y) with another layer than the last is not the loss of the network."""
+    if not isinstance(argument, Scripted) or split(argument) is None:
+        return
+    try:
+        found = meaning.scope.resolve(argument)
+    except (NotUnderstood, IllFormed):
+        return
+    is_node = found.kind == "tensor" and found.name[:1] in ("h", "z")
+    if is_node and found.layer not in (None, meaning.scope.layers):
+        raise NotUnderstood("the loss of another layer than the last", argument.span)
 
 
 def called_node(meaning: Meaning, node: Node, after: Group) -> Reference | None:

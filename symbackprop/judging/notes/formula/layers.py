@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from symbackprop.judging.notes.formula.compare import Verdict
@@ -51,6 +52,20 @@ def marks_in(node: Node, scope: Scope) -> Iterator[str]:
     yield from _mark_letters(node, scope)
     for child in children(node):
         yield from (head for head in marks_in(child, scope) if head not in bound)
+
+
+def layers_in(nodes: Sequence[Node], scope: Scope) -> Iterator[int]:
+    """The numbers of the layers whose parameters stand below some nodes, where they have any."""
+    for node in (part for side in nodes for part in walk(side)):
+        parts = split(node) if isinstance(node, Scripted) else None
+        if parts is None:
+            continue
+        family = scope.settings.letters.get(parts[0].head, "")
+        if family.partition(":")[0] in ("W", "b"):
+            with suppress(NotUnderstood, IllFormed):
+                layer = scope.resolve(node).layer
+                if layer is not None:
+                    yield layer
 
 
 def _mark_letters(node: Node, scope: Scope) -> Iterator[str]:

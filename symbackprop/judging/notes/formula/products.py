@@ -30,7 +30,7 @@ from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.references import referred
 from symbackprop.judging.notes.formula.symbols import NotUnderstood
 from symbackprop.judging.notes.formula.values import Clash, Value
-from symbackprop.reading.latex.syntax import Group, Node, Product
+from symbackprop.reading.latex.syntax import Apply, Group, Node, Product
 
 Work = Callable[[], Value]
 
@@ -153,6 +153,8 @@ def _part(meaning: Meaning, node: Node, work: Work | None) -> Value:
 
 def _entrywise_product(meaning: Meaning, factors: Sequence[Node]) -> Value:
     total: Value | None = None
+    if any(_is_diagonal(node) for node in factors):
+        raise Clash("a diagonal matrix in an entrywise product")
     for node in factors:
         value = meaning.spanned(node)
         if total is not None:
@@ -161,6 +163,10 @@ def _entrywise_product(meaning: Meaning, factors: Sequence[Node]) -> Value:
             total = value
     assert total is not None
     return total
+
+
+def _is_diagonal(node: Node) -> bool:
+    return isinstance(node, Apply) and getattr(node.function, "head", "") in ("diag", "Diag")
 
 
 def _by_entry(meaning: Meaning, total: Value, value: Value) -> Value:
