@@ -496,13 +496,15 @@ def verify(
     net: Net | str | None = None,
     *,
     execute: bool = False,
+    argue: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Judgement:
     """Hand-written derivations held against a network: notes, code, or folders of them.
 
     `net` may be left out where the notes carry their network, as a block of their own or as their
-    forward equations and loss. `execute` runs code that cannot be
-    read. `progress` hears how many of how many claims are judged, and what is next.
+    forward equations and loss. `execute` runs code that cannot be read. `argue` is a line of notes
+    for which the report says how it was read, and what shows the meaning of its letters.
+    `progress` hears how many of how many claims are judged, and what is next.
     """
     from symbackprop.judging.printing.shown import Judgement
 
@@ -516,7 +518,7 @@ def verify(
         if mark:
             found.append(_judged_code(name, function, whole, execute))
         else:
-            found.extend(_judged_notes(path, whole, progress))
+            found.extend(_judged_notes(path, whole, progress, argue))
     return Judgement(tuple(found))
 
 
@@ -570,7 +572,10 @@ def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> Fi
 
 
 def _judged_notes(
-    path: str, net: Net | None, progress: Callable[[int, int, str], None] | None
+    path: str,
+    net: Net | None,
+    progress: Callable[[int, int, str], None] | None,
+    argue: int | None,
 ) -> Iterator[FileReport]:
     """The notes of a file or folder, each under the network given or the one it carries."""
     from symbackprop.guard import guarded
@@ -579,7 +584,7 @@ def _judged_notes(
 
     for note in read_notes([path]):
         if not isinstance(note, Problem):
-            judged = partial(_judged_note, note, net, progress)
+            judged = partial(_judged_note, note, net, progress, argue)
             yield guarded(judged, partial(_lost_note, note))
         elif note.fault:
             yield lost_file(note.path, "", note.reason)
@@ -595,7 +600,10 @@ def _lost_note(note: Note, bug: Exception) -> FileReport:
 
 
 def _judged_note(
-    note: Note, net: Net | None, progress: Callable[[int, int, str], None] | None
+    note: Note,
+    net: Net | None,
+    progress: Callable[[int, int, str], None] | None,
+    argue: int | None,
 ) -> FileReport:
     from symbackprop.judging.notes.own.judged import judge_by_itself
     from symbackprop.judging.notes.page import judge_note
@@ -608,7 +616,7 @@ def _judged_note(
         except SpecError as fault:
             return FileReport(note.path, (), text=note.text, problem=str(fault))
     if whole is None:
-        return judge_by_itself(note, progress)
+        return judge_by_itself(note, progress, argue)
     return judge_note(
         note,
         whole.variants,
@@ -616,6 +624,7 @@ def _judged_note(
         samples=whole.architecture.samples if whole.architecture else None,
         fixed=_letters(whole),
         progress=progress,
+        argue=argue,
     )
 
 

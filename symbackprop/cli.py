@@ -229,9 +229,21 @@ def _add_verify(commands: Commands) -> None:
         "directory (existing, or ending in /)",
     )
     parser.add_argument(
+        "--explain",
+        metavar="LINE",
+        type=_line,
+        help="also say how the formulas in this line of the notes were read, and why",
+    )
+    parser.add_argument(
         "--execute", action="store_true", help="run code that cannot be read; only code you trust"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="list every claim")
+
+
+def _line(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < len(text) < 8 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no line; lines are counted from 1")
+    return int(text)
 
 
 def _add_explain(commands: Commands) -> None:
@@ -318,7 +330,11 @@ def _verify(asked: argparse.Namespace) -> int:
     net = None if asked.spec is None else api.load(asked.spec)
     with _progress("reading") as notify:
         report = api.verify(
-            asked.paths, net, execute=asked.execute, progress=_paced(notify, sys.stderr.isatty())
+            asked.paths,
+            net,
+            execute=asked.execute,
+            argue=asked.explain,
+            progress=_paced(notify, sys.stderr.isatty()),
         )
     _say(guarded(partial(_printed, report, asked), partial(_in_short, report)))
     if asked.annotate is not None:

@@ -112,6 +112,7 @@ class FileReport:
     """What was found in one file: its claims, its settings, and its text for quoting lines.
 
     `problem` says why nothing could be judged (binary, no function of that name); empty else.
+    `argued` are the lines in which the verdicts of one line of the file are argued for.
     """
 
     file: str
@@ -119,6 +120,7 @@ class FileReport:
     settings: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
     problem: str = ""
+    argued: tuple[str, ...] = ()
 
 
 def lost_file(file: str, text: str, sentence: str) -> FileReport:
@@ -154,6 +156,7 @@ class Report:
         return not self.summary["refuted"] and any(self.claims)
 
     def as_json(self) -> dict[str, Any]:
+        argued = [line for file in self.files for line in file.argued]
         return {
             "claims": [claim.as_json() for claim in self.claims],
             "settings": self.settings,
@@ -161,4 +164,5 @@ class Report:
             "problems": [
                 {"file": file.file, "problem": file.problem} for file in self.files if file.problem
             ],
+            **({"argued": argued} if argued else {}),
         }

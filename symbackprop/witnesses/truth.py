@@ -1,14 +1,14 @@
 """The network at numbers: every tensor and every derivative, at several generic points at once.
 
-Owns: `World`, activations by layer, losses of single samples. Values come from the forward
-equations alone and derivatives from a complex step through them, so a judgement does not rest on
-the derivations that it is compared with. Refuses: rules, notation, symbols. Would be wrong if
-a local derivative of an equation were accumulated along the wrong path.
+Owns: `World`, worlds with labels that are 1 at one class, losses of single samples. Values come
+from the forward equations alone and derivatives from a complex step through them, so a judgement
+does not rest on the derivations that it is compared with. Refuses: rules, notation, symbols. Would
+be wrong if a local derivative of an equation were accumulated along the wrong path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from sympy import Symbol
 from symbackprop.calculus.terms import Expression
 from symbackprop.derivation.evaluate import Point, evaluate, forward, generic_sizes, jacobian
 from symbackprop.derivation.points import generic_points
-from symbackprop.networks.network import Network
+from symbackprop.networks.network import Network, SumsToOne
 from symbackprop.witnesses.axes import SAMPLE, Array, Axis
 
 STEP = 1e-30
@@ -45,11 +45,16 @@ class World:
     unmet: str = ""
     _local: dict[tuple[str, str], Array] = field(default_factory=dict)
     _total: dict[tuple[str, str], Array] = field(default_factory=dict)
+    _axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
 
     def axes(self, name: str) -> tuple[Axis, ...]:
-        shape = self.values[name].shape[1:]
-        axes = self.network.by_name[name].axes
-        return tuple(Axis(a.name, n) for a, n in zip(axes, shape, strict=True))
+        """The axes of a tensor with the sizes they have here."""
+        found = self._axes.get(name)
+        if found is None:
+            axes, shape = self.network.by_name[name].axes, self.values[name].shape[1:]
+            found = tuple(Axis(a.name, n) for a, n in zip(axes, shape, strict=True))
+            self._axes[name] = found
+        return found
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -163,6 +168,24 @@ def under_loss(world: World, network: Network) -> World:
         for p in world.points
     ]
     return world_at(network, points, world.flat, world.unmet)
+
+
+def one_hot_worlds(world: World) -> Iterator[World]:
+    """The world with labels that are 1 at one class, for each class; none where labels are no
+    shares of classes."""
+    network = world.network
+    labels = [t for t in network.of_kind("label") if any(isinstance(f, SumsToOne) for f in t.facts)]
+    if len(labels) != 1:
+        return
+    name = labels[0].name
+    count = world.values[name].shape[-1]
+    for place in range(count):
+        points = []
+        for point in world.points:
+            label = np.zeros_like(np.asarray(point.values[name], dtype=float))
+            label[..., place] = 1.0
+            points.append(forward(point.with_values({name: label})))
+        yield world_at(network, points, world.flat, world.unmet)
 
 
 def loss_share(world: World) -> float:

@@ -89,7 +89,12 @@ def made(given: Specification) -> Document:
     return document_of(given.architecture, given.notation, given.values)
 
 
-CASES = [(name, notation) for name in (*EXAMPLES, *OTHERS) for notation in NOTATIONS]
+# Examples in every notation, the others in two each, so that each notation meets them by turns.
+CASES = [(name, notation) for name in EXAMPLES for notation in NOTATIONS] + [
+    (name, tuple(NOTATIONS)[(number + turn) % len(NOTATIONS)])
+    for number, name in enumerate(OTHERS)
+    for turn in (0, 2)
+]
 
 
 def formulas(markdown: str) -> list[Formula]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.guard import FAULT, guarded, told
+from symbackprop.judging.notes.argument import letters, readings
 from symbackprop.judging.notes.burden import (
     READ,
     UNMARKED,
@@ -30,6 +31,13 @@ from symbackprop.judging.notes.burden import (
     uses,
 )
 from symbackprop.judging.notes.carried import FalseLine, overrides
+from symbackprop.judging.notes.conventions.layer_names import (
+    LayerNames,
+    layer_names,
+    numbered_layers,
+)
+from symbackprop.judging.notes.conventions.marks import one_mark, with_mark
+from symbackprop.judging.notes.conventions.models import others
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
 from symbackprop.judging.notes.conventions.scopes import NOT_OF_NETWORK, scopes_of
@@ -37,11 +45,15 @@ from symbackprop.judging.notes.conventions.search import (
     INDEX_LETTERS,
     SIGMA,
     Finder,
+    gives_layer,
+    layouts,
     mark_of,
     says_what_sigma_is,
 )
 from symbackprop.judging.notes.conventions.sectional import Definitions
-from symbackprop.judging.notes.conventions.variants import Variant, one_hot_worlds, worlds_of
+from symbackprop.judging.notes.conventions.updates import is_update
+from symbackprop.judging.notes.conventions.variants import Variant, worlds_of
+from symbackprop.judging.notes.conventions.worded import worded
 from symbackprop.judging.notes.derived import right_side
 from symbackprop.judging.notes.examples import (
     NOT_GIVEN,
@@ -56,11 +68,22 @@ from symbackprop.judging.notes.examples import (
     without_numbers,
 )
 from symbackprop.judging.notes.formula.compare import Verdict
-from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, broken, is_literal, judge_in
+from symbackprop.judging.notes.formula.judge import (
+    EQUALITIES,
+    Worlds,
+    at_own_sizes,
+    broken,
+    constants,
+    is_literal,
+    judge_in,
+)
+from symbackprop.judging.notes.formula.layers import layers_in
+from symbackprop.judging.notes.formula.letters import free_letters, head_or_none
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import ends_of_sums, with_ranges
-from symbackprop.judging.notes.formula.settings import Alias, Settings
+from symbackprop.judging.notes.formula.settings import UNITS, Alias, Settings
 from symbackprop.judging.notes.formula.symbols import (
+    CLASS_NUMBER,
     EULER,
     IllFormed,
     NotUnderstood,
@@ -73,6 +96,7 @@ from symbackprop.judging.notes.proofs import prove
 from symbackprop.judging.notes.repair import Explanation, Names, Repair, applied
 from symbackprop.judging.notes.witness import counterexample, sizes_of
 from symbackprop.judging.report import Claim, FileReport, Method
+from symbackprop.notation import LayerMark
 from symbackprop.reading.latex.macros import Macros, collect
 from symbackprop.reading.latex.parser import read
 from symbackprop.reading.latex.syntax import (
@@ -97,7 +121,7 @@ from symbackprop.reading.latex.syntax import (
     walk,
 )
 from symbackprop.reading.notes.passages import Note, Passage
-from symbackprop.witnesses.truth import World
+from symbackprop.witnesses.truth import World, one_hot_worlds
 
 Progress = Callable[[int, int, str], None]
 RATES = frozenset({r"\eta", r"\alpha", r"\lambda", r"\gamma", r"\mu", r"\epsilon", r"\varepsilon"})
@@ -145,10 +169,14 @@ def judge_note(
     fixed: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     explain: bool = True,
+    argue: int | None = None,
 ) -> FileReport:
     """The report on one note. `variants` are the network under each reduction that a note may
-    mean; `reduction` is that of the network file; `fixed` are letters that the user settled."""
-    judgement = _Judgement(note, variants, reduction, samples, fixed or {}, progress, explain)
+    mean; `reduction` is that of the network file; `fixed` are letters that the user settled;
+    `argue` is a line whose verdicts are to be argued for."""
+    judgement = _Judgement(
+        note, variants, reduction, samples, fixed or {}, progress, explain, argue
+    )
     with np.errstate(all="ignore"):  # what is not finite is asked where it matters
         return judgement.report()
 
@@ -162,6 +190,7 @@ class _Judgement:
     fixed: Mapping[str, str]
     progress: Progress | None
     explain: bool
+    argue: int | None = None
     settings: Settings = field(default_factory=Settings)
     worlds: dict[str, Worlds] = field(default_factory=dict)
     names: dict[str, tuple[Alias, ...]] = field(default_factory=dict)  # numbered
@@ -172,6 +201,11 @@ class _Judgement:
     rows: dict[int, tuple[Item, Item]] = field(default_factory=dict)
     examples: Examples = field(default_factory=lambda: Examples({}))
     indices: set[str] = field(default_factory=set)
+    layers: LayerNames | None = None
+    mark: LayerMark | None = None  # where a note has several
+    others: dict[tuple[int, int], str] = field(default_factory=dict)  # models, by passage
+    used: dict[int, frozenset[Use]] = field(default_factory=dict)
+    anchors: Anchors = field(default_factory=Anchors)
     faults: dict[int, Verdict] = field(default_factory=dict)  # of formulas that broke the reading
 
     def report(self) -> FileReport:
@@ -180,9 +214,18 @@ class _Judgement:
             return FileReport(self.note.path, (), text=self.note.text, problem=problem)
         macros = collect(self.note.definitions)
         read_on, lost = self._items(macros)
+        self.layers = layer_names([item.statement for item in read_on], self._layers())
+        for item in read_on:
+            item.statement = self._respelled(item.statement)
+        self.mark = one_mark([item.statement for item in read_on], self._layers())
+        for item in read_on if self.mark is not None else ():
+            item.statement = self._respelled(item.statement)
         sides = [side for item in read_on for side in item.statement.sides]
-        taken = {number for side in sides for number in _constants(side)}
+        taken = {number for side in sides for number in constants(side)}
         self.worlds = worlds_of(self.variants, self.samples, taken)
+        variant = self.variants[self.reduction]
+        said = others(self.note.passages, variant.loss, activations(variant.batch.network))
+        self.others = {self.note.passages[place].outer: words for place, words in said.items()}
         items = [item for item in read_on if not item.aside]
         self._settle(items, macros)
         self.examples = Examples(self.current.real)
@@ -211,14 +254,33 @@ class _Judgement:
             for c in claims
         ]
         sound = [item for item in items if item.number not in self.faults]
-        return FileReport(self.note.path, tuple(claims), self._found(sound), self.note.text)
+        argued = tuple(line for item in items for line in self._argued(item))
+        if self.argue is not None and not argued:
+            argued = (f"line {self.argue}: there is no formula in it",)
+        found = self._found(sound)
+        return FileReport(self.note.path, tuple(claims), found, self.note.text, argued=argued)
+
+    def _argued(self, item: Item) -> Iterator[str]:
+        """How the formulas of the line that was asked for are read, and what shows letters."""
+        last = item.passage.place(item.statement.span.end)[0]
+        if self.argue is None or not item.line <= self.argue <= last or item.verdict is None:
+            return
+        settings = replace(self.settings, mode=item.mode)
+        words = {head: _family_text(family) for head, family in settings.letters.items()}
+        yield f"line {item.line}: {' '.join(item.latex.split())}"
+        used = self.used.get(item.number, frozenset())
+        yield from letters(used, self.anchors, item.line, words)
+        tried = readings(item.statement, settings, self.worlds, self.reduction)
+        yield from map(str, tried)
 
     def _burden(self, items: Sequence[Item]) -> None:
         """Take back what is called false where nothing but the line itself gives its letters the
         meaning that makes it so; and what follows from such a line."""
         used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
+        self.used = used
         for item in items:
-            if _outcome(item) == "false" and item.verdict and item.verdict.method in READ:
+            failed = _outcome(item) == "false" and item.verdict and item.verdict.method in READ
+            if failed or (_outcome(item) == "false" and self._is_of_outputs(item)):
                 self._in_another_mode(item)
         for item in _told_in_several_ways(items):
             first = _side_text(item, 0)
@@ -227,7 +289,7 @@ class _Judgement:
             )
             item.consistent = False
         true = [(item.line, used[item.number]) for item in items if _outcome(item) == "true"]
-        anchors = Anchors.of(true, frozenset(self.fixed))
+        anchors = self.anchors = Anchors.of(true, frozenset(self.fixed))
         false = [item for item in items if _outcome(item) == "false"]
         for item in false:
             assert item.verdict is not None
@@ -240,6 +302,11 @@ class _Judgement:
                 elif letters:
                     item.verdict = Verdict("unknown", reason=self._unshown(letters))
         self._side_by_side([item for item in false if _outcome(item) == "false"])
+        for item in false:
+            if _outcome(item) == "false" and item.verdict and item.verdict.method == "shape":
+                self._of_each_output(item)
+        self._laid_out_otherwise(items)
+        self._hardly_read(items)
         standing = {item.line for item in false if _outcome(item) == "false"}
         for item in false:
             if item.consistent and not standing & set(item.follows):
@@ -256,6 +323,12 @@ class _Judgement:
                     item.verdict, item.mode = found, mode
                     item.consistent, item.follows = False, ()
 
+    def _is_of_outputs(self, item: Item) -> bool:
+        """Whether a formula has neither parameters nor errors: it may be of one sample anywhere."""
+        heads = {h for side in item.statement.sides for h in heads_below(side)}
+        families = {self.settings.letters.get(head, "").removeprefix("d_") for head in heads}
+        return not any(f.startswith(("W", "b", "delta", "alias", "N")) for f in families)
+
     def _side_by_side(self, false: Sequence[Item]) -> None:
         """Factors that no matrix product joins are multiplied entry by entry, where that is a
         habit of the note: one such line is a slip, several are a way of writing."""
@@ -269,6 +342,63 @@ class _Judgement:
         for item, verdict in found if len(found) > 1 else ():
             note = "factors side by side are multiplied entry by entry"
             item.verdict, item.consistent, item.follows = replace(verdict, note=note), False, ()
+
+    def _laid_out_otherwise(self, items: Sequence[Item]) -> None:
+        """A line that is true of vectors, weights or derivatives that stand otherwise is undecided
+        where as many lines are true of that."""
+        shown = [item for item in items if item.example is None and not item.elsewhere]
+        for item in shown:
+            if _outcome(item) != "false" or item.consistent:
+                continue
+            for settings in layouts(self.settings):
+                if self._judged_as(item, settings) == "true" and self._as_true(shown, settings):
+                    reason = "true where vectors or weights stand otherwise, and that fits as well"
+                    item.verdict = Verdict("unknown", reason=reason)
+                    break
+
+    def _judged_as(self, item: Item, settings: Settings) -> str:
+        changed = replace(settings, mode=item.mode)
+        return judge_in(item.statement, changed, self._world(item, item.mode)).outcome
+
+    def _as_true(self, items: Sequence[Item], settings: Settings) -> bool:
+        """Whether as many lines are true under other settings, and as many forward equations."""
+        change, forward = 0, 0
+        for item in items:
+            now = _outcome(item)
+            if now not in ("true", "false") or item.consistent:
+                continue
+            turned = (self._judged_as(item, settings) == "true") - (now == "true")
+            change += turned
+            forward += turned * gives_layer(item.statement, self.settings)
+            if change < -MANY or forward < -MANY:
+                return False
+        return change >= 0 and forward >= 0
+
+    def _hardly_read(self, items: Sequence[Item]) -> None:
+        """Where most lines of a note come out false, it is the reading that is wrong."""
+        false = [i for i in items if _outcome(i) == "false" and not i.consistent and not i.example]
+        true = sum(_outcome(item) == "true" for item in items)
+        unread = sum(_outcome(item) == "unknown" for item in items if item.passage.display)
+        is_poor = len(false) + true >= MANY or unread > true + len(false)
+        few = (is_poor and 2 * len(false) > true) or not true
+        if few or (len(false) >= SEVERAL and true < len(false)):
+            for item in false:
+                reason = f"only {true} lines hold as this note was read, too few to be sure of it"
+                item.verdict = Verdict("unknown", reason=reason)
+
+    def _of_each_output(self, item: Item) -> None:
+        """The loss written for one output, where its letters are those of all."""
+        first, *rest = item.statement.sides
+        parts = split(first)
+        if parts is None or self.settings.letters.get(parts[0].head) not in ("L", "loss_n"):
+            return
+        whole = tuple(Big("sum", (), side, side.span) for side in rest)
+        summed = replace(item.statement, sides=(first, *whole))
+        signs = self.settings.entrywise | {"", r"\cdot"}
+        settings = replace(self.settings, mode=item.mode, entrywise=signs)
+        if judge_in(summed, settings, self._world(item, item.mode)).outcome == "true":
+            reason = "true of a single output, or with a sum over all: say which is meant"
+            item.verdict = Verdict("unknown", reason=reason)
 
     def _uses(self, item: Item) -> frozenset[Use]:
         settings = replace(self.settings, mode=item.mode)
@@ -362,6 +492,7 @@ class _Judgement:
             [
                 replace(item, statement=rest)
                 for item in about_network
+                if item.passage.outer not in self.others
                 if (rest := without_numbers(item.statement)) is not None
             ]
         )
@@ -383,13 +514,13 @@ class _Judgement:
         ]
         statements = [item.statement for item in items]
         fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
-        sizes: Mapping[str, str] = {}
+        counts = sizes = dict.fromkeys(_counts_of_units(statements), UNITS)
         for _ in range(2):  # once more where a size stands as a number, which has to be known
             finder = Finder(statements, self.worlds, depth, self.reduction, fixed, sizes)
             found, reduction = finder.find()
             self.settings = replace(found, aliases={**found.aliases, **self.names})
-            known, sizes = sizes, self._sizes(statements)
-            if known or not any(_counts_with(s, sizes) for s in statements):
+            known, sizes = sizes, {**counts, **self._sizes(statements)}
+            if known != counts or not any(_counts_with(s, sizes) for s in statements):
                 break
         self.reduction = reduction
         for statement, verdict in finder.broken:
@@ -497,12 +628,33 @@ class _Judgement:
             verdict = _of_each_layer(item.statement, settings, world) or verdict
         if verdict.outcome in ("false", "unknown"):
             verdict = self._in_numbers(item, settings, world) or verdict
+        if verdict.outcome == "false":
+            verdict = at_own_sizes(item.statement, settings, self.current) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._at_sizes_of_example(item, settings) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._under_conditions(item, settings, world) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._under_hypothesis(item, settings, world, verdict)
+        if verdict.outcome == "false" and item.example is None:
+            verdict = self._of_one_hot(item, settings, world) or verdict
+        if verdict.outcome == "unknown" and verdict.reason == CLASS_NUMBER:
+            verdict = self._of_class(item, settings, world) or verdict
+        if verdict.outcome == "false":
+            verdict = self._of_another_depth(item, settings) or verdict
+        if verdict.outcome == "false" and item.statement.remark:
+            verdict = self._with_remark(item, settings) or verdict
+        if verdict.outcome == "false" and item.example is None:
+            verdict = self._of_true_class(item, settings, world) or verdict
+        if verdict.outcome == "false" and _is_law(item.statement, settings):
+            verdict = Verdict("unknown", reason="a law on functions of any x, not of the network")
+        if verdict.outcome == "false" and is_update(item.statement):
+            verdict = Verdict("unknown", reason="a new value of a parameter")
+        if verdict.outcome == "false" and (letter := _summed_and_fixed(item.statement)):
+            reason = f"{letter} is summed over and stands for one place as well"
+            verdict = Verdict("unknown", reason=reason)
+        if verdict.outcome == "false" and (other := self.others.get(item.passage.outer)):
+            verdict = Verdict("unknown", reason=f"the text here speaks of {other}: {NOT_THIS}")
         if verdict.outcome == "false" and _SUPPOSING.search(item.passage.before):
             verdict = Verdict("unknown", reason="it is said of a case that is only supposed")
         if verdict.outcome == "false" and item.example is None:
@@ -549,7 +701,7 @@ class _Judgement:
 
     def _at_sizes_of_example(self, item: Item, settings: Settings) -> Verdict | None:
         """A formula in which a size of the example stands as a number: 1/3 for 1/N."""
-        numbers = {number for side in item.statement.sides for number in _constants(side)}
+        numbers = {number for side in item.statement.sides for number in constants(side)}
         for mode, world in self.examples.worlds.items():
             if numbers & set(world.sizes.values()):
                 found = judge_in(item.statement, replace(settings, mode=mode), world)
@@ -632,6 +784,8 @@ class _Judgement:
             return Verdict("definition", name="y")
         text = f"{item.passage.before} {item.passage.heading}"
         told = re.search(_ASSUMING, text, re.IGNORECASE) is not None
+        told = told and re.search(_OF_LABELS, text, re.IGNORECASE) is not None
+        told = told and re.search(_NOTHING_ASSUMED, text, re.IGNORECASE) is None
         stated = re.search(r"\by_\{?(\d+)\}? *= *1\b", self._text_before(item))
         if not told and stated is None and not self._is_assumed(item):
             return verdict
@@ -644,6 +798,66 @@ class _Judgement:
                 reason = f"true where class {place} is the true one: say so, as y = (1, 0, …)"
                 return Verdict("unknown", reason=reason)
         return verdict
+
+    def _of_one_hot(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """A formula that is true of labels that are 1 at one class, as those of the network are."""
+        if not self.variants[self.reduction].one_hot:
+            return None
+        found = None
+        for other in one_hot_worlds(world):
+            found = judge_in(item.statement, settings, other)
+            if found.outcome != "true":
+                return None
+        return found and replace(found, note="for labels that are 1 at one class")
+
+    def _of_class(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        r"""A formula with the number of the true class as an index: \hat y_y, in each case."""
+        if not self.variants[self.reduction].one_hot or item.mode != "one":
+            return None
+        heads = [h for h, f in settings.letters.items() if f == "y"]
+        found = None
+        for place, other in enumerate(one_hot_worlds(world), start=1):
+            classes = dict.fromkeys(heads, place)
+            found = judge_in(item.statement, replace(settings, classes=classes), other)
+            if found.outcome != "true":
+                return found if found.method == "numeric" else None
+        return found
+
+    def _of_another_depth(self, item: Item, settings: Settings) -> Verdict | None:
+        """What gives the output of a network with fewer layers is about that one."""
+        parts = split(item.statement.sides[0])
+        if parts is None or settings.letters.get(parts[0].head) != "yhat":
+            return None
+        scope = Valuation(self._world(item, item.mode), settings).scope
+        layers = list(layers_in(item.statement.sides[1:], scope))
+        if not layers or max(layers) >= self._layers():
+            return None
+        return Verdict("unknown", reason=f"a network of {max(layers)} layers")
+
+    def _with_remark(self, item: Item, settings: Settings) -> Verdict | None:
+        """A comma within a formula parts it: what stands behind was not read with it."""
+        found = read(item.statement.remark, Macros())
+        if len(found) != 1 or not isinstance(found[0], Statement) or found[0].relations:
+            return None
+        if not heads_below(*found[0].sides) & set(settings.letters):
+            return None
+        return Verdict("unknown", reason=f"what {item.statement.remark} behind it is for")
+
+    def _of_true_class(self, item: Item, settings: Settings, world: World) -> Verdict | None:
+        """A formula in which a letter that stands on one side alone may be the true class."""
+        if not self.variants[self.reduction].one_hot or item.mode != "one":
+            return None
+        free = [set[str](free_letters(side)) for side in item.statement.sides]
+        once = sorted(set().union(*free) - set(free[0]).intersection(*free) - {*settings.letters})
+        for letter in once:
+            for place, other in enumerate(one_hot_worlds(world), start=1):
+                changed = replace(settings, classes={letter: place})
+                if judge_in(item.statement, changed, other).outcome != "true":
+                    break
+            else:
+                reason = f"true where {letter} is the number of the true class: say so"
+                return Verdict("unknown", reason=reason)
+        return None
 
     def _text_before(self, item: Item) -> str:
         """All that stands between the display before and this formula."""
@@ -747,7 +961,7 @@ class _Judgement:
                 break
             first = found[0]
             changed = applied(latex, first.pieces)
-            again = [s for s in read(changed, macros) if isinstance(s, Statement)]
+            again = [s for s in self._read(changed, macros) if isinstance(s, Statement)]
             if len(again) != 1:
                 break
             latex, statement = changed, again[0]
@@ -777,10 +991,24 @@ class _Judgement:
             verdict,
             meaning,
             lambda s: judge_in(s, settings, world),
-            lambda text: read(text, macros),
+            lambda text: self._read(text, macros),
             self._names(settings),
             ranged=ranged,
         ).explanations()
+
+    def _read(self, latex: str, macros: Macros) -> tuple[Statement | Unread, ...]:
+        """A formula that was edited, read as those of the note are."""
+        return tuple(
+            self._respelled(found) if isinstance(found, Statement) else found
+            for found in read(latex, macros)
+        )
+
+    def _respelled(self, statement: Statement) -> Statement:
+        """With numbers for layers that have letters, and letters for what a word marks."""
+        if self.layers is not None:
+            statement = numbered_layers(statement, self.layers)
+        statement = worded(statement)
+        return with_mark(statement, self.mark) if self.mark is not None else statement
 
     def _names(self, settings: Settings) -> Names:
         depth = Valuation(self.current.generic["batch"], settings).scope.layers
@@ -845,14 +1073,19 @@ class _Judgement:
             counterexample=guarded(partial(self._witness, item), partial(self._no_witness, item)),
             slip=best.slip if best is not None else verdict.slip,
             sentence=sentence,
-            suggestion=best.suggestion if best is not None else "",
+            suggestion=self._in_letters(best.suggestion) if best is not None else "",
             consistent=item.consistent,
             follows_from=item.follows,
             spot=self._spot(item, span),
             claimed=_side_text(item, verdict.link + 1),
             derived=guarded(partial(self._derived, item), lambda _: ""),
-            others=tuple((e.slip, e.sentence, e.suggestion) for e in item.explanations[1:]),
+            others=tuple(
+                (e.slip, e.sentence, self._in_letters(e.suggestion)) for e in item.explanations[1:]
+            ),
         )
+
+    def _in_letters(self, suggestion: str) -> str:
+        return self.layers.in_letters(suggestion) if self.layers is not None else suggestion
 
     def _broken_claim(self, item: Item, bug: Exception) -> Claim:
         """Undecided, where even what is to be said of a formula breaks."""
@@ -995,6 +1228,8 @@ DEEPEST = 24  # layers of a network that notes are judged for
 MOST_PARTS = 2000  # of a formula that is judged
 DECIDING_PARTS = 500  # of one that helps to find out how the note is read
 DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
+MANY = 12  # lines from which on a note is expected to be right for the most part
+SEVERAL = 4  # false lines that are not outweighed by as many true ones
 SURVEY = 3  # ways in which a function is given that is not always the same
 MORE_SLIPS = 2  # after the first, in one formula
 
@@ -1011,8 +1246,20 @@ def _both(first: Explanation, second: Explanation) -> Explanation:
     )
 
 
-_SUPPOSING = re.compile(r"\b(?:if|were|would|had)\b[^.!?;:]*$", re.IGNORECASE)
+NOT_THIS = "of the network given it is false"
+_SUPPOSING = re.compile(
+    r"(?:\b(?:if|were|would|had|wenn|falls|si|se|jeśli|gdyby|если|если бы)\b"
+    r"|若|如果|假设|假設|もし|仮に|만약)[^.!?;:。]*$",
+    re.IGNORECASE,
+)
 _ASSUMING = r"assum|suppos|if the|when the|case|true class|correct class|one.?hot|say |let "
+
+
+_OF_LABELS = r"class|label|target|one.?hot|\btrue\b|correct|\$y|\bis 1\b|= *1\b"
+_NOTHING_ASSUMED = (
+    r"\b(?:no|without|any) (?:further )?(?:assum|suppos)|\b(?:any|every|each|all|both) "
+    r"(?:\w+ )?(?:cases?|labels?|classe?s?|targets?)\b|\bin general\b"
+)
 
 
 def _is_assumption(statement: Statement, settings: Settings) -> bool:
@@ -1029,7 +1276,8 @@ def _is_assumption(statement: Statement, settings: Settings) -> bool:
 
 
 _DIFFERENT = (
-    r"\b(?:differ|different|distinct|other than|otherwise|off.?diagonal|not equal|unequal)\b"
+    r"\b(?:differ|distinct|other than|otherwise|off.?diagonal|not equal|unequal"
+    r"|different (?:ind(?:ices|exes)|entries|components|units|classes|places))\b"
 )
 
 
@@ -1041,12 +1289,14 @@ def _is_condition(statement: Statement) -> bool:
     )
 
 
-def _constants(node: Node) -> Iterator[int]:
-    """Whole numbers from 2 on that are factors or terms, or in such, but no marks or indices."""
-    if isinstance(node, Number):
-        yield from (n for n in (abs(node.value.numerator), node.value.denominator) if n > 1)
-    for child in (node.base,) if isinstance(node, Scripted) else children(node):
-        yield from _constants(child)
+def _counts_of_units(statements: Sequence[Statement]) -> Iterator[str]:
+    r"""Letters with a mark that end sums: the n of \sum_{j=1}^{n_L}."""
+    sides = (side for statement in statements for side in statement.sides)
+    for big in (node for side in sides for node in walk(side) if isinstance(node, Big)):
+        for bound in big.bounds:
+            parts = split(bound.upper) if bound.upper is not None else None
+            if parts is not None and len(parts[1]) == 1:
+                yield parts[0].head
 
 
 def _counts_with(statement: Statement, sizes: Container[str]) -> bool:
@@ -1088,6 +1338,53 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
     return [(a, b) for n, a in enumerate(found) for b in found[n + 1 :]]
 
 
+def _is_law(statement: Statement, settings: Settings) -> bool:
+    r"""\sigma'(x) = \sigma(x) (1 - \sigma(x)): what a function makes of any x, for no layer takes
+    its activation of the input."""
+    return any(
+        settings.letters.get(argument.head) == "x" and _is_function(function, settings)
+        for side in statement.sides
+        for function, argument in _applications(side)
+    )
+
+
+def _is_function(node: Node, settings: Settings) -> bool:
+    parts = split(node)
+    family = settings.letters.get(parts[0].head, parts[0].head) if parts else ""
+    return family == "f" or is_function(family)
+
+
+def _applications(side: Node) -> Iterator[tuple[Node, Symbol]]:
+    """Functions with the bare letters that they are applied to."""
+    for node in walk(side):
+        factors: tuple[Node, ...] = ()
+        if isinstance(node, Apply):
+            factors = (node.function, *node.arguments)
+        elif isinstance(node, Product) and not node.sign:
+            factors = node.factors
+        for function, after in itertools.pairwise(factors):
+            inner = after.base if isinstance(after, Scripted) else after
+            while isinstance(inner, Group) and len(inner.items) == 1:
+                inner = inner.items[0]
+            if isinstance(inner, Symbol):
+                yield function, inner
+
+
+def _summed_and_fixed(statement: Statement) -> str:
+    r"""A letter that a sum of one side runs over, and that stands for one place on another:
+    a_j = \sum_j w_{ij} x_j."""
+    bound = [
+        {head_or_none(b.variable) for n in walk(side) if isinstance(n, Big) for b in n.bounds}
+        for side in statement.sides
+    ]
+    free = [set(free_letters(side)) for side in statement.sides]
+    for place, inside in enumerate(bound):
+        beyond = set().union(*(f for n, f in enumerate(free) if n != place))
+        if both := sorted(head for head in inside & beyond if head):
+            return both[0]
+    return ""
+
+
 def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Verdict | None:
     r"""\sigma(z^2), where \sigma is the activation of another layer in the rest of the note: it may
     be meant as that of whatever layer it meets, and is where the formula itself says what it is. As
@@ -1096,9 +1393,12 @@ def _of_each_layer(statement: Statement, settings: Settings, world: World) -> Ve
     may_be_none = "identity" in activations(world.network)
     if not is_function(family) or (family == "sigmoid" and may_be_none):
         return None
-    letters = {**settings.letters, SIGMA: "f"}
-    found = judge_in(statement, replace(settings, letters=letters), world)
-    if found.outcome != "true":
+    for other in ("f", "softmax"):
+        letters = {**settings.letters, SIGMA: other}
+        found = judge_in(statement, replace(settings, letters=letters), world)
+        if found.outcome == "true":
+            break
+    else:
         return None
     if not may_be_none and says_what_sigma_is(statement):
         return found

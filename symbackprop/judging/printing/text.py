@@ -74,6 +74,8 @@ class _Printer:
             yield list(self.undecided(undecided))
         if self.verbose and file.claims:
             yield list(self.everything(file))
+        if file.argued:
+            yield ["How it was read", *(shortened(line, WIDTH) for line in file.argued)]
 
     def cause(self, cause: Cause, lines: Sequence[str]) -> Iterator[str]:
         claim = cause.claim

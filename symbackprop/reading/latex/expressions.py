@@ -347,7 +347,7 @@ class Expressions:
         if isinstance(base, Scripted) and self.words[start] != "{" and not doubled(base, scripts):
             scripts = [*base.scripts, *scripts]
             base = base.base
-        return with_condition(base, scripts, self.span(start))
+        return scripted(base, scripts, self.span(start))
 
     def primary(self) -> Node:
         self.depth += 1
@@ -370,6 +370,8 @@ class Expressions:
             return self.function()
         if word.startswith(r"\text{"):
             return self.text(word)
+        if word == r"\operatorname{grad}":
+            return self.nabla()
         if word.startswith(r"\operatorname{"):
             self.at += 1
             return self.applied(Symbol(word[14:-1], self.span(self.at - 1)), self.at - 1)
@@ -1416,6 +1418,32 @@ def indicates(factors: list[Node], factor: Node, span: Span) -> bool:
     else:
         return False
     return True
+
+
+def scripted(base: Node, scripts: Sequence[Script], span: Span) -> Node:
+    r"""The base with its scripts: `\mathbf{1}_{(j=1)}` is an indicator, `y^*` a letter of its own,
+    and `W_{2 \times 3}` says of what size W is, not which entry is meant."""
+    scripts = [script for script in scripts if not _is_size(script)]
+    if isinstance(base, Symbol) and any(_is_star(script) for script in scripts):
+        base = Symbol(f"{base.head}^*", base.span, base.bold)
+        scripts = [script for script in scripts if not _is_star(script)]
+    return with_condition(base, scripts, span) if scripts else base
+
+
+def _is_star(script: Script) -> bool:
+    return script.kind == "star" and script.place == "above"
+
+
+def _is_size(script: Script) -> bool:
+    r"""`_{2 \times 3}`, `_{2x3}`, `_{n \times m}`."""
+    if script.place != "below" or script.kind != "group":
+        return False
+    match script.parts:
+        case (Product(sign=r"\times", factors=(_, _, *_) as factors),):
+            return all(isinstance(f, (Number, Symbol, Scripted)) for f in factors)
+        case (Number(), Symbol(head="x"), Number()):
+            return True
+    return False
 
 
 def with_condition(base: Node, scripts: Sequence[Script], span: Span) -> Node:

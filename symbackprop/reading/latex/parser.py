@@ -42,6 +42,7 @@ _TRANSPARENT = frozenset(
 )
 _WRAPPERS = frozenset(("array", "matrix", "cases", "dcases", "rcases"))
 _DROPPED = frozenset((r"\phantom", r"\hphantom", r"\vphantom", r"\arraystretch"))
+_OPENED = frozenset((r"\substack", r"\mathop"))  # their braces say nothing
 _STACKED = frozenset((r"\stackrel", r"\overset", r"\underset"))
 _IMPLIES = frozenset((r"\Rightarrow", r"\Leftrightarrow", r"\therefore"))
 _BOXES = frozenset((r"\boxed", r"\fbox", r"\ensuremath", r"\cancel"))
@@ -57,6 +58,7 @@ _INDEX = frozenset("ijklmnpqrst") | {r"\ell"}
 _FURTHER = frozenset(
     "where with mit wobei avec où so then thus hence therefore since because".split()
 )
+_ESCAPED = {r"\_": "_", r"\*": "*", r"\^": "^"}
 _AND = frozenset(("and", "und", "et", "or", "oder", "i.e.", "&"))
 
 
@@ -86,12 +88,36 @@ def prepared(latex: str, macros: Macros) -> list[Token]:
 
 def cleaned(tokens: list[Token]) -> list[Token]:
     """Without what is invisible, and with relations that carry a note as plain relations."""
+    tokens = unescaped(tokens)
+    tokens = double_bars(tokens)
     words = {token[0] for token in tokens}
     if words & BOLD:
         tokens = unfolded_fonts(tokens)
-    if words & (_DROPPED | _STACKED | {r"\substack"}):
+    if words & (_DROPPED | _STACKED | _OPENED):
         tokens = list(_without_invisible(tokens))
     return without_boxes(tokens) if "{" in words else tokens
+
+
+def unescaped(tokens: list[Token]) -> list[Token]:
+    r"""`z\_i`, as some Markdown wants the sign of an index, and `$\[ a = b \]$` without the inner
+    delimiters."""
+    if tokens and tokens[0][0] == r"\[" and tokens[-1][0] == r"\]":
+        tokens = tokens[1:-1]
+    return [
+        token._replace(text=_ESCAPED[token[0]]) if token[0] in _ESCAPED else token
+        for token in tokens
+    ]
+
+
+def double_bars(tokens: list[Token]) -> list[Token]:
+    """`||a||` is a norm, as with one sign for both bars."""
+    found: list[Token] = []
+    for token in tokens:
+        if token[0] == "|" and found and found[-1][0] == "|" and token.glued:
+            found[-1] = found[-1]._replace(text=r"\|", end=token.end)
+        else:
+            found.append(token)
+    return found
 
 
 def unfolded_fonts(tokens: list[Token]) -> list[Token]:
@@ -147,7 +173,7 @@ def _without_invisible(tokens: list[Token]) -> Iterator[Token]:
         has_argument = after < len(words) and words[after] == "{" and ends[after] > 0
         if word in _DROPPED and has_argument:
             skipped.update(range(index, ends[after] + 1))
-        elif word == r"\substack" and has_argument:
+        elif word in _OPENED and has_argument:
             skipped.update((index, after, ends[after]))
         elif word in _STACKED and has_argument:
             second = ends[after] + 1
@@ -589,7 +615,10 @@ class Passage:
         """Give the statement just read its remark."""
         if self.open and isinstance(last := self.found[-1], Statement):
             said = [text for part in (self.pending, self.remark) if (text := self.source(part))]
-            self.found[-1] = replace(last, remark="; ".join(said)) if said else last
+            condition = condition_of(self.pending)
+            before = () if condition is None else (condition,)
+            conditions = (*before, *last.conditions)
+            self.found[-1] = replace(last, remark="; ".join(said), conditions=conditions)
             self.pending = []
         self.remark = []
 

@@ -12,7 +12,7 @@ the span of the macro's call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import wraps
 from typing import Literal, TypeVar
@@ -325,6 +325,31 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The tree with each node changed, the inner ones first."""
+    return change(_with_parts(node, change))
+
+
+def _with_parts(value: T, change: Callable[[Node], Node]) -> T:
+    changed: dict[str, object] = {}
+    for field in fields(value):  # type: ignore[arg-type]
+        old = getattr(value, field.name)
+        new = _rebuilt_part(old, change)
+        if new is not old:
+            changed[field.name] = new
+    return replace(value, **changed) if changed else value  # type: ignore[type-var]
+
+
+def _rebuilt_part(part: object, change: Callable[[Node], Node]) -> object:
+    if isinstance(part, tuple):
+        inner = tuple(_rebuilt_part(each, change) for each in part)
+        is_same = all(new is old for new, old in zip(inner, part, strict=True))
+        return part if is_same else inner
+    if isinstance(part, (Script, Bound)):
+        return _with_parts(part, change)
+    return rebuilt(part, change) if isinstance(part, Node) else part
 
 
 def heads_below(*nodes: Node) -> frozenset[str]:

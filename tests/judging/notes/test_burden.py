@@ -101,9 +101,8 @@ def test_a_size_ends_no_sum_over_another_axis(tmp_path: Path) -> None:
     "line",
     [
         r"\sum_{k=0}^{K} y_k = 1",
-        r"\sum_{i<j} \hat y_i \hat y_j = 0",
-        r"(y_k \hat y_k)^{20} = 0",
-        r"\frac{\hat y_k}{10^{15}} = \frac{y_k}{10^{15}}",
+        r"10^{15} + \hat y_k = 10^{15} + y_k",
+        r"e^{40} + L = e^{40} + 2 L",
     ],
 )
 def test_what_is_not_read_whole_is_undecided(line: str, tmp_path: Path) -> None:
@@ -128,7 +127,11 @@ def test_a_keyword_decides_nothing(tmp_path: Path) -> None:
     assert behind(tmp_path, "Now for different units:", off) == "undecided"
     assert behind(tmp_path, "Off the diagonal", rf"{off} \quad (i \neq k)") == "verified"
     single = r"L = -\log \hat y_1"
-    assert behind(tmp_path, "We make no assumption.", single) == "undecided"
+    assert behind(tmp_path, "The units have different weights.", off) == "refuted"
+    assert behind(tmp_path, "We make no assumption on the class.", single) == "refuted"
+    assert behind(tmp_path, "Suppose that we have a sample.", single) == "refuted"
+    assert behind(tmp_path, "Take the class that is true.", single) == "refuted"
+    assert behind(tmp_path, "If the class is known:", single) == "undecided"
     assert behind(tmp_path, "Assume that $y_1 = 1$.", single) == "verified"
 
 
@@ -142,9 +145,9 @@ def test_what_is_only_supposed_is_not_refuted(tmp_path: Path) -> None:
 
 
 def test_letters_written_as_nowhere_else_refute_nothing(tmp_path: Path) -> None:
-    sized = r"z^{(1)}_{1x4} = x_{1x3} W^{(1)}_{3x4} + b^{(1)}_{1x4}"
-    output = r"z^{(2)}_{1x2} = h^{(1)}_{1x4} W^{(2)}_{4x2} + b^{(2)}_{1x2}"
-    found = claims(tmp_path, network(), sized, output)
+    first = r"(x^{(p,1)})_i = \tanh\Big(\sum_k w_{ki}^{(1)} (x^{(p,0)})_k + b_i^{(1)}\Big)"
+    second = r"(x^{(p,2)})_j = \sum_i w_{ij}^{(2)} (x^{(p,1)})_i + b_j^{(2)}"
+    found = claims(tmp_path, network(), first, second)
     assert {claim.status for claim in found} == {"undecided"}
     assert "no other line shows" in found[0].sentence
     assert "say what" in found[0].sentence

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from symbackprop.calculus.scalars import function_lettered
 from symbackprop.guard import FAULT
+from symbackprop.judging.notes.conventions.worded import family_of
 from symbackprop.judging.notes.formula.compare import Verdict
 from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, judge
 from symbackprop.judging.notes.formula.letters import may_be_power
@@ -84,14 +85,18 @@ class Heads:
 
 
 def heads_of(statements: Iterable[Statement], mark: LayerMark) -> Heads:
-    """How often each head stands with a layer mark, as a function, alone, and so on. Where layers
-    stand below, data that also stand bare have no layers: the y_1 beside y is an entry."""
+    """How often each head stands with a layer mark, as a function, alone, and so on. Data that
+    also stand without one have no layers: beside y, y_1 is an entry and y_k^2 a square."""
     heads = Heads(*(Counter() for _ in range(10)))
     for statement in statements:
         for side in statement.sides:
             _look(side, mark, heads, False)
-    bare = (h for h in heads.marked if heads.plain[h] and lower(h) in _DATA)
-    return replace(heads, entries=Counter(bare)) if mark.looks_like_index else heads
+    data = [h for h in heads.marked if lower(h) in _DATA]
+    if mark.looks_like_index:
+        return replace(heads, entries=Counter(h for h in data if heads.plain[h]))
+    if mark.looks_like_power:
+        return replace(heads, entries=Counter(h for h in data if heads.marked[h] < heads.seen[h]))
+    return heads
 
 
 def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> None:
@@ -121,7 +126,7 @@ def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> Non
             if found is not None and isinstance(base, Group) and base.bracket:
                 if len(base.items) > 1:
                     heads.called[found[0].head] += 1
-                elif base.items and _may_apply(found, base.items[0]):
+                elif base.items and _may_apply(found, base.items[0], mark):
                     heads.applied[found[0].head] += 1
                     argument = split(base.items[0])
                     if argument is not None and not argument[1]:
@@ -150,9 +155,11 @@ def _look(node: Node, mark: LayerMark, heads: Heads, inside_script: bool) -> Non
         _look(child, mark, heads, inside_script)
 
 
-def _may_apply(symbol: tuple[Symbol, tuple[Any, ...]], argument: Node) -> bool:
-    """f(z), not the product h_j (1 - h_j)."""
-    if any(s.place == "below" and s.kind == "group" for s in symbol[1]):
+def _may_apply(symbol: tuple[Symbol, tuple[Any, ...]], argument: Node, mark: LayerMark) -> bool:
+    r"""f(z), \sigma_l(z_l), not the product h_j (1 - h_j)."""
+    below = [s for s in symbol[1] if s.place == "below" and s.kind == "group"]
+    of_layer = mark.looks_like_index and symbol[0].head in ACTIVATIONS and split(argument)
+    if any(not (of_layer and _is_mark(s, mark)) for s in below):
         return False
     inside = heads_below(argument)
     begins_with_one = isinstance(argument, Sum) and isinstance(argument.terms[0], Number)
@@ -267,7 +274,7 @@ NODES = {
     "g": ("h",),
     "net": ("z",),
     "y": ("h",),
-    "x": ("h",),
+    "x": ("h", "z"),
     "f": ("h",),
     "r": ("h", "z"),
     "p": ("h", "z"),
@@ -421,6 +428,8 @@ def candidates(
     network, layer by layer."""
     if function_called(head):
         return (function_called(head),)
+    if "_{" in head or "^{" in head:
+        return (family_of(head),) if family_of(head) else ()
     if heads.entries[head]:
         layered = replace(heads, entries=Counter())
         bare = replace(layered, marked=Counter({head: 0}))
@@ -480,7 +489,7 @@ def candidates(
         if head in ("x", "X"):
             found.append("x")
         return tuple(dict.fromkeys(found))
-    if head in LOSSES:
+    if head in LOSSES or (head == "e" and heads.derived[head]):
         found.extend(("L", "loss_n"))
     if head in ("x", "X"):
         found.append("x")
@@ -559,6 +568,9 @@ class Finder:
     sizes: Mapping[str, str] = field(default_factory=dict)
     broken: list[tuple[Statement, Verdict]] = field(default_factory=list)
     work: int = 0
+    _known: dict[tuple[int, str], list[tuple[Statement, Settings, str]]] = field(
+        default_factory=dict
+    )
 
     def find(self) -> tuple[Settings, str]:
         """The settings and the reduction under which the note is read."""
@@ -589,7 +601,12 @@ class Finder:
             for s in node.scripts
         )
         letters = self._distinct(letters, choices)
-        settings = Settings(mark=mark, letters=letters, sampled=sampled, sizes=self.sizes)
+        powers = frozenset(
+            h for h, f in letters.items() if f == "f" and heads.marked[h] < heads.seen[h]
+        )
+        settings = Settings(
+            mark=mark, letters=letters, sampled=sampled, sizes=self.sizes, powers=powers
+        )
         if self.reduction.startswith("mean"):
             settings = replace(settings, scales=dict.fromkeys(self._sampled_errors(settings), "N"))
         forward = [s for s in self.statements if self._is_forward(s, choices)]
@@ -706,13 +723,23 @@ class Finder:
         for mode in modes:
             if mode not in self.worlds[reduction].generic:
                 continue
-            verdict = judge(statement, replace(settings, mode=mode), self.worlds[reduction])
-            if verdict.outcome == "true":
+            outcome = self._outcome_in(statement, replace(settings, mode=mode), reduction)
+            if outcome == "true":
                 return "true"
-            if verdict.method == FAULT:
-                self.broken.append((statement, verdict))
-            found.add(verdict.outcome)
+            found.add(outcome)
         return "false" if "false" in found else min(found, default="unknown")
+
+    def _outcome_in(self, statement: Statement, settings: Settings, reduction: str) -> str:
+        """The outcome in the mode of the settings; what was judged before is not judged again."""
+        known = self._known.setdefault((id(statement), reduction), [])
+        for _, before, outcome in known:
+            if before == settings:
+                return outcome
+        verdict = judge(statement, settings, self.worlds[reduction])
+        if verdict.method == FAULT:
+            self.broken.append((statement, verdict))
+        known.append((statement, settings, verdict.outcome))
+        return verdict.outcome
 
     def score(self, statements: Sequence[Statement], settings: Settings, reduction: str) -> float:
         """True lines count for a reading, false ones against it."""
@@ -982,28 +1009,12 @@ class Finder:
         turned = [
             (was, now)
             for statement, was, now in zip(statements, outcomes, found, strict=True)
-            if was != now and self._defines(statement, settings)
+            if was != now and gives_layer(statement, settings)
         ]
         if any(was == "true" for was, _ in turned):
             return False
         is_supported = any(now == "true" for _, now in turned)
         return is_supported or not _takes_sum_for_unit(settings, trial)
-
-    def _defines(self, statement: Statement, settings: Settings) -> bool:
-        """Whether it is a forward equation: that of a layer, the output or the loss."""
-        if says_what_sigma_is(statement):
-            return False  # but to the rest of the note it does not
-        parts = split(statement.sides[0])
-        family = settings.letters.get(parts[0].head, "") if parts is not None else ""
-        return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
-            isinstance(node, Derivative)
-            or (
-                isinstance(node, Symbol)
-                and settings.letters.get(node.head, "").startswith(ADJOINTS)
-            )
-            for side in statement.sides
-            for node in walk(side)
-        )
 
     def _costs_one_sample(
         self, true: Sequence[Statement], settings: Settings, trial: Settings, reduction: str
@@ -1077,10 +1088,15 @@ class Finder:
         for nodes, start in ((0, 0), (1, 0), (1, 1), (0, 1)):
             trial = replace(settings, nodes=nodes, weights_from=start, depth=nodes)
             yield trial, reduction
+        hat, bare = settings.letters.get(r"\hat{y}"), settings.letters.get("y")
+        if {hat, bare} == {"yhat", "y"}:  # the hat may mark the target
+            letters = {**settings.letters, r"\hat{y}": bare or "", "y": hat or ""}
+            yield replace(settings, letters=letters), reduction
         for head, found in choices.items():
             for family in found:
                 if family != settings.letters.get(head):
                     yield replace(settings, letters={**settings.letters, head: family}), reduction
+        yield from ((trial, reduction) for trial in layouts(settings))
 
     def _entrywise_signs(self) -> Iterator[tuple[str, ...]]:
         """Signs that may mean an entrywise product. A note that has a sign of its own for it
@@ -1102,6 +1118,20 @@ class Finder:
             yield ("", r"\cdot")
 
 
+def gives_layer(statement: Statement, settings: Settings) -> bool:
+    """Whether it is a forward equation: that of a layer, the output or the loss."""
+    if says_what_sigma_is(statement):
+        return False  # but to the rest of the note it does not
+    parts = split(statement.sides[0])
+    family = settings.letters.get(parts[0].head, "") if parts is not None else ""
+    return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
+        isinstance(node, Derivative)
+        or (isinstance(node, Symbol) and settings.letters.get(node.head, "").startswith(ADJOINTS))
+        for side in statement.sides
+        for node in walk(side)
+    )
+
+
 def says_what_sigma_is(statement: Statement) -> bool:
     r"""\hat y = \sigma(z) = e^z / \sum_j e^{z_j}: two sides without \sigma are equal to it."""
     without = [
@@ -1120,6 +1150,29 @@ def _takes_sum_for_unit(settings: Settings, trial: Settings) -> bool:
         for head, family in trial.letters.items()
     )
     return moved and not any(family[:1] == "z" for family in trial.letters.values())
+
+
+def layouts(settings: Settings) -> Iterator[Settings]:
+    """Every way in which vectors, weights and derivatives may stand together. A row meets its
+    Jacobian from the left only."""
+    for samples, weights, vectors, layout, chain in itertools.product(
+        SAMPLE_LAYOUTS,
+        ("in_out", "out_in"),
+        ("variable", "row"),
+        ("numerator", "denominator"),
+        ("down", "up"),
+    ):
+        if samples == "rows" and chain == "up":
+            continue
+        yield replace(
+            settings,
+            samples=samples,
+            single=samples,
+            weights=weights,
+            vectors=vectors,
+            layout=layout,
+            chain=chain,
+        )
 
 
 def _other(value: T, one: T, other: T) -> T:

@@ -1,26 +1,24 @@
 """The networks that a note may mean, and the worlds in which it is judged.
 
-Owns: `Variant`, the network for a batch and for one sample; `worlds_of`; worlds with labels that
-are 1 at one class. Refuses: notes. Would be wrong if two sizes were equal that are not in the
-user's network.
+Owns: `Variant`, the network for a batch and for one sample; `worlds_of`. Refuses: notes. Would be
+wrong if two sizes were equal that are not in the user's network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from sympy import Symbol
 
-from symbackprop.derivation.evaluate import forward, generic_sizes
+from symbackprop.derivation.evaluate import generic_sizes
 from symbackprop.judging.notes.formula.judge import Worlds
 from symbackprop.networks.layers.architecture import Architecture
 from symbackprop.networks.layers.losses import LOSSES
 from symbackprop.networks.layers.multilayer import Built, build
-from symbackprop.networks.network import Network, SumsToOne
-from symbackprop.witnesses.truth import World, make_world, under_loss, world_at
+from symbackprop.networks.network import Network
+from symbackprop.witnesses.truth import World, make_world, under_loss
 
 SEED = 11
 SIZES = (3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12)
@@ -29,10 +27,13 @@ LARGEST_SIZE = 64  # of an axis at which single entries are judged
 
 @dataclass(frozen=True)
 class Variant:
-    """The network for a batch and for one sample, under one reduction of the loss."""
+    """The network for a batch and for one sample, under one reduction of the loss; `one_hot`
+    where its labels are 1 at one class; `loss` is the name of its loss in a file."""
 
     batch: Built
     one: Built | None
+    one_hot: bool = False
+    loss: str = ""
 
     @property
     def modes(self) -> dict[str, Built]:
@@ -51,7 +52,9 @@ def variants_of(architecture: Architecture) -> dict[str, Variant]:
 
 
 def _variant(architecture: Architecture) -> Variant:
-    return Variant(build(architecture), build(architecture, one_sample=True))
+    one_hot = LOSSES[architecture.loss].classes and architecture.labels == "one_hot"
+    batch, one = build(architecture), build(architecture, one_sample=True)
+    return Variant(batch, one, one_hot, architecture.loss)
 
 
 def worlds_of(
@@ -85,7 +88,22 @@ def _worlds(variant: Variant, samples: int | None, taken: Collection[int]) -> Wo
             real[mode] = replace(generic[mode], too_large=True)
         else:
             real[mode] = make_world(built.network, sizes, flat, SEED + 50)
-    return Worlds(generic, real)
+    own = {size for size in variant.batch.sizes.values() if size > 1}
+    if samples is not None or not own & set(taken) or max(own) > LARGEST_SIZE:
+        return Worlds(generic, real)
+    free = (size for size in SIZES if not {size - 1, size, size + 1} & {*taken, *own})
+    if (apart := next(free, None)) is None:
+        return Worlds(generic, real)
+    sized = {
+        mode: make_world(
+            built.network,
+            {**built.sizes, **dict.fromkeys(_count_symbols(built.network), apart)},
+            flat,
+            SEED + 90,
+        )
+        for mode, built in variant.modes.items()
+    }
+    return Worlds(generic, real, sized)
 
 
 def _sizes(built: Built, taken: Collection[int]) -> dict[Symbol, int]:
@@ -98,12 +116,12 @@ def _sizes(built: Built, taken: Collection[int]) -> dict[Symbol, int]:
 
 def _under(variant: Variant, worlds: Worlds) -> Worlds:
     """The worlds for another reduction of the loss."""
-    generic, real = (
-        {mode: under_loss(known[mode], built.network) for mode, built in variant.modes.items()}
-        for known in (worlds.generic, worlds.real)
+    generic, real, sized = (
+        {mode: under_loss(known[mode], variant.modes[mode].network) for mode in known}
+        for known in (worlds.generic, worlds.real, worlds.sized)
     )
     real = {m: replace(w, too_large=worlds.real[m].too_large) for m, w in real.items()}
-    return Worlds(generic, real)
+    return Worlds(generic, real, sized)
 
 
 def _count_symbols(network: Network) -> list[Any]:
@@ -113,20 +131,3 @@ def _count_symbols(network: Network) -> list[Any]:
         for a in t.axes
         if a.name == "n" and a.extent.is_Symbol
     ]
-
-
-def one_hot_worlds(world: World) -> Iterator[World]:
-    """The world with labels that are 1 at one class, for each class."""
-    network = world.network
-    labels = [t for t in network.of_kind("label") if any(isinstance(f, SumsToOne) for f in t.facts)]
-    if len(labels) != 1:
-        return
-    name = labels[0].name
-    count = world.values[name].shape[-1]
-    for place in range(count):
-        points = []
-        for point in world.points:
-            label = np.zeros_like(np.asarray(point.values[name], dtype=float))
-            label[..., place] = 1.0
-            points.append(forward(point.with_values({name: label})))
-        yield world_at(network, points, world.flat, world.unmet)

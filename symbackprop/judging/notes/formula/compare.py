@@ -22,6 +22,7 @@ from symbackprop.witnesses.truth import World
 
 AGREE = 1e-9
 DIFFER = 1e-6
+SMALLEST = 1e-290  # below it numbers have fewer digits
 Outcome = Literal["true", "false", "definition", "unknown"]
 
 
@@ -57,11 +58,13 @@ class Verdict:
     name: str = ""
     note: str = ""
     world: World | None = None
-    is_rounded: bool = False  # true but for the last digits
 
 
-def compare(one: Value, other: Value, settings: Settings, mask: Value | None = None) -> Verdict:
-    """Whether two values agree in shape and number, where the mask is 1."""
+def compare(
+    one: Value, other: Value, settings: Settings, mask: Value | None = None, each: bool = False
+) -> Verdict:
+    """Whether two values agree in shape and number, where the mask is 1: to so many digits of the
+    largest entry, or with `each` of every entry."""
     fitted = fitting(one, other, settings)
     if isinstance(fitted, Verdict):
         return fitted
@@ -74,11 +77,12 @@ def compare(one: Value, other: Value, settings: Settings, mask: Value | None = N
         gap = np.abs(a - b)
     if not np.all(np.isfinite(gap)):
         return Verdict("unknown", reason="a value is not finite at the points that were tried")
+    if mask is None and not (one.literal or other.literal or np.any(a) or np.any(b)):
+        return Verdict("unknown", reason="both sides are 0 at all points that were tried")
     axes = tuple(range(1, a.ndim))
-    scale = np.maximum(np.maximum(np.abs(a).max(axis=axes), np.abs(b).max(axis=axes)), 1e-3)
-    relative = gap.max(axis=axes) / scale
+    relative = _relative(a, b, gap, axes, each)
     if np.all(relative <= AGREE):
-        return Verdict("true", "numeric", note=note, is_rounded=bool(np.any(gap)))
+        return Verdict("true", "numeric", note=note)
     if np.all(relative < DIFFER):
         return Verdict("unknown", reason="the sides differ too little to tell from rounding")
     point = int(np.argmax(relative))
@@ -88,6 +92,14 @@ def compare(one: Value, other: Value, settings: Settings, mask: Value | None = N
     left, right = float(np.real(a[point][place])), float(np.real(b[point][place]))
     difference = Difference(left, right, entry, letters, point, _constant_ratio(a, b))
     return Verdict("false", "numeric", f"{left:.6g} is not {right:.6g}", difference=difference)
+
+
+def _relative(a: Any, b: Any, gap: Any, axes: tuple[int, ...], each: bool) -> Any:
+    """How much two arrays differ at each point."""
+    larger = np.maximum(np.abs(a), np.abs(b))
+    if each:
+        return (gap / np.maximum(larger, SMALLEST)).max(axis=axes)
+    return gap.max(axis=axes) / np.maximum(larger.max(axis=axes), 1e-3)
 
 
 def fitting(one: Value, other: Value, settings: Settings) -> tuple[Value, Value, str] | Verdict:

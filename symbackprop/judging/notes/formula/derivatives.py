@@ -20,11 +20,18 @@ from symbackprop.judging.notes.formula.entries import (
     oriented,
     written_places,
 )
-from symbackprop.judging.notes.formula.functions import called_loss, is_called
+from symbackprop.judging.notes.formula.functions import called_loss, function_of, is_called
 from symbackprop.judging.notes.formula.letters import head_or_none, plain
 from symbackprop.judging.notes.formula.literals import kronecker
 from symbackprop.judging.notes.formula.meaning import Meaning
-from symbackprop.judging.notes.formula.symbols import IllFormed, NotUnderstood, Reference, split
+from symbackprop.judging.notes.formula.symbols import (
+    IllFormed,
+    NotUnderstood,
+    OutOfRange,
+    Reference,
+    activation,
+    split,
+)
 from symbackprop.judging.notes.formula.values import Value
 from symbackprop.reading.latex.syntax import (
     Apply,
@@ -67,12 +74,13 @@ def scale_of(meaning: Meaning, scale: str) -> Value:
 
 
 def derivative_value(meaning: Meaning, node: Derivative) -> Value:
-    if node.of is None or node.wrt is None:
+    if node.of is None or (node.wrt is None and link_of(meaning, node) is None):
         raise NotUnderstood("a derivative that does not say of what by what", node.span)
     if meaning.world.moving:
         raise NotUnderstood("a derivative inside a derivative", node.span)
     link = link_of(meaning, node)
     if link is None:
+        assert node.wrt is not None
         return _explicit(meaning, node)
     if node.sign == "nabla":  # a gradient stands as its variable does
         standing = replace(meaning.settings, vectors="variable")
@@ -109,7 +117,19 @@ def link_of(meaning: Meaning, node: Node) -> Link | None:
     """A derivative of one named quantity by another, or an adjoint by its name, as a link."""
     match node:
         case Derivative(of=of, wrt=wrt) if of is not None and wrt is not None:
-            top, bottom = plain_reference(meaning, of), denominator(meaning, wrt, node)
+            bottom = denominator(meaning, wrt, node)
+            top = _activation_of(meaning, of, bottom) or plain_reference(meaning, of)
+        case Derivative(of=of, sign="nabla", span=span) if of is not None:
+            top = Reference("tensor", meaning.world.network.loss, span)
+            wrt, bottom = of, plain_reference(meaning, of)
+            if (parts := _function_and_argument(of)) is not None:  # \nabla \sigma(z)
+                function, wrt = parts
+                bottom = plain_reference(meaning, wrt)
+                top = _activation_of(meaning, function, bottom)
+            elif not _is_gradient_by(meaning, of):
+                return None
+            if top is None:
+                return None
         case Symbol() | Scripted():
             return _named_link(meaning, node)
         case Group(items=(one,)):
@@ -125,6 +145,45 @@ def link_of(meaning: Meaning, node: Node) -> Link | None:
     if top is None or top.kind not in ("tensor", "loss_n"):
         return None
     return _by_each_sample(meaning, top, bottom, _tensor_link(meaning, top, bottom))
+
+
+def _function_and_argument(node: Node) -> tuple[Node, Node] | None:
+    match node:
+        case Apply(function=function, arguments=(one,)):
+            return function, one
+        case Product(sign="", factors=(function, Group(bracket="(", items=(one,)))):
+            return function, one
+    return None
+
+
+def _is_gradient_by(meaning: Meaning, node: Node) -> bool:
+    r"""\nabla W, \nabla b: the gradient of the loss by a parameter, which has none of its own."""
+    try:
+        found = plain_reference(meaning, node)
+    except OutOfRange:
+        raise
+    except (NotUnderstood, IllFormed):
+        return False
+    network = meaning.world.network
+    return (
+        found is not None
+        and found.kind == "tensor"
+        and network.by_name[found.name].kind == "parameter"
+    )
+
+
+def _activation_of(meaning: Meaning, node: Node, wrt: Reference | None) -> Reference | None:
+    r"""The \sigma of \frac{\partial\sigma}{\partial z^l}: what that layer makes of its z."""
+    function = function_of(meaning, node)
+    if function is None or function.primes or wrt is None or wrt.layer is None:
+        return None
+    if wrt.name != meaning.scope.node("z", wrt.layer, node.span):
+        return None
+    own = activation(meaning.world.network, wrt.layer)
+    if own not in (function.name, own if function.name == "f" else ""):
+        return None
+    name = meaning.scope.node("h", wrt.layer, node.span)
+    return Reference("tensor", name, node.span, layer=wrt.layer)
 
 
 def _by_each_sample(meaning: Meaning, top: Reference, bottom: Reference, link: Link) -> Link:

@@ -208,6 +208,15 @@ def is_called(meaning: Meaning, node: Node, after: Node) -> bool:
     return letter in ("yhat", "h", "z") and inner is not None and _is_argument(meaning, inner)
 
 
+def called_entry(meaning: Meaning, node: Node, after: Node) -> Scripted | None:
+    r"""The f_k of f(x)_k: an entry of a quantity written with what it depends on."""
+    if not isinstance(after, Scripted) or split(node) is None:
+        return None
+    return (
+        Scripted(node, after.scripts, node.span) if is_called(meaning, node, after.base) else None
+    )
+
+
 def refuse_elsewhere(meaning: Meaning, node: Node, after: Group) -> None:
     r"""L(W + \epsilon), E(0.4): the loss at another point than that of the note, which has no value
     here. Of several arguments, L(\hat y, y), it is the loss that is meant."""
@@ -231,9 +240,11 @@ def _is_argument(meaning: Meaning, node: Node) -> bool:
 def called_loss(meaning: Meaning, node: Node, after: Group) -> Reference | None:
     """The loss of the sample that its arguments mark: H(\\hat y^{(i)}, y^{(i)})."""
     parts = split(node)
-    if parts is None or SAMPLE not in meaning.world.sizes:
+    if parts is None or meaning.settings.letters.get(parts[0].head, "") not in ("L", "loss_n"):
         return None
-    if meaning.settings.letters.get(parts[0].head, "") not in ("L", "loss_n"):
+    for item in after.items:
+        _refuse_other_layer(meaning, item)
+    if SAMPLE not in meaning.world.sizes:
         return None
     for item in after.items:
         inner = split(item)
@@ -247,6 +258,19 @@ def called_loss(meaning: Meaning, node: Node, after: Group) -> Reference | None:
         if meaning.settings.sampled and inner is not None and inner[0].head in ("x", "y"):
             raise OneSample("the loss of one sample", node.span)
     return None
+
+
+def _refuse_other_layer(meaning: Meaning, argument: Node) -> None:
+    """L(a^l, y) with another layer than the last is not the loss of the network."""
+    if not isinstance(argument, Scripted) or split(argument) is None:
+        return
+    try:
+        found = meaning.scope.resolve(argument)
+    except (NotUnderstood, IllFormed):
+        return
+    is_node = found.kind == "tensor" and found.name[:1] in ("h", "z")
+    if is_node and found.layer not in (None, meaning.scope.layers):
+        raise NotUnderstood("the loss of another layer than the last", argument.span)
 
 
 def called_node(meaning: Meaning, node: Node, after: Group) -> Reference | None:
@@ -269,6 +293,17 @@ def function_of(meaning: Meaning, node: Node) -> Reference | None:
     if family != "f" and not is_function(family):
         return None
     return meaning.scope.resolve(node)
+
+
+def called_as_value(meaning: Meaning, node: Node, argument: Node) -> Reference | None:
+    r"""The activation by the letter of its values, without a mark of its own: a_i^l = a(z_i^l)."""
+    parts, inner = split(node), split(argument)
+    if parts is None or inner is None or any(script.kind != "prime" for script in parts[1]):
+        return None
+    letters = meaning.settings.letters
+    if letters.get(parts[0].head) != "h" or letters.get(inner[0].head) != "z":
+        return None
+    return Reference("function", "f", node.span, primes=len(parts[1]))
 
 
 def application(

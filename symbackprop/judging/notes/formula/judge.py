@@ -7,8 +7,8 @@ sides that agree in value at every point were called different.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -20,7 +20,7 @@ from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare
 from symbackprop.judging.notes.formula.functions import function_of
 from symbackprop.judging.notes.formula.layers import for_all_layers, layer_letters
-from symbackprop.judging.notes.formula.letters import argument_of, head_of
+from symbackprop.judging.notes.formula.letters import argument_of, head_or_none
 from symbackprop.judging.notes.formula.literals import condition_value
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import with_ranges
@@ -39,6 +39,7 @@ from symbackprop.judging.notes.formula.values import Clash, Value
 from symbackprop.reading.latex.syntax import (
     Apply,
     Big,
+    Bound,
     Comparison,
     Derivative,
     Group,
@@ -47,8 +48,11 @@ from symbackprop.reading.latex.syntax import (
     Number,
     Scripted,
     Statement,
+    Sum,
     Symbol,
+    children,
     heads_below,
+    rebuilt,
     walk,
 )
 from symbackprop.witnesses.axes import SAMPLE
@@ -64,10 +68,12 @@ EQUALITIES = frozenset({"=", ":=", r"\equiv", r"\approx", r"\triangleq"})
 @dataclass(frozen=True)
 class Worlds:
     """The same network at pairwise different sizes and at the user's own, for one sample and for
-    a batch, and with the reductions that a note may mean."""
+    a batch, and with the reductions that a note may mean. `sized` are the user's own with another
+    number of samples, where a note has one of those sizes as a number."""
 
     generic: Mapping[str, World]
     real: Mapping[str, World]
+    sized: Mapping[str, World] = field(default_factory=dict)
 
     def world(self, mode: str, literal: bool) -> World:
         return (self.real if literal else self.generic)[mode]
@@ -76,7 +82,30 @@ class Worlds:
 def judge(statement: Statement, settings: Settings, worlds: Worlds) -> Verdict:
     """The verdict on one statement."""
     world = worlds.world(settings.mode, is_literal(statement, settings.aliases))
-    return judge_in(statement, settings, world)
+    found = judge_in(statement, settings, world)
+    return at_own_sizes(statement, settings, worlds) or found if found.outcome == "false" else found
+
+
+def at_own_sizes(statement: Statement, settings: Settings, worlds: Worlds) -> Verdict | None:
+    """The verdict on a formula that is true where one of its numbers is a size of the network, as
+    the user gave it: 1/5 for five outputs."""
+    world = worlds.sized.get(settings.mode)
+    if world is None:
+        return None
+    numbers = {number for side in statement.sides for number in constants(side)}
+    own = {axis.size for t in world.network.tensors for axis in world.axes(t.name)}
+    if not numbers & (own - {world.sizes.get(SAMPLE)}):
+        return None
+    found = judge_in(statement, settings, world)
+    return replace(found, note="at the sizes of the network") if found.outcome == "true" else None
+
+
+def constants(node: Node) -> Iterator[int]:
+    """Whole numbers from 2 on that are factors or terms, or in such, but no marks or indices."""
+    if isinstance(node, Number):
+        yield from (n for n in (abs(node.value.numerator), node.value.denominator) if n > 1)
+    for child in (node.base,) if isinstance(node, Scripted) else children(node):
+        yield from constants(child)
 
 
 def judge_in(
@@ -127,6 +156,7 @@ def _has_two_losses(statement: Statement, meaning: Meaning) -> bool:
 def _settled(statement: Statement, meaning: Meaning) -> Verdict:
     if len(statement.sides) == 1:
         return _single(statement, meaning)
+    statement = _with_pairs(statement)
     try:
         meaning = with_ranges(statement.sides, meaning)
         meaning = with_function_variable(statement, meaning)
@@ -138,8 +168,6 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
     except NotUnderstood as problem:
         method = "mode" if isinstance(problem, OneSample) else ""
         return Verdict("unknown", method, problem.reason, span=problem.span)
-    if pair := _summed_pair(statement):
-        return Verdict("unknown", reason=f"a sum over pairs of {' and '.join(pair)}")
     notes: list[str] = []
     mask = _mask(statement.conditions, meaning)
     if mask is not None and not np.any(mask.array):
@@ -151,11 +179,16 @@ def _settled(statement: Statement, meaning: Meaning) -> Verdict:
         found = _link(left, right, meaning, mask)
         if found.outcome != "true":
             return replace(found, link=number, world=meaning.world)
-        if found.is_rounded and any(map(is_extreme, (left, right))):
+        if any(map(swallows, (left, right))):
             return Verdict("unknown", reason=SWALLOWED, link=number)
         if found.note and found.note not in notes:
             notes.append(found.note)
     return Verdict("true", "numeric", note="; ".join(notes))
+
+
+def swallows(side: Node) -> bool:
+    """Whether a sum in it has terms so large or small that they swallow others, or are."""
+    return any(isinstance(node, (Sum, Big)) and is_extreme(node) for node in walk(side))
 
 
 def is_extreme(side: Node) -> bool:
@@ -173,18 +206,32 @@ def is_extreme(side: Node) -> bool:
     return False
 
 
-def _summed_pair(statement: Statement) -> tuple[str, ...]:
-    r"""The letters of \sum_{i<j}, where the formula has the second nowhere else."""
-    nodes = [node for side in statement.sides for node in walk(side)]
-    sums = [node for node in nodes if isinstance(node, Big)]
-    for big in sums:
-        own = {head_of(bound.variable) for bound in big.bounds}
-        for bound in big.bounds:
-            for head in sorted(heads_below(*bound.conditions) - own):
-                inside = sum(_count(head, n) for n in sums if head in _heads_of_bounds(n))
-                if inside and inside == sum(_count(head, side) for side in statement.sides):
-                    return (head_of(bound.variable), head)
-    return ()
+def _with_pairs(statement: Statement) -> Statement:
+    r"""\sum_{i<j} over both letters, where the formula has the second in such sums only."""
+    sides = statement.sides
+    sums = [node for side in sides for node in walk(side) if isinstance(node, Big)]
+    if not any(bound.conditions for big in sums for bound in big.bounds):
+        return statement
+
+    def is_inside(head: str) -> bool:
+        inside = sum(_count(head, big) for big in sums if head in _heads_of_bounds(big))
+        return inside == sum(_count(head, side) for side in sides)
+
+    def paired(node: Node) -> Node:
+        if not isinstance(node, Big):
+            return node
+        own = {head_or_none(bound.variable) for bound in node.bounds}
+        others = {
+            part.head: part
+            for bound in node.bounds
+            for condition in bound.conditions
+            for part in walk(condition)
+            if isinstance(part, Symbol) and part.head not in own and is_inside(part.head)
+        }
+        further = (Bound(other, None, None, (), other.span) for other in others.values())
+        return replace(node, bounds=(*node.bounds, *further))
+
+    return replace(statement, sides=tuple(rebuilt(side, paired) for side in sides))
 
 
 def _heads_of_bounds(big: Big) -> frozenset[str]:
@@ -304,7 +351,8 @@ def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) 
             span = problem.span or side.span
             return Verdict("unknown", method, problem.reason, span=span)
     broken = broken_rule(left, right, meaning)
-    found = compare(values[0], values[1], meaning.settings, mask)
+    each = any(map(is_extreme, (left, right)))
+    found = compare(values[0], values[1], meaning.settings, mask, each=each)
     if found.outcome == "true" and broken is not None:
         return broken
     if found.outcome == "true" and meaning.one_sided:

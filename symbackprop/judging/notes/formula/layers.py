@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from symbackprop.judging.notes.formula.compare import Verdict
@@ -21,6 +22,7 @@ from symbackprop.judging.notes.formula.symbols import (
     NotUnderstood,
     Scope,
     activation,
+    counts_layers,
     split,
 )
 from symbackprop.reading.latex.syntax import (
@@ -52,6 +54,20 @@ def marks_in(node: Node, scope: Scope) -> Iterator[str]:
         yield from (head for head in marks_in(child, scope) if head not in bound)
 
 
+def layers_in(nodes: Sequence[Node], scope: Scope) -> Iterator[int]:
+    """The numbers of the layers whose parameters stand below some nodes, where they have any."""
+    for node in (part for side in nodes for part in walk(side)):
+        parts = split(node) if isinstance(node, Scripted) else None
+        if parts is None:
+            continue
+        family = scope.settings.letters.get(parts[0].head, "")
+        if family.partition(":")[0] in ("W", "b"):
+            with suppress(NotUnderstood, IllFormed):
+                layer = scope.resolve(node).layer
+                if layer is not None:
+                    yield layer
+
+
 def _mark_letters(node: Node, scope: Scope) -> Iterator[str]:
     parts = split(node) if isinstance(node, Scripted) else None
     if parts is None:
@@ -67,7 +83,7 @@ def _mark_letters(node: Node, scope: Scope) -> Iterator[str]:
             continue
         if role == "layer":
             opened = False
-            for part in walk(script.parts[0]):
+            for part in () if counts_layers(script.parts[0]) else walk(script.parts[0]):
                 if isinstance(part, Symbol) and part.head not in scope.numbers:
                     yield part.head
 

@@ -17,7 +17,7 @@ from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.entries import places_of
 from symbackprop.judging.notes.formula.letters import looks_kronecker
 from symbackprop.judging.notes.formula.meaning import Meaning
-from symbackprop.judging.notes.formula.symbols import NotUnderstood, split
+from symbackprop.judging.notes.formula.symbols import CLASS_NUMBER, NotUnderstood, split
 from symbackprop.judging.notes.formula.values import Clash, Value
 from symbackprop.reading.latex.syntax import Comparison, Node, Norm, Number, Symbol
 from symbackprop.witnesses.axes import Array, Axis
@@ -30,15 +30,21 @@ def kronecker(meaning: Meaning, node: Node) -> Value | None:
     if parts is None or not looks_kronecker(*parts, meaning.settings):
         return None
     one, other = parts[1][0].parts
-    known = [meaning.is_letter(p) or isinstance(p, Number) for p in (one, other)]
-    if not all(known):
+    if not all(_counts(meaning, part) for part in (one, other)):
         return None
     if meaning.settings.letters.get(parts[0].head) == "delta":
-        labels = {meaning.ranges[p.head].label for p in (one, other) if isinstance(p, Symbol)}
+        letters = (p for p in (one, other) if isinstance(p, Symbol) and p.head in meaning.ranges)
+        labels = {meaning.ranges[letter.head].label for letter in letters}
         if len(labels) > 1:
             return None  # \\delta_{nk}: unit k of sample n
     a, b = places_of(meaning, one), places_of(meaning, other)
     return v.entrywise(a, b, lambda p, q: (p == q).astype(float))
+
+
+def _counts(meaning: Meaning, node: Node) -> bool:
+    """Whether a node is a place on an axis: an index letter, a number, the true class."""
+    is_class = isinstance(node, Symbol) and node.head in meaning.settings.classes
+    return is_class or meaning.is_letter(node) or isinstance(node, Number)
 
 
 def refuse_class_numbers(meaning: Meaning, one: Node, other: Node) -> None:
@@ -47,12 +53,22 @@ def refuse_class_numbers(meaning: Meaning, one: Node, other: Node) -> None:
         parts = split(label)
         family = meaning.settings.letters.get(parts[0].head) if parts else None
         if meaning.is_letter(index) and family == "y" and parts is not None and not parts[1]:
-            raise NotUnderstood(f"{parts[0].head} as the number of a class", label.span)
+            raise NotUnderstood(CLASS_NUMBER, label.span)
+
+
+def _compared(meaning: Meaning, node: Node, other: Node) -> Value:
+    if isinstance(node, Symbol) and meaning.is_letter(other):
+        number = meaning.settings.classes.get(node.head)
+        if number is not None:
+            return v.number(number)
+    return meaning.value(node)
 
 
 def condition_value(meaning: Meaning, node: Comparison) -> Value:
-    refuse_class_numbers(meaning, node.left, node.right)
-    one, other = meaning.value(node.left), meaning.value(node.right)
+    if not meaning.settings.classes:
+        refuse_class_numbers(meaning, node.left, node.right)
+    one = _compared(meaning, node.left, node.right)
+    other = _compared(meaning, node.right, node.left)
     relations: dict[str, Any] = {
         "=": np.equal,
         r"\neq": np.not_equal,
@@ -64,7 +80,7 @@ def condition_value(meaning: Meaning, node: Comparison) -> Value:
     if node.relation not in relations:
         raise NotUnderstood(f"the condition {node.relation}", node.span)
     relation = relations[node.relation]
-    counts = all(meaning.is_letter(s) or isinstance(s, Number) for s in (node.left, node.right))
+    counts = all(_counts(meaning, side) for side in (node.left, node.right))
 
     def hold(a: Array, b: Array) -> Array:
         held = relation(np.real(a), np.real(b))

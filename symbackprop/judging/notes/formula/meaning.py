@@ -58,7 +58,8 @@ class Meaning(ABC):
         depth = self.world.network.depth
         heads = [h for h, f in self.settings.letters.items() if f == "depth"]
         known = dict.fromkeys((*heads, "L"), depth + self.settings.depth)
-        return Scope(self.world.network, self.settings, {**known, **self.numbers})
+        numbers = {**known, **self.settings.classes, **self.numbers}
+        return Scope(self.world.network, self.settings, numbers)
 
     @abstractmethod
     def value(self, node: Node) -> Value:

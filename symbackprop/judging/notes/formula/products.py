@@ -17,6 +17,8 @@ from symbackprop.judging.notes.formula.derivatives import chain_value
 from symbackprop.judging.notes.formula.entries import slopes_of
 from symbackprop.judging.notes.formula.functions import (
     application,
+    called_as_value,
+    called_entry,
     called_loss,
     called_node,
     function_of,
@@ -28,7 +30,7 @@ from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.references import referred
 from symbackprop.judging.notes.formula.symbols import NotUnderstood
 from symbackprop.judging.notes.formula.values import Clash, Value
-from symbackprop.reading.latex.syntax import Group, Node, Product
+from symbackprop.reading.latex.syntax import Apply, Group, Node, Product
 
 Work = Callable[[], Value]
 
@@ -53,8 +55,12 @@ def _as_one(meaning: Meaning, node: Node, after: Node | None) -> tuple[Work | No
     if after is None:
         return None
     group, scripts = argument_of(after)
+    if function is None and group is not None:
+        function = called_as_value(meaning, node, group)
     if function is not None and group is not None:
         return (application(meaning, function, group, scripts),)
+    if (entry := called_entry(meaning, node, after)) is not None:
+        return (partial(meaning.value, entry),)
     if not is_called(meaning, node, after):
         return None
     assert isinstance(after, Group)
@@ -147,6 +153,8 @@ def _part(meaning: Meaning, node: Node, work: Work | None) -> Value:
 
 def _entrywise_product(meaning: Meaning, factors: Sequence[Node]) -> Value:
     total: Value | None = None
+    if any(_is_diagonal(node) for node in factors):
+        raise Clash("a diagonal matrix in an entrywise product")
     for node in factors:
         value = meaning.spanned(node)
         if total is not None:
@@ -155,6 +163,10 @@ def _entrywise_product(meaning: Meaning, factors: Sequence[Node]) -> Value:
             total = value
     assert total is not None
     return total
+
+
+def _is_diagonal(node: Node) -> bool:
+    return isinstance(node, Apply) and getattr(node.function, "head", "") in ("diag", "Diag")
 
 
 def _by_entry(meaning: Meaning, total: Value, value: Value) -> Value:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.entries import index_order, index_places
-from symbackprop.judging.notes.formula.functions import function_of
+from symbackprop.judging.notes.formula.functions import called_entry, function_of
 from symbackprop.judging.notes.formula.letters import (
     argument_of,
     free_letters,
@@ -23,6 +23,7 @@ from symbackprop.judging.notes.formula.letters import (
 )
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.symbols import (
+    CLASS_NUMBER,
     IllFormed,
     NotUnderstood,
     OneSample,
@@ -130,6 +131,8 @@ def _uses_behind_function(meaning: Meaning, letter: str, node: Product) -> list[
     r"""The k of \sigma(z)_k: over the axis of the argument."""
     found = []
     for one, other in zip(node.factors, node.factors[1:], strict=False):
+        if (entry := called_entry(meaning, one, other)) is not None:
+            found.extend(_uses_in_symbol(meaning, letter, entry))
         function = function_of(meaning, one)
         group, scripts = argument_of(other)
         if function is None or group is None:
@@ -150,7 +153,10 @@ def ends_of_sums(meaning: Meaning, node: Node) -> Iterator[tuple[str, str]]:
         if not isinstance(big, Big):
             continue
         for bound in big.bounds:
-            ends = heads_below() if bound.upper is None else heads_below(bound.upper)
+            parts = None if bound.upper is None else split(bound.upper)
+            if bound.upper is None or (parts is not None and parts[1]):
+                continue  # n_L is the length of another axis at another layer
+            ends = heads_below(bound.upper)
             letter = head_or_none(bound.variable)
             if len(ends) != 1 or letter is None:
                 continue
@@ -175,7 +181,7 @@ def with_ranges(sides: Sequence[Node], meaning: Meaning) -> Meaning:
             continue  # the last place
         is_label = meaning.settings.letters.get(letter) == "y"
         if is_label and _stands_below(letter, sides) and not _counts_classes(meaning):
-            raise NotUnderstood(f"{letter} as the number of a class")
+            raise NotUnderstood(CLASS_NUMBER)
         axis = None
         for side in sides:
             axis = axis or axis_of_uses(meaning, letter, side)

@@ -26,7 +26,7 @@ from symbackprop.judging.notes.formula.letters import (
 from symbackprop.judging.notes.formula.literals import kronecker
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import range_of
-from symbackprop.judging.notes.formula.settings import Alias
+from symbackprop.judging.notes.formula.settings import UNITS, Alias
 from symbackprop.judging.notes.formula.symbols import NotUnderstood, OneSample, Reference, split
 from symbackprop.judging.notes.formula.values import Value
 from symbackprop.reading.latex.syntax import Node, Norm, Script, Scripted, Symbol
@@ -49,10 +49,21 @@ def symbol_value(meaning: Meaning, node: Symbol | Scripted) -> Value:
     label = meaning.settings.sizes.get(symbol.head, "")
     if label in meaning.world.sizes and not scripts and symbol.head not in meaning.settings.letters:
         return v.number(meaning.world.sizes[label])
+    if label == UNITS and len(scripts) == 1 and symbol.head not in meaning.settings.letters:
+        return v.number(meaning.world.sizes[_units(meaning, scripts[0])])
     if (exponent := exponent_of(symbol, scripts, meaning.settings)) is not None:
         return v.mapped(meaning.value(exponent), np.exp)
     delta = kronecker(meaning, node)
     return delta if delta is not None else referred(meaning, meaning.scope.resolve(node))
+
+
+def _units(meaning: Meaning, script: Script) -> str:
+    """The axis of the units of the layer that is marked: n_L."""
+    if script.kind != "group" or len(script.parts) != 1:
+        raise NotUnderstood("the number of units of what", script.span)
+    layer = meaning.scope.whole(script.parts[0]) - meaning.settings.nodes
+    name = meaning.scope.node("h", layer, script.span)
+    return meaning.world.axes(name)[-1].label
 
 
 def referred(meaning: Meaning, reference: Reference) -> Value:

@@ -14,6 +14,7 @@ from typing import Literal
 from symbackprop.notation import LAYER_MARKS, DeltaNumbering, LayerMark, Notation, SampleLayout
 from symbackprop.reading.latex.syntax import Node
 
+UNITS = "units"  # the label of a size with a layer mark
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -46,8 +47,10 @@ class Settings:
     `entrywise` are the product signs that may mean an entrywise product where they cannot be a
     product of matrices. `sampled` says that the note marks samples, `x^{(i)}`;
     `index_layers` tells the layer by the index letter, a_j and a_k being of different layers;
-    `sizes` gives the label of the axis whose length a letter is; `kronecker` says that the error's
-    letter with two indices, as in \delta_{jk}, is Kronecker's.
+    `sizes` gives the label of the axis whose length a letter is, `UNITS` where its mark says of
+    which layer; `kronecker` says that the error's letter with two indices, as in \delta_{jk}, is
+    Kronecker's; `powers` are functions that have no layers, so that f^2 is a square; `classes`
+    gives the number of the true class by the letter of the labels, where one case is judged.
     """
 
     mode: str = "one"  # or "batch"
@@ -74,3 +77,5 @@ class Settings:
     sampled: bool = False
     index_layers: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    powers: frozenset[str] = frozenset()
+    classes: Mapping[str, int] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Sums of terms, and big sums over index letters.
 
-Owns: the axis, the bounds and the weights of a big sum. Refuses: products over an index, and sums
-that run over what their terms do not have. Would be wrong if a bound that leaves out entries were
-taken for the whole axis.
+Owns: the axis, the bounds and the weights of a big sum, or product of entries. Refuses: products of
+arrays, and sums that run over what their terms do not have. Would be wrong if a bound that leaves
+out entries were taken for the whole axis.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def sum_value(meaning: Meaning, signs: Sequence[int], terms: Sequence[Node]) -> 
 
 def big_value(meaning: Meaning, node: Big) -> Value:
     if node.kind == "product":
-        raise NotUnderstood("a product over an index", node.span)
+        return _product(meaning, node)
     if not node.bounds:
         return _sum_without_bounds(meaning, node.body, node)
     if _runs_over_layers(meaning, node):
@@ -71,6 +71,27 @@ def big_value(meaning: Meaning, node: Big) -> Value:
             value = _unused(meaning, letter, value, inner.ranges[letter], weight, node)
             continue
         value = v.summed_letter(value, letter, weight)
+    return replace(value, literal=False)
+
+
+def _product(meaning: Meaning, node: Big) -> Value:
+    """A product over entries: one bound after the other, 1 where a bound leaves one out."""
+    if not node.bounds or _runs_over_layers(meaning, node):
+        raise NotUnderstood("a product of layers, or over what is not said", node.span)
+    inner = meaning
+    for bound in node.bounds:
+        inner = bounded(inner, bound, node.body)
+    weights = [_weight(inner, bound, node.body) for bound in node.bounds]
+    value = inner.spanned(node.body)
+    for bound, weight in zip(node.bounds, weights, strict=True):
+        letter = head_of(bound.variable)
+        if letter not in value.free or not value.is_scalar:
+            raise NotUnderstood("a product of what its letter does not count", node.span)
+        if weight is not None:
+            value = v.entrywise(weight, value, lambda w, a: np.where(w == 0, 1, a))
+        place = 1 + value.free.index(letter)
+        rest = tuple(name for name in value.free if name != letter)
+        value = replace(value, array=value.array.prod(axis=place), free=rest)
     return replace(value, literal=False)
 
 
@@ -240,9 +261,12 @@ def limits_of(meaning: Meaning, bound: Bound, axis: Axis, body: Node) -> Limits:
 
 def _limit(meaning: Meaning, end: Node, axis: Axis, below: bool) -> int | None:
     """The number that ends a sum; None where it is a letter for the length of the axis."""
+    parts = split(end)
+    is_size = parts is not None and bool(parts[1])  # n_L
     with contextlib.suppress(NotUnderstood, OutOfRange):
-        return meaning.scope.whole(end)
-    if split(end) is not None and not below:
+        if not is_size:
+            return meaning.scope.whole(end)
+    if parts is not None and not below:
         _check_size(meaning, end, axis)
         return None
     heads = heads_below(end)
@@ -277,7 +301,7 @@ def _check_size(meaning: Meaning, end: Node, axis: Axis) -> None:
             "index",
         )
     size = meaning.settings.sizes.get(parts[0].head, "")
-    if size and axis.label and size != axis.label:
+    if size in meaning.world.sizes and axis.label and size != axis.label:
         there = v.axis_text(Axis(size, 0))
         raise IllFormed(
             f"{parts[0].head} is {there} elsewhere, the sum runs over {v.axis_text(axis)}",

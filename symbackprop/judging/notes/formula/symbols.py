@@ -8,7 +8,7 @@ Would be wrong if a layer mark were read as a power, or an index as a layer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -58,6 +58,9 @@ class NotUnderstood(ValueError):
 
 class OneSample(NotUnderstood):
     """Samples are spoken of where the formula is read for one sample."""
+
+
+CLASS_NUMBER = "a label as the number of a class"
 
 
 class IllFormed(ValueError):
@@ -114,6 +117,25 @@ class Reference:
     bold: bool = False
     layer: int | None = None
 
+    def called(
+        self, kind: Kind, name: str, layer: int | None = None, scale: str = "1"
+    ) -> Reference:
+        """The same with what it refers to."""
+        return Reference(
+            kind,
+            name,
+            self.span,
+            self.value,
+            self.indices,
+            self.sample,
+            self.transposed,
+            self.power,
+            self.primes,
+            scale,
+            self.bold,
+            layer,
+        )
+
 
 def split(node: Node) -> tuple[Symbol, tuple[Script, ...]] | None:
     """A symbol and all its scripts, also those outside braces; None for anything else."""
@@ -148,6 +170,19 @@ def activations(network: Network) -> tuple[str, ...]:
     return tuple(name for name in found if name is not None)
 
 
+def _is_number(script: Script) -> bool:
+    return len(script.parts) == 1 and isinstance(script.parts[0], Number)
+
+
+def counts_layers(node: Node) -> bool:
+    """n_l, the number of layers where it marks the last one: a^{(n_l)}."""
+    match node:
+        case Scripted(base=Symbol(head=("n" | "N")), scripts=(Script(place="below") as script,)):
+            part = script.parts[0] if len(script.parts) == 1 else None
+            return isinstance(part, Symbol) and part.head in ("l", "L", r"\ell")
+    return False
+
+
 @dataclass(frozen=True)
 class Scope:
     """What symbols are resolved against: the network, the settings, whole numbers by letter."""
@@ -169,6 +204,8 @@ class Scope:
                 if head in self.numbers:
                     return self.numbers[head]
                 raise NotUnderstood(f"{head} is no whole number that is known", span)
+            case Scripted() if counts_layers(node):
+                return self.numbers["L"]
             case Sum(signs=signs, terms=terms):
                 return sum(s * self.whole(t) for s, t in zip(signs, terms, strict=True))
             case Group(items=(one,)):
@@ -204,33 +241,49 @@ class Scope:
         letter = letter.removeprefix("d_")
         layer = int(fixed) if fixed else None
         takes_layer = (letter in LAYERED or letter in ("f", "alias", "numbered")) and not fixed
-        state = bare
         marked: Node | None = None
+        indices: tuple[Node, ...] = ()
+        sample = power = None
+        transposed, primes = False, 0
         for script in scripts:
             role = self.role(script, takes_layer and marked is None, letter)
+            if role == "layer" and bare.name in self.settings.powers and _is_number(script):
+                role = "power"
             match role:
                 case "layer":
-                    marked = script.parts[0]
-                    rest = script.parts[1:]
-                    if rest:
-                        state = replace(state, indices=(*state.indices, *rest))
+                    marked, rest = script.parts[0], script.parts[1:]
+                    indices = (*indices, *rest)
                 case "index":
                     if not self._are_parameters(script):
-                        state = replace(state, indices=(*state.indices, *script.parts))
+                        indices = (*indices, *script.parts)
                 case "sample":
-                    state = replace(state, sample=script.parts[0])
+                    sample = script.parts[0]
                 case "transpose":
-                    state = replace(state, transposed=not state.transposed)
+                    transposed = not transposed
                 case "prime":
-                    state = replace(state, primes=state.primes + 1)
+                    primes += 1
                 case "power":
-                    if state.power is not None:
+                    if power is not None:
                         raise NotUnderstood("two powers", script.span)
-                    state = replace(state, power=script.whole)
+                    power = script.whole
                 case "inverse":
-                    state = replace(state, power=Number(Fraction(-1), "-1", script.span))
-        if state.transposed and len(state.indices) == 2 and _is_transposed_first(scripts):
-            state = replace(state, transposed=False, indices=state.indices[::-1])
+                    power = Number(Fraction(-1), "-1", script.span)
+        if transposed and len(indices) == 2 and _is_transposed_first(scripts):
+            transposed, indices = False, indices[::-1]
+        state = bare
+        if scripts:
+            state = Reference(
+                bare.kind,
+                bare.name,
+                span,
+                0,
+                indices,
+                sample,
+                transposed,
+                power,
+                primes,
+                bold=bare.bold,
+            )
         return self._named(state, letter, adjoint, layer, marked, span)
 
     def _are_parameters(self, script: Script) -> bool:
@@ -277,51 +330,45 @@ class Scope:
             case "N" if state.indices or state.sample is not None:
                 raise NotUnderstood("a number of samples with a script", span)
             case "N":
-                return replace(state, kind="number", name="N")
+                return state.called("number", "N")
             case "depth":
-                return replace(state, kind="number", name="depth")
+                return state.called("number", "depth")
             case "size":
                 raise NotUnderstood("a size", span)
             case "identity" | "ones":
-                return replace(state, kind=letter)
+                return state.called(letter, state.name)
             case "loss_n":
-                return replace(state, kind="loss_n", name="loss_n")
+                return state.called("loss_n", "loss_n")
             case "f":
                 number = None if marked is None else self.whole(marked) - settings.nodes
-                return replace(state, kind="function", name="f", layer=number)
+                return state.called("function", "f", number)
             case _ if is_function(letter):
-                return replace(state, kind="function", name=letter)
+                return state.called("function", letter)
             case "alias" | "numbered":
                 number = None if marked is None else self.whole(marked)
-                return replace(state, kind="alias", layer=number)
+                return state.called("alias", state.name, number)
             case "L" if not adjoint and (state.indices or state.sample is not None):
-                return replace(state, kind="loss_n", name="loss_n")
+                return state.called("loss_n", "loss_n")
             case "L" | "x" | "y" | "yhat":
                 name = {"L": self.network.loss}.get(letter, letter)
                 if self.network.resolve(name) not in self.network.by_name:
                     raise NotUnderstood(f"the network has no {name}", span)
                 kind: Kind = "adjoint" if adjoint else "tensor"
-                return replace(
-                    state,
-                    kind=kind,
-                    name=self.network.resolve(name),
-                    scale=self._scale(state, adjoint),
-                )
+                resolved = self.network.resolve(name)
+                return state.called(kind, resolved, None, self._scale(state, adjoint))
         if letter not in LAYERED:
             raise NotUnderstood(f"the family {letter} is not read", span)
         number = layer if layer is not None else self._layer(letter, marked, state, span)
         if letter == "delta":
-            name = self._node(settings.delta_of, number, span)
-            return replace(
-                state, kind="adjoint", name=name, layer=number, scale=self._scale(state, True)
-            )
+            name = self.node(settings.delta_of, number, span)
+            return state.called("adjoint", name, number, self._scale(state, True))
         name = (
-            self._node(letter, number, span)
+            self.node(letter, number, span)
             if letter in ("z", "h", "s", "input")
             else self._parameter(letter, number, span)
         )
         kind = "adjoint" if adjoint else "tensor"
-        return replace(state, kind=kind, name=name, layer=number, scale=self._scale(state, adjoint))
+        return state.called(kind, name, number, self._scale(state, adjoint))
 
     def _scale(self, state: Reference, adjoint: bool) -> str:
         return self.settings.scales.get(state.name, "1") if adjoint else "1"
@@ -350,7 +397,8 @@ class Scope:
             return None
         return max(found) if letter == "W" else found[-1]
 
-    def _node(self, letter: str, number: int, span: Span) -> str:
+    def node(self, letter: str, number: int, span: Span) -> str:
+        """The name of z, h or the input of a layer. Raises: OutOfRange."""
         if letter == "input":
             letter, number = "h", number - 1
         if letter == "h" and number == 0:

@@ -58,13 +58,16 @@ class Trial:
         return f"{verb} if {apart}, of which the note says nothing"
 
 
-def judge_by_itself(note: Note, progress: Progress | None = None) -> FileReport:
-    """The report on a note under its own network, or why it has none. The layers of letters that
-    carry none are left to the judge, and settled where the note cannot be read without."""
+def judge_by_itself(
+    note: Note, progress: Progress | None = None, argue: int | None = None
+) -> FileReport:
+    """The report on a note under its own network, or why it has none; `argue` is a line whose
+    verdicts are to be argued for. The layers of letters that carry none are left to the judge, and
+    settled where the note cannot be read without."""
     taken = network_of(note)
     if isinstance(taken, Missing):
         return FileReport(note.path, (), text=note.text, problem=_problem(taken.gaps))
-    trying = _Trying(note, taken, {}, progress)
+    trying = _Trying(note, taken, {}, progress, argue)
     found, unheld = trying.trials()
     if unheld is not None and taken.units:
         trying = replace(trying, units=taken.units)
@@ -84,6 +87,7 @@ class _Trying:
     taken: Taken
     units: Mapping[str, str]
     progress: Progress | None
+    argue: int | None
 
     def trials(self) -> tuple[list[Trial], Claim | None]:
         """The networks under which the lines that they come from hold; where there is none, a line
@@ -131,6 +135,7 @@ class _Trying:
             fixed={**self.units, **candidate.letters},
             progress=self.progress,
             explain=explain,
+            argue=self.argue,
         )
 
     def report(self, trials: Sequence[Trial]) -> FileReport:
