@@ -279,8 +279,10 @@ class _Judgement:
         used = {item.number: guarded(partial(self._uses, item), _no_uses) for item in items}
         self.used = used
         for item in items:
-            failed = _outcome(item) == "false" and item.verdict and item.verdict.method in READ
-            if failed or (_outcome(item) == "false" and self._is_of_outputs(item)):
+            if _outcome(item) != "false" or item.verdict is None:
+                continue
+            is_unfit = item.verdict.method == "shape" and self._is_of_outputs(item)
+            if item.verdict.method in READ or is_unfit:
                 self._in_another_mode(item)
         for item in _told_in_several_ways(items):
             first = _side_text(item, 0)
@@ -380,7 +382,7 @@ class _Judgement:
         true = sum(_outcome(item) == "true" for item in items)
         unread = sum(_outcome(item) == "unknown" for item in items if item.passage.display)
         is_poor = len(false) + true >= MANY or unread > true + len(false)
-        few = (is_poor and 2 * len(false) > true) or not true
+        few = is_poor and 2 * len(false) > true
         if few or (len(false) >= SEVERAL and true < len(false)):
             for item in false:
                 reason = f"only {true} lines hold as this note was read, too few to be sure of it"
@@ -646,11 +648,14 @@ class _Judgement:
             verdict = self._with_remark(item, settings) or verdict
         if verdict.outcome == "false" and item.example is None:
             verdict = self._of_true_class(item, settings, world) or verdict
-        if verdict.outcome == "false" and _is_law(item.statement, settings):
+        is_unfit = verdict.outcome == "false" and verdict.method in (*READ, "shape")
+        if is_unfit and _is_law(item.statement, settings):
             verdict = Verdict("unknown", reason="a law on functions of any x, not of the network")
         if verdict.outcome == "false" and is_update(item.statement):
             verdict = Verdict("unknown", reason="a new value of a parameter")
-        if verdict.outcome == "false" and (letter := _summed_and_fixed(item.statement)):
+        if verdict.outcome == "false" and (
+            verdict.method == "shape" and (letter := _summed_and_fixed(item.statement))
+        ):
             reason = f"{letter} is summed over and stands for one place as well"
             verdict = Verdict("unknown", reason=reason)
         if verdict.outcome == "false" and (other := self.others.get(item.passage.outer)):
@@ -848,8 +853,8 @@ class _Judgement:
         if not self.variants[self.reduction].one_hot or item.mode != "one":
             return None
         free = [set[str](free_letters(side)) for side in item.statement.sides]
-        once = sorted(set().union(*free) - set(free[0]).intersection(*free) - {*settings.letters})
-        for letter in once:
+        once = set[str]().union(*free) - set(free[0]).intersection(*free) - {*settings.letters}
+        for letter in sorted(once & CLASS_LETTERS):
             for place, other in enumerate(one_hot_worlds(world), start=1):
                 changed = replace(settings, classes={letter: place})
                 if judge_in(item.statement, changed, other).outcome != "true":
@@ -1229,6 +1234,7 @@ MOST_PARTS = 2000  # of a formula that is judged
 DECIDING_PARTS = 500  # of one that helps to find out how the note is read
 DEEPEST_PROOF = 6  # layers up to which a proof for all sizes is tried
 MANY = 12  # lines from which on a note is expected to be right for the most part
+CLASS_LETTERS = frozenset({"c", "t"})  # that mark the true class
 SEVERAL = 4  # false lines that are not outweighed by as many true ones
 SURVEY = 3  # ways in which a function is given that is not always the same
 MORE_SLIPS = 2  # after the first, in one formula
@@ -1340,7 +1346,11 @@ def _index_pairs(statement: Statement) -> list[tuple[Symbol, Symbol]]:
 
 def _is_law(statement: Statement, settings: Settings) -> bool:
     r"""\sigma'(x) = \sigma(x) (1 - \sigma(x)): what a function makes of any x, for no layer takes
-    its activation of the input."""
+    its activation of the input; and nothing of a layer is in it."""
+    heads = {head for side in statement.sides for head in heads_below(side)}
+    families = {settings.letters.get(head, "") for head in heads}
+    if any(f not in ("", "x", "f", EULER) and not is_function(f) for f in families):
+        return False
     return any(
         settings.letters.get(argument.head) == "x" and _is_function(function, settings)
         for side in statement.sides

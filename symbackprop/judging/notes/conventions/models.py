@@ -40,8 +40,12 @@ _KINDS = (
     r"\brecurrent\b|\bRNNs?\b|\bLSTMs?\b|\bGRUs?\b|\bconvolution\w*|\bCNNs?\b|\bSVMs?\b"
     r"|support vector|batch[- ]norm\w*|layer[- ]norm\w*|\battention\b|\btransformers?\b|\bdropout\b"
     r"|regulari[sz]\w+|weight decay|\bmomentum\b|\bAdam\b|RMSprop|Adagrad|auto-?encoders?"
-    r"|convolu[ct]\w+|faltung\w*|recurren\w+|regres\w+|св[её]ртк?\w*|рекуррентн\w+"
+    r"|convolu[ct]\w+|faltung\w*|recurren\w+|св[её]ртк?\w*|рекуррентн\w+"
     r"|正则|卷积|循环神经|池化|畳み込み|합성곱|순환 신경"
+)
+_SINGLE = (  # models of one layer, where the network has more
+    r"(?:logistic|linear|softmax|logistische\w*|lineare\w*) regression|régression (?:logist|lin)\w+"
+    r"|regres\w+ (?:log[ií]st|lin)\w+|логистическ\w+ регресс\w+|逻辑回归|线性回归"
 )
 _SENTENCE_END = re.compile(r"(?<!\b\w)[.!?](?=\s|$)")
 HARDLY_A_WORD = 24  # characters of prose between displays of one thought
@@ -51,10 +55,13 @@ def others(passages: Sequence[Passage], loss: str, functions: Collection[str]) -
     """What is named over a formula that the network is not, by the place of its passage; `loss` is
     that of the network file, `functions` are the network's activations."""
     titles = {passage.section: passage.heading for passage in passages}
+    above = [{*passage.within, passage.section} for passage in passages]
+    for whole in set[int]().union(*above).intersection(*above):
+        titles[whole] = ""  # the title of a whole note is no section
     found: dict[int, str] = {}
     before = ""
     for number, passage in enumerate(passages):
-        headings = [titles.get(section, "") for section in {*passage.within, passage.section}]
+        headings = [titles.get(section, "") for section in sorted(above[number])]
         named = [_other(text, loss, functions) for text in headings]
         if passage.display:
             *_, sentence = _SENTENCE_END.split(passage.before)
@@ -76,7 +83,7 @@ def _other(text: str, loss: str, functions: Collection[str]) -> str:
     found = _named(text, _patterns(_FUNCTIONS, FUNCTIONS, *functions))
     if found and not _named(text, [*own, losses]):
         return found
-    return _named(text, [_KINDS])
+    return _named(text, [_KINDS, _SINGLE] if len(functions) > 1 else [_KINDS])
 
 
 def _patterns(known: dict[str, str], names: Collection[str], *own: str) -> list[str]:

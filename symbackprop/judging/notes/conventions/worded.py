@@ -68,7 +68,7 @@ def _word_of(script: Script, head: str) -> tuple[str, int]:
     if isinstance(first, Symbol) and len(first.head) > 1 and first.head.isalpha():
         return first.head, 1
     match script.parts:
-        case (Symbol(head=("h" | "o" | "i") as layer), Number(text=text)) if head in NODES:
+        case (Symbol(head=("h" | "o") as layer), Number(text=text)) if head in NODES:
             return f"{layer}{text}", 2
     letters = [part.head for part in script.parts if isinstance(part, Symbol)]
     spelt = "".join(letters)
