@@ -40,7 +40,12 @@ from symbackprop.judging.notes.conventions.marks import one_mark, with_mark
 from symbackprop.judging.notes.conventions.models import others
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
-from symbackprop.judging.notes.conventions.scopes import NOT_OF_NETWORK, scopes_of
+from symbackprop.judging.notes.conventions.scopes import (
+    NOT_OF_NETWORK,
+    Sentence,
+    scopes_of,
+    sentences,
+)
 from symbackprop.judging.notes.conventions.search import (
     INDEX_LETTERS,
     SIGMA,
@@ -206,6 +211,7 @@ class _Judgement:
     others: dict[tuple[int, int], str] = field(default_factory=dict)  # models, by passage
     used: dict[int, frozenset[Use]] = field(default_factory=dict)
     anchors: Anchors = field(default_factory=Anchors)
+    sentences: tuple[Sentence, ...] = ()
     faults: dict[int, Verdict] = field(default_factory=dict)  # of formulas that broke the reading
 
     def report(self) -> FileReport:
@@ -223,8 +229,9 @@ class _Judgement:
         sides = [side for item in read_on for side in item.statement.sides]
         taken = {number for side in sides for number in constants(side)}
         self.worlds = worlds_of(self.variants, self.samples, taken)
+        self.sentences = tuple(sentences(self.note))
         variant = self.variants[self.reduction]
-        said = others(self.note.passages, variant.loss, activations(variant.batch.network))
+        said = others(self.note, variant.loss, activations(variant.batch.network))
         self.others = {self.note.passages[place].outer: words for place, words in said.items()}
         items = [item for item in read_on if not item.aside]
         self._settle(items, macros)
@@ -660,7 +667,7 @@ class _Judgement:
             verdict = Verdict("unknown", reason=reason)
         if verdict.outcome == "false" and (other := self.others.get(item.passage.outer)):
             verdict = Verdict("unknown", reason=f"the text here speaks of {other}: {NOT_THIS}")
-        if verdict.outcome == "false" and _SUPPOSING.search(item.passage.before):
+        if verdict.outcome == "false" and _SUPPOSING.search(self._said_before(item.passage)):
             verdict = Verdict("unknown", reason="it is said of a case that is only supposed")
         if verdict.outcome == "false" and item.example is None:
             sides = item.statement.sides[verdict.link : verdict.link + 2]
@@ -863,6 +870,14 @@ class _Judgement:
                 reason = f"true where {letter} is the number of the true class: say so"
                 return Verdict("unknown", reason=reason)
         return None
+
+    def _said_before(self, passage: Passage) -> str:
+        """The sentence that a formula stands in, up to it."""
+        for sentence in self.sentences:
+            for number, inside in enumerate(sentence.passages):
+                if inside is passage:
+                    return sentence.before(number)
+        return passage.before
 
     def _text_before(self, item: Item) -> str:
         """All that stands between the display before and this formula."""

@@ -101,17 +101,17 @@ def note(path: str, raw: str, events: Iterable[Event], plain: Callable[[str], st
     gaps: list[list[str]] = [[]]
     definitions: list[str] = []
     specifications: list[Specification] = []
-    section, heading = 0, ""
+    headings: list[str] = []
     open_headings: list[tuple[int, int]] = []  # level and number
     for event in events:
         match event:
             case Prose(text):
                 gaps[-1].append(text)
             case Heading(text, level):
-                section, heading = section + 1, plain(text)[:PROSE]
+                headings.append(plain(text)[:PROSE])
                 while open_headings and open_headings[-1][0] >= level:
                     open_headings.pop()
-                open_headings.append((level, section))
+                open_headings.append((level, len(headings)))
             case Definition(text):
                 definitions.append(without_comments(text))
             case Specification():
@@ -119,7 +119,7 @@ def note(path: str, raw: str, events: Iterable[Event], plain: Callable[[str], st
             case Formula():
                 if not (event.joined and found and _same(found[-1][0], event)):
                     within = tuple(number for _, number in open_headings)
-                    found.append((event, within, heading))
+                    found.append((event, within, headings[-1] if headings else ""))
                     gaps.append([])
     texts = ["".join(gap) for gap in gaps]
     text, line = _one_specification(specifications)
@@ -141,6 +141,7 @@ def note(path: str, raw: str, events: Iterable[Event], plain: Callable[[str], st
             )
             for i, (item, within, title) in enumerate(found)
         ),
+        headings=tuple(headings),
         definitions=tuple(definitions),
         specification=text,
         specification_line=line,

@@ -43,7 +43,8 @@ class Passage:
 
 @dataclass(frozen=True)
 class Note:
-    """One file of notes: its formulas in order, its macros' source, the networks it carries.
+    """One file of notes: its formulas in order, its macros' source, the networks it carries, and
+    its headings, that of section 1 first.
 
     `text` is the file's text; `definitions` the text of its macro definitions (`\\newcommand`,
     `\\def`, …) in order; `specification` the network file that the notes carry, "" for none, and
@@ -53,6 +54,7 @@ class Note:
     path: str
     text: str
     passages: tuple[Passage, ...]
+    headings: tuple[str, ...] = ()
     definitions: tuple[str, ...] = ()
     specification: str = ""
     specification_line: int = 0

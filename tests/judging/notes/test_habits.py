@@ -238,8 +238,9 @@ def test_words_for_another_model_take_away(
 def test_every_loss_is_known_by_its_words() -> None:
     for name, record in LOSSES.items():
         if record.labelled:
-            passages = read_markdown("n.md", f"# The {record.words}\n\n$$\na = b\n$$\n").passages
-            assert not others(passages, name, ())
+            text = f"# A title\n\n$$\na = b\n$$\n\n## The {record.words}\n\n$$\na = b\n$$\n"
+            assert not others(read_markdown("n.md", text), name, ())
+            assert others(read_markdown("n.md", text), "none", ())
 
 
 # ---- layers with letters, and how a line was read

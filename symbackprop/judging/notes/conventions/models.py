@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from symbackprop.calculus.scalars import FUNCTIONS
 from symbackprop.networks.layers.losses import LOSSES
-from symbackprop.reading.notes.passages import Passage
+from symbackprop.reading.notes.passages import Note
 
 _ENTROPY = r"cross[- ]?entropy|log(?:istic|arithmic)?[- ]loss|log[- ]likelihood|\bNLL\b|\bBCE\b"
 _LOSSES = {
@@ -51,10 +51,11 @@ _SENTENCE_END = re.compile(r"(?<!\b\w)[.!?](?=\s|$)")
 HARDLY_A_WORD = 24  # characters of prose between displays of one thought
 
 
-def others(passages: Sequence[Passage], loss: str, functions: Collection[str]) -> dict[int, str]:
+def others(note: Note, loss: str, functions: Collection[str]) -> dict[int, str]:
     """What is named over a formula that the network is not, by the place of its passage; `loss` is
     that of the network file, `functions` are the network's activations."""
-    titles = {passage.section: passage.heading for passage in passages}
+    passages = note.passages
+    titles = dict(enumerate(note.headings, start=1))
     above = [{*passage.within, passage.section} for passage in passages]
     for whole in set[int]().union(*above).intersection(*above):
         titles[whole] = ""  # the title of a whole note is no section
