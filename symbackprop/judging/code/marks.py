@@ -142,6 +142,12 @@ class Session:
         names = argument_names(self.function)
         return Naming(self.subject.depth, offset_of(names, self.subject.depth))
 
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the parameters, without the biases where the weights hold them."""
+        found = [t.name for t in self.subject.network.of_kind("parameter")]
+        return [name for name in found if not (self.layout.folded and name[0] == "b")]
+
     def truth(self, number: int) -> Truth:
         return self.subject.truth(number, self.layout.sizes, self.layout.labels)
 
@@ -205,7 +211,7 @@ class Session:
         if trail.fault is not None:
             return False
         marks = [m for m in self._returned(trail, truth) if m.meaning not in ignored]
-        wanted = [names.gradient(t.name) for t in self.subject.network.of_kind("parameter")]
+        wanted = [names.gradient(name) for name in self.parameters]
         judged = {m.meaning for m in marks} & set(wanted)
         return bool(judged) and all(m.ok for m in marks)
 
@@ -248,7 +254,7 @@ class Session:
         returned: list[Mark] = []
         if trail.fault is None:
             returned = list(self._returned(trail, truth))
-        wanted = [names.gradient(t.name) for t in self.subject.network.of_kind("parameter")]
+        wanted = [names.gradient(name) for name in self.parameters]
         present = {m.meaning for m in returned}
         missing = tuple(m for m in wanted if m not in present)
         loss = None if brief or trail.fault is not None else self._returned_loss(trail, truth)
@@ -328,10 +334,12 @@ class Session:
         if whole is None:
             return None
         array = np.asarray(value)
-        for arrangement in _arrangements(whole, array.shape):
+        for arrangement in self._whole_arrangements(whole, meaning, array.shape):
             factor = factor_between(array, arrangement, truth)
             if factor is not None:
                 return factor, None
+            if not arrangement.any() and same(array, arrangement):
+                return EXACTLY, None  # a dead layer; other points say more
         is_sampled = names.bare(meaning)[0] in "xyzhf" and truth.samples > 1
         if is_sampled and not self.layout.is_one and whole.ndim == 2:
             number = occurrence % truth.samples
@@ -341,6 +349,16 @@ class Session:
                 if factor is not None:
                     return factor, number
         return None
+
+    def _whole_arrangements(
+        self, whole: Numbers, meaning: str, shape: tuple[int, ...]
+    ) -> Iterator[Numbers]:
+        """An array as the code may have it; with a one for the bias, where weights hold it."""
+        yield from _arrangements(whole, shape)
+        if self.layout.folded and meaning[0] in "xh" and whole.ndim == 2:
+            axis = 0 if self.layout.samples == "columns" else 1
+            at = 0 if self.layout.folded == "first" else whole.shape[axis]
+            yield from _arrangements(np.insert(whole, at, 1, axis=axis), shape)
 
     def _recognised(
         self, value: Any, truth: Truth, occurrence: int
@@ -413,7 +431,7 @@ class Session:
     def _by_position(self, found: Sequence[Any]) -> dict[int, str]:
         """Meanings of returned values without a name: gradients in a usual order, by shape."""
         loose = [i for i, (name, value, *_) in enumerate(found) if not name and np.ndim(value)]
-        parameters = [t.name for t in self.subject.network.of_kind("parameter")]
+        parameters = self.parameters
         for order in self._orders:
             if len(order) == len(loose):
                 truth = self.truth(0)
@@ -428,7 +446,7 @@ class Session:
     @property
     def _orders(self) -> list[list[str]]:
         """The orders in which parameters are usually listed."""
-        parameters = [t.name for t in self.subject.network.of_kind("parameter")]
+        parameters = self.parameters
         weights = [n for n in parameters if n[0] == "W"]
         return [
             parameters,
@@ -462,6 +480,8 @@ class Session:
         if isinstance(value, Unknown):
             pass
         elif wanted is not None and same(value, wanted):
+            state, found = "right", meaning
+        elif wanted is not None and _is_spread(value, wanted, meaning):
             state, found = "right", meaning
         elif wanted is not None and self.adds_steps and same(value, -wanted):
             state, found, factor = "right", meaning, Factor(-1)
@@ -541,6 +561,18 @@ def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
     if meaning is None:
         return wanted in truth and np.size(value) == truth.values[wanted].size
     return meaning == wanted or (names.is_gradient(meaning, "z") and names.is_gradient(wanted, "b"))
+
+
+def _is_spread(value: Any, wanted: Numbers, meaning: str) -> bool:
+    """Whether a bias gradient has all entries, in a shape that NumPy spreads to the parameter's:
+    (k,) for (1, k), a number for (1,)."""
+    shape = np.shape(value)
+    is_bias = names.is_gradient(meaning, "b") and isinstance(value, (np.ndarray, float, np.number))
+    if not is_bias or np.size(value) != wanted.size or len(shape) >= wanted.ndim:
+        return False
+    return wanted.shape[wanted.ndim - len(shape) :] == shape and same(
+        np.reshape(value, wanted.shape), wanted
+    )
 
 
 def _exact(fills: Mapping[Place, Fill]) -> frozenset[Place]:

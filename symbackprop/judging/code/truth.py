@@ -32,7 +32,7 @@ from symbackprop.networks.network import CountsClasses, Network, SumsToOne
 
 Numbers = npt.NDArray[Any]
 Sizes = Literal["generic", "ones", "file"]
-Labels = Literal["as the network says", "one-hot", "integer"]
+Labels = Literal["as the network says", "one-hot", "integer", "integers in a column"]
 AGREE = 1e-6
 SEED = 5000
 FIRST_POINTS = 4
@@ -137,7 +137,7 @@ class Subject:
         return symbol
 
     def truth(self, number: int, sizes: Sizes, labels: Labels) -> Truth:
-        key = (number, sizes, labels != "as the network says")
+        key = (number, sizes, self.shares and labels != "as the network says")
         if key not in self._made:
             self._made[key] = self._truth(number, sizes, labels)
         return self._made[key]
@@ -165,7 +165,7 @@ class Subject:
     def _truth(self, number: int, sizes: Sizes, labels: Labels) -> Truth:
         with np.errstate(all="ignore"):
             point = self._point(number, sizes)
-            if labels != "as the network says":
+            if self.shares and labels != "as the network says":
                 point = forward(point.with_values({"y": _one_hot(point.values["y"], number)}))
             definitions = {
                 self.network.adjoint_name(name): (d.indices, d.result)
