@@ -25,6 +25,7 @@ from symbackprop.tracing.numbers.reading import Bundle, Instance
 from symbackprop.tracing.numbers.unknown import Unknown
 
 RATE = 0.0625
+TURNS = 1
 MOST_KEPT = 256
 Make = Callable[[str], Any]
 
@@ -39,6 +40,7 @@ class Binder:
     make: Make
     count: Any
     length: Callable[[int], Any]
+    widths: tuple[int, ...] = ()
 
     def bound(self, function: ast.FunctionDef, methods: Any) -> dict[str, Any]:
         """Values of the arguments by name; those with a default and no meaning keep it, others
@@ -51,7 +53,7 @@ class Binder:
         found: dict[str, Any] = {}
         for position, argument in enumerate([*names, *spec.kwonlyargs]):
             if position == 0 and argument.arg == "self":
-                found["self"] = Instance(self._bundle(), methods)
+                found["self"] = Instance(self._bundle(), methods, self.widths)
                 continue
             value = self.value(argument.arg, function)
             if value is not None:
@@ -87,9 +89,12 @@ class Binder:
             return RATE
         if low in naming.DEPTHS:
             return self.subject.depth
+        if low in naming.TURNS:
+            return TURNS
         if low in naming.PARAMETERS | naming.CACHES:
             return self._bundle(None, low)
-        return self._list(low)
+        width = naming.width_of(name, self.widths) if self.widths else None
+        return width if width is not None else self._list(low)
 
     def _list(self, low: str) -> list[Any] | None:
         depth = self.subject.depth
@@ -118,7 +123,8 @@ class Binder:
             return self._entry(key, layer, name)
 
         parameters = [t.name for t in self.subject.network.of_kind("parameter")]
-        return Bundle(find, {}, parameters if name in naming.PARAMETERS else ())
+        keys = parameters if name in naming.PARAMETERS else ()
+        return Bundle(find, {}, keys, layer is not None)
 
     def _entry(self, key: Any, layer: int | None, name: str) -> Any:
         depth = self.subject.depth
@@ -126,6 +132,8 @@ class Binder:
             parameters = len(self.subject.network.of_kind("parameter"))
             counts = {**dict.fromkeys(naming.PARAMETERS, parameters), "caches": depth}
             return counts.get(name) if layer is None else None
+        if isinstance(key, (int, np.integer)) and layer is not None:
+            return self._bundle(layer)
         if isinstance(key, (int, np.integer)):
             number = int(key) + 1 - self.layout.first
             number = number + depth if key < 0 else number
@@ -151,7 +159,7 @@ class Binder:
             return listed
         if low in naming.PARAMETERS | naming.CACHES:
             return self._bundle()
-        return None
+        return naming.width_of(key, self.widths) if self.widths else None
 
     def _of_layer(self, key: str, layer: int) -> Any:
         low = key.lower().strip("_")

@@ -21,12 +21,13 @@ from symbackprop.judging.code.diagnosis import Diagnoser, Finding
 from symbackprop.judging.code.execute import executed
 from symbackprop.judging.code.live import Live
 from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement, same_finding
+from symbackprop.judging.code.prepared import prepared, script_of
 from symbackprop.judging.code.proofs import Proved, proofs
 from symbackprop.judging.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.judging.code.search import Subjects, settled
 from symbackprop.judging.code.text import with_plain_ends
 from symbackprop.judging.code.truth import Factor, Subject, distance, factor_between
-from symbackprop.judging.code.validity import Defaults, Untried, open_arguments
+from symbackprop.judging.code.validity import Defaults, Untried, open_arguments, singled
 from symbackprop.judging.report import Claim, FileReport, Method
 from symbackprop.networks import names
 from symbackprop.networks.layers.multilayer import Built
@@ -40,7 +41,7 @@ from symbackprop.tracing.numbers.modules import (
     definitions,
     parsed_tree,
 )
-from symbackprop.tracing.numbers.reading import Fault
+from symbackprop.tracing.numbers.reading import SCRIPT, Fault
 from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, unknowns_in
 
 DIAGNOSIS_STEPS = 400_000
@@ -65,11 +66,13 @@ def judge_code(
     `beside`: the files from which it may import; `live`: what the running program knows of it.
     """
     source = with_plain_ends(source)
-    found = _function(source, function, beside, live)
+    subjects = Subjects(Subject.of(batch), Subject.of(one))
+    found = _function(source, function, beside, live, subjects.batch.depth)
     if isinstance(found, str):
         return FileReport(path, (), {}, source, found)
     module, node, methods = found
-    subjects = Subjects(Subject.of(batch), Subject.of(one))
+    if node.name == SCRIPT:
+        function = SCRIPT
     if execute:
         return executed(source, function, path, module, node, methods, subjects)
 
@@ -103,6 +106,10 @@ def _judged(
             session, reading, blame = without
     numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
     readings = [reading, *(session.read(number) for number in numbers[1:])]
+    if reading.trail.fault is None and not session.layout.is_one:
+        session = replace(session, singled=singled(session, readings))
+        readings += [session.read(number) for number in session.singled]
+        numbers = (*numbers, *session.singled)
     worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
     if worst:
         session, reading, blame = replace(session, point=numbers[worst]), readings[worst], None
@@ -110,12 +117,23 @@ def _judged(
 
 
 def _function(
-    source: str, function: str, beside: Beside | None = None, live: Live | None = None
+    source: str,
+    function: str,
+    beside: Beside | None = None,
+    live: Live | None = None,
+    depth: int = 0,
 ) -> tuple[Module, ast.FunctionDef, Methods] | str:
     """The function and what it sees, or why there is nothing to judge."""
     tree = parsed_tree(source)
     if isinstance(tree, str):
         return tree
+    if not function:
+        script = script_of(tree, depth)
+        if script is None:
+            return (
+                "it sets no data or parameters at its top, such as X, y, W1; give FILE.py::function"
+            )
+        return Module.of(tree, beside=beside), prepared(script, {}), {}
     found = chosen(definitions(tree), function, live.line if live is not None else 0)
     if isinstance(found, str):
         return found
@@ -129,7 +147,7 @@ def _function(
     if live is not None and live.wrapped and not written:
         reason = f"what was given is something around {function}, which is not read"
         module = replace(module, unknown={**module.unknown, found.node.name: reason})
-    return module, found.node, found.methods
+    return module, prepared(found.node, found.methods), found.methods
 
 
 def _positioned(fault: Fault | Unknown) -> str:
@@ -194,9 +212,11 @@ class _Judgement:
         )
 
     def _settings(self) -> dict[str, Any]:
+        found = self.session.names.roles.items()
         return {
             **self.session.layout.settings,
             "reduction": self.session.subject.reduction,
+            **({"roles": ", ".join(f"{n} is {m}" for n, m in found)} if found else {}),
         }
 
     # ---- claims ------------------------------------------------------------------------------

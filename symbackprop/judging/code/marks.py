@@ -19,6 +19,7 @@ import numpy as np
 from symbackprop.judging.code.arguments import RATE, Binder, argument_names
 from symbackprop.judging.code.layout import Layout, arranged
 from symbackprop.judging.code.naming import ACTIVATION_LISTS, Naming, offset_of
+from symbackprop.judging.code.roles import roles
 from symbackprop.judging.code.truth import (
     EXACTLY,
     Factor,
@@ -125,7 +126,8 @@ class Session:
     """A function of a module, in a layout, against a subject (a batch or one sample).
 
     `given`: values of arguments in place of their defaults; `free`: arguments for any value of
-    which what is found holds."""
+    which what is found holds; `singled`: points with a number of samples that the code singles
+    out."""
 
     module: Module
     function: ast.FunctionDef
@@ -135,12 +137,17 @@ class Session:
     point: int = 0
     given: Mapping[str, Any] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
+    singled: tuple[int, ...] = ()
     budget: Budget = field(default_factory=Budget, compare=False)
 
     @cached_property
     def names(self) -> Naming:
         names = argument_names(self.function)
-        return Naming(self.subject.depth, offset_of(names, self.subject.depth))
+        named = Naming(self.subject.depth, offset_of(names, self.subject.depth))
+        return replace(named, roles=self.roles(named))
+
+    def roles(self, named: Naming) -> dict[str, str]:
+        return roles(self.function, self.methods, self.module.helpers, named)
 
     @property
     def parameters(self) -> list[str]:
@@ -154,7 +161,7 @@ class Session:
     @property
     def numbers(self) -> tuple[int, ...]:
         """The points beside the first at which what is right there must be right."""
-        return self.subject.numbers(self.layout.sizes)
+        return (*self.subject.numbers(self.layout.sizes), *self.singled)
 
     @property
     def unmet(self) -> str:
@@ -168,7 +175,11 @@ class Session:
             value = self.layout.of(meaning, truth)
             return None if value is None else np.array(value)
 
-        binder = Binder(self.subject, self.layout, self.names, make, truth.samples, lambda n: n)
+        layers = range(1, self.subject.depth + 1)
+        tensors = [names.INPUT, *map(names.output, layers)]
+        widths = tuple(truth.values[name].shape[-1] for name in tensors)
+        count = truth.samples
+        binder = Binder(self.subject, self.layout, self.names, make, count, lambda n: n, widths)
         return {**binder.bound(self.function, self.methods), **self.given}
 
     def read(
@@ -226,7 +237,7 @@ class Session:
         value = self._whole(fill.meaning, truth)
         assert value is not None
         if fill.sample is not None:
-            value = self.one_sample(value, fill.sample)
+            value = self.one_sample(value, fill.sample, fill.meaning)
         return value if fill.factor.is_one else value * fill.factor.value(truth)
 
     def _whole(self, meaning: str, truth: Truth) -> Numbers | None:
@@ -241,8 +252,10 @@ class Session:
             return None
         return arranged(value, self.layout.kept(names.total(layer), value.ndim))
 
-    def one_sample(self, value: Numbers, number: int) -> Numbers:
-        return value[:, number] if self.layout.samples == "columns" else value[number]
+    def one_sample(self, value: Numbers, number: int, meaning: str) -> Numbers:
+        is_row = self.layout.data_in_rows and names.bare(meaning) in ("x", "y")
+        is_column = self.layout.samples == "columns" and not is_row
+        return value[:, number] if is_column else value[number]
 
     # ---- marking -----------------------------------------------------------------------------
 
@@ -274,6 +287,9 @@ class Session:
         numbered = self.names.meaning(f"{name}{layer}") if 1 <= layer <= depth else None
         if numbered is None and name.endswith("s"):
             numbered = self.names.meaning(f"{name[:-1]}{layer}")
+        letter = self.names.list_letter(name)
+        if numbered is None and letter and length == depth:
+            numbered = names.gradient(names.of_letter(letter, layer))
         if numbered and length is not None and name.lower() in ACTIVATION_LISTS:
             numbered = "x" if length > depth and index == 0 else names.output(layer)
         return numbered
@@ -343,7 +359,7 @@ class Session:
         is_sampled = names.bare(meaning)[0] in "xyzhf" and truth.samples > 1
         if is_sampled and not self.layout.is_one and whole.ndim == 2:
             number = occurrence % truth.samples
-            row = self.one_sample(whole, number)
+            row = self.one_sample(whole, number, meaning)
             for arrangement in _arrangements(row, array.shape):
                 factor = factor_between(array, arrangement, truth)
                 if factor is not None:
@@ -380,6 +396,9 @@ class Session:
     def _returned(self, trail: Trail, truth: Truth) -> Iterator[Mark]:
         seen: set[str] = set()
         found = list(_leaves(trail))
+        told = [self._returned_meaning(name, index, length) for name, _, _, index, length in found]
+        if not any(meaning is not None and _is_gradient(meaning, truth) for meaning in told):
+            found += self._named(trail) if not self._by_position(found) else []
         unnamed = self._by_position(found)
         meanings = [
             self._returned_meaning(name, index, length) or unnamed.get(place)
@@ -394,6 +413,19 @@ class Session:
             mark = self._returned_mark(name, value, node, meaning, truth, index)
             unknown = _unknown_of(value, mark.state, trail)
             yield mark if unknown is None else replace(mark, state="unknown", unknown=unknown)
+
+    def _named(self, trail: Trail) -> list[tuple[str, Any, ast.expr, None, None]]:
+        """What a function that returns no gradient, or a script, calls a gradient of a parameter;
+        else the parameter that it changes."""
+        last = {e.name: e for e in trail.events if e.depth == 0 and e.index is None}
+        known: dict[str, Event] = {}
+        for is_own in (False, True):
+            for name, event in last.items():
+                found = self.names.meaning(name)
+                meaning = names.gradient(found) if found and is_own else found
+                if meaning and names.bare(meaning)[0] in "Wb" and names.is_gradient(meaning):
+                    known.setdefault(meaning, event)
+        return [(e.name, e.value, _at(e), None, None) for e in known.values()]
 
     def _returned_loss(self, trail: Trail, truth: Truth) -> Mark | None:
         """A number that is returned under a name of the loss, or without one before the
@@ -479,9 +511,9 @@ class Session:
         found, factor, step = None, Factor(), None
         if isinstance(value, Unknown):
             pass
-        elif wanted is not None and same(value, wanted):
-            state, found = "right", meaning
-        elif wanted is not None and _is_spread(value, wanted, meaning):
+        elif wanted is not None and (
+            same(value, wanted) or self._is_spread(value, wanted, meaning)
+        ):
             state, found = "right", meaning
         elif wanted is not None and self.adds_steps and same(value, -wanted):
             state, found, factor = "right", meaning, Factor(-1)
@@ -508,6 +540,17 @@ class Session:
             fits=wanted is not None and np.shape(value) == wanted.shape,
         )
 
+    def _is_spread(self, value: Any, wanted: Numbers, meaning: str) -> bool:
+        """Whether a bias gradient has all entries, in a shape that NumPy spreads to that of the
+        parameter: (k,) for (1, k), a number for (1,)."""
+        shape = np.shape(value)
+        is_number = isinstance(value, (np.ndarray, float, np.number))
+        is_bias = names.is_gradient(meaning, "b") and is_number and np.size(value) == wanted.size
+        if not is_bias or len(shape) >= wanted.ndim:
+            return False
+        fits = not shape or (self.layout.samples != "columns" and wanted.shape[-1:] == shape)
+        return fits and same(np.reshape(value, wanted.shape), wanted)
+
     def _step(self, value: Any, meaning: str, truth: Truth) -> float | None:
         """The rate where a parameter after its step is returned: W - rate · dW."""
         parameter = self.layout.of(names.bare(meaning), truth)
@@ -520,18 +563,35 @@ class Session:
         return None
 
     @cached_property
+    def constants(self) -> dict[str, float]:
+        """Numbers that the module names, and the function reads."""
+        read = {n.id for n in ast.walk(self.function) if isinstance(n, ast.Name)}
+        return {
+            name: node.value
+            for module in self.module.chain
+            for name, node in module.assigned.items()
+            if name in read
+            and isinstance(node, ast.Constant)
+            and isinstance(node.value, (int, float))
+            and not isinstance(node.value, bool)
+        }
+
+    @cached_property
     def rates(self) -> tuple[float, ...]:
         """Step sizes that the code may use: the one it is given, 1, and its own constants."""
         written = [n.value for n in ast.walk(self.function) if isinstance(n, ast.Constant)]
         numbers = [float(n) for n in written if isinstance(n, (int, float)) and 0 < n <= 1]
+        numbers += [float(v) for v in self.constants.values() if 0 < v <= 1]
         numbers += [float(v) for v in self.given.values() if not isinstance(v, bool)]
-        return (RATE, 1.0, *sorted(set(numbers)))
+        return (RATE, 1.0, *sorted({number for number in numbers if number > 0}))
 
     @cached_property
     def adds_steps(self) -> bool:
         """Whether parameters are changed by `W += …`: then what it adds is minus a gradient."""
         for node in ast.walk(self.function):
-            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            is_added = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)
+            if is_added and not _is_negated(node.value):  # type: ignore[attr-defined]
+                assert isinstance(node, ast.AugAssign)
                 target = node.target
                 name = target.id if isinstance(target, ast.Name) else ""
                 if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
@@ -539,6 +599,13 @@ class Session:
                 if (self.names.meaning(name) or "-")[0] in "Wb":
                     return True
         return False
+
+
+def _is_negated(node: ast.expr) -> bool:
+    """Whether a minus stands in front: `W += -rate * dW` subtracts."""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
+        node = node.left
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
 def _is_whole_number(value: Any) -> bool:
@@ -561,18 +628,6 @@ def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
     if meaning is None:
         return wanted in truth and np.size(value) == truth.values[wanted].size
     return meaning == wanted or (names.is_gradient(meaning, "z") and names.is_gradient(wanted, "b"))
-
-
-def _is_spread(value: Any, wanted: Numbers, meaning: str) -> bool:
-    """Whether a bias gradient has all entries, in a shape that NumPy spreads to the parameter's:
-    (k,) for (1, k), a number for (1,)."""
-    shape = np.shape(value)
-    is_bias = names.is_gradient(meaning, "b") and isinstance(value, (np.ndarray, float, np.number))
-    if not is_bias or np.size(value) != wanted.size or len(shape) >= wanted.ndim:
-        return False
-    return wanted.shape[wanted.ndim - len(shape) :] == shape and same(
-        np.reshape(value, wanted.shape), wanted
-    )
 
 
 def _exact(fills: Mapping[Place, Fill]) -> frozenset[Place]:

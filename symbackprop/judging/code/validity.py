@@ -9,28 +9,32 @@ where the loss of the network says nothing of a term that an argument switches o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from symbackprop.judging.code.marks import Mark, Reading, Session, same_finding, twin
-from symbackprop.judging.code.naming import RATES
+from symbackprop.judging.code.marks import Mark, Reading, Session, Site, same_finding, twin
+from symbackprop.judging.code.naming import RATES, is_penalty
+from symbackprop.judging.code.truth import AT_SAMPLES
 from symbackprop.judging.report import Claim
-from symbackprop.tracing.numbers.choices import Choice
+from symbackprop.tracing.numbers.choices import Choice, Sized
 from symbackprop.tracing.numbers.reading import MOST_CHOICES, Reader
 
 MOST = 8
+MOST_SAMPLES = 40
 SMALL = 1e-4  # a default below is a guard, such as 1e-8 in log(p + eps), and stays small
 Values = Mapping[str, Any]
 
 
 def open_arguments(session: Session) -> dict[str, Any]:
-    """Arguments that keep a default, numbers and switches, by name."""
+    """Arguments that keep a default, numbers and switches, by name; constants of the module that
+    are called as the strength of a penalty."""
     closure = Reader(session.module, budget=session.budget).closure_of(session.function)
     given = set(replace(session, given={}).arguments(0))
     rates = {name for name in given if name.lower().strip("_") in RATES}
     found = {n: v for n, v in closure.defaults.items() if n not in given - rates}
+    found |= {n: v for n, v in session.constants.items() if is_penalty(n) and n not in given}
     return {n: v for n, v in list(found.items())[:MOST] if isinstance(v, (bool, int, float))}
 
 
@@ -164,6 +168,15 @@ class Untried:
             if len(choice.outcomes) == 1
         ]
 
+    @cached_property
+    def _sized(self) -> list[tuple[Sized, Reading]]:
+        numbers = (self.session.point, 0, *self.session.numbers)
+        readings = [self.session.read(n, brief=True) for n in dict.fromkeys(numbers)]
+        return [
+            (known, self.session.read(self.session.point, turned=frozenset((site,))))
+            for site, known in sized(readings).items()
+        ]
+
     def behind(self, mark: Mark) -> str:
         """Why a value that is right at points may not be so elsewhere; empty where it is."""
         if len(self.base.trail.choices) >= MOST_CHOICES:
@@ -173,7 +186,48 @@ class Untried:
             if other is None or other.unknown is not None or same_finding(other, mark):
                 continue
             return f"{choice.said} at every point that was tried, and this hangs on it"
+        for known, reading in self._sized:
+            other = twin(reading, mark)
+            if other is None or other.unknown is not None or not same_finding(other, mark):
+                return f"{known.said} at all sizes that were tried, and this hangs on it"
         return ""
+
+
+def sized(readings: Sequence[Reading]) -> dict[Site, Sized]:
+    """Comparisons of sizes that came out one way at all these points, by their place: those whose
+    sides are not always equally far apart."""
+    found: dict[Site, list[Sized]] = {}
+    for reading in readings:
+        for site, known in reading.trail.sized.items():
+            found.setdefault(site, []).append(known)
+    made = {}
+    for site, all_ in found.items():
+        outcomes = frozenset().union(*(known.outcomes for known in all_))
+        if len(outcomes) == 1 and len({known.gaps for known in all_}) > 1:
+            pairs = frozenset().union(*(known.pairs for known in all_))
+            made[site] = Sized(all_[0].text, outcomes, pairs)
+    return made
+
+
+def singled(session: Session, readings: Sequence[Reading]) -> tuple[int, ...]:
+    """Points with so many samples that a comparison of sizes comes out the other way."""
+    found: dict[int, None] = {}
+    for site, known in list(sized(readings).items())[:MOST]:
+        for count in _counts(known):
+            number = count * AT_SAMPLES
+            there = session.read(number, brief=True).trail.sized.get(site)
+            if there is not None and there.outcomes - known.outcomes:
+                found[number] = None
+                break
+    return tuple(found)
+
+
+def _counts(known: Sized) -> list[int]:
+    """Numbers of samples at which the two sides may be equal, or just not."""
+    sides = [frozenset(pair[place] for pair in known.pairs) for place in (0, 1)]
+    fixed = [values for values in sides if len(values) == 1] or sides
+    near = [n + step for values in fixed for step in (0, 1, -1) for n in sorted(values)]
+    return [n for n in dict.fromkeys(near) if 1 <= n <= MOST_SAMPLES][:MOST]
 
 
 def _undecided(claim: Claim, said: str) -> Claim:
