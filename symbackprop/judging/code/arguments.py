@@ -21,7 +21,7 @@ from symbackprop.judging.code.layout import Layout
 from symbackprop.judging.code.naming import Naming
 from symbackprop.judging.code.truth import Subject
 from symbackprop.networks import names
-from symbackprop.tracing.numbers.reading import Bundle, Instance
+from symbackprop.tracing.numbers.reading import LAYERS, Bundle, Instance
 from symbackprop.tracing.numbers.unknown import Unknown
 
 RATE = 0.0625
@@ -41,6 +41,7 @@ class Binder:
     count: Any
     length: Callable[[int], Any]
     widths: tuple[int, ...] = ()
+    listed: frozenset[str] = frozenset()
 
     def bound(self, function: ast.FunctionDef, methods: Any) -> dict[str, Any]:
         """Values of the arguments by name; those with a default and no meaning keep it, others
@@ -50,7 +51,7 @@ class Binder:
         optional = {a.arg for a in names[len(names) - len(spec.defaults) :]}
         pairs = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
         optional |= {a.arg for a, default in pairs if default is not None}
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {LAYERS: self._bundle()} if self.widths else {}
         for position, argument in enumerate([*names, *spec.kwonlyargs]):
             if position == 0 and argument.arg == "self":
                 found["self"] = Instance(self._bundle(), methods, self.widths)
@@ -132,6 +133,8 @@ class Binder:
             parameters = len(self.subject.network.of_kind("parameter"))
             counts = {**dict.fromkeys(naming.PARAMETERS, parameters), "caches": depth}
             return counts.get(name) if layer is None else None
+        if isinstance(key, tuple):  # a layer that the code makes itself, by its number
+            return self._bundle(key[0]) if key[0] <= depth else None
         if isinstance(key, (int, np.integer)) and layer is not None:
             return self._bundle(layer)
         if isinstance(key, (int, np.integer)):
@@ -148,14 +151,16 @@ class Binder:
     def value_of_key(self, key: str) -> Any:
         low = key.lower().strip("_")
         meaning = self.names.meaning(key)
+        listed = self._list(low) if low not in ("h", "a", "z", "w", "b") else None
+        if listed is not None and key in self.listed:
+            return listed
         if meaning is not None and meaning != "N":
             return self.make(meaning)
         if low in naming.COUNTS:
             return self.count
         if low in naming.RATES:
             return RATE
-        listed = self._list(low)
-        if listed is not None and low not in ("h", "a", "z", "w", "b"):
+        if listed is not None:
             return listed
         if low in naming.PARAMETERS | naming.CACHES:
             return self._bundle()
@@ -164,6 +169,9 @@ class Binder:
     def _of_layer(self, key: str, layer: int) -> Any:
         low = key.lower().strip("_")
         before = names.output(layer - 1)
+        numbered = self.names.meaning(key) if re.search(r"\d$", low) else None
+        if numbered is not None:
+            return self.make(numbered)
         if re.fullmatch(r"(a|h)?_?prev|x|inp|inputs?|(a|h)_?in|prev_?(a|h)", low):
             return self.make(before)
         if low in ("w", "weight", "weights"):
@@ -206,6 +214,23 @@ def _uses(function: ast.FunctionDef) -> Mapping[str, set[str]]:
             case ast.Attribute(value=ast.Name(id=owner), attr="items" | "keys" | "get" | "values"):
                 found[owner].add("dict")
     return found
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def listed_attributes(functions: tuple[ast.FunctionDef, ...]) -> frozenset[str]:
+    """Attributes that the code goes through, counts or picks from by a number: lists."""
+    found: set[str] = set()
+    for node in (n for function in functions for n in ast.walk(function)):
+        match node:
+            case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate" | "reversed"), args=args):
+                found |= {a.attr for a in args if isinstance(a, ast.Attribute)}
+            case ast.For(iter=ast.Attribute(attr=name)):
+                found.add(name)
+            case ast.comprehension(iter=ast.Attribute(attr=name)):
+                found.add(name)
+            case ast.Subscript(value=ast.Attribute(attr=name), slice=index):
+                found |= {name} if _subscripted(index) == "number" else set()
+    return frozenset(found)
 
 
 def _subscripted(index: ast.expr) -> str:

@@ -288,7 +288,8 @@ class Diagnoser:
             if script is None:
                 return None
             module = self.session.module.again(tree, ())
-            return replace(self.session, module=module, function=prepared(script, {}))
+            own = replace(self.session, module=module, naming=self.session.names)
+            return replace(own, function=prepared(script, {}))
         found = definitions(tree)[self.number :][:1]
         if not found or found[0].node.name != self.session.function.name:
             return None
@@ -297,6 +298,7 @@ class Diagnoser:
             module=self.session.module.again(tree, found[0].around),
             function=prepared(found[0].node, found[0].methods),
             methods=found[0].methods,
+            naming=self.session.names,
         )
 
     def _finding(self, edit: Edit, text: str) -> Finding:

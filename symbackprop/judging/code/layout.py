@@ -25,6 +25,7 @@ Folded = Literal["", "first", "last"]
 @dataclass(frozen=True)
 class Layout:
     """`begins_with_x`: whether activations in a list do; `first`: the number of the first layer.
+    `is_flat`: whether one unit has no axis, so that its weights are a vector, its bias a number.
     `data_in_rows`: whether x and y have samples as rows where all else has them as columns;
     `folded`: where a weight matrix holds the biases, along the axis of its inputs."""
 
@@ -36,6 +37,7 @@ class Layout:
     begins_with_x: bool = True
     first: int = 0
     flat_labels: bool = False
+    is_flat: bool = False
     data_in_rows: bool = False
     folded: Folded = ""
 
@@ -80,6 +82,8 @@ class Layout:
         value = truth.values.get(meaning)
         if value is None or (self.folded and names.bare(meaning)[0] == "b"):
             return None
+        if self.is_flat and names.bare(meaning)[0] in "Wbzhy" and value.shape[-1:] == (1,):
+            return value[..., 0]
         if self.folded and names.bare(meaning)[0] == "W":
             value = self._with_bias(meaning, value, truth)
         if meaning == "y" and self.flat_labels:
@@ -112,6 +116,8 @@ class Layout:
         }
         if self.labels != "as the network says":
             shown["labels"] = self.labels
+        if self.is_flat:
+            shown["one unit"] = "(n,)"
         if self.data_in_rows:
             shown["data"] = "rows"
         if self.folded:

@@ -11,12 +11,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 
-from symbackprop.judging.code.arguments import RATE, Binder, argument_names
+from symbackprop.judging.code.arguments import (
+    RATE,
+    Binder,
+    argument_names,
+    listed_attributes,
+)
 from symbackprop.judging.code.layout import Layout, arranged
 from symbackprop.judging.code.naming import ACTIVATION_LISTS, Naming, offset_of
 from symbackprop.judging.code.roles import roles
@@ -138,10 +143,17 @@ class Session:
     given: Mapping[str, Any] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
     singled: tuple[int, ...] = ()
+    naming: Naming | None = field(default=None, compare=False)
     budget: Budget = field(default_factory=Budget, compare=False)
 
     @cached_property
+    def listed(self) -> frozenset[str]:
+        return listed_attributes((self.function, *self.methods.values()))
+
+    @cached_property
     def names(self) -> Naming:
+        if self.naming is not None:
+            return self.naming
         names = argument_names(self.function)
         named = Naming(self.subject.depth, offset_of(names, self.subject.depth))
         return replace(named, roles=self.roles(named))
@@ -179,7 +191,9 @@ class Session:
         tensors = [names.INPUT, *map(names.output, layers)]
         widths = tuple(truth.values[name].shape[-1] for name in tensors)
         count = truth.samples
-        binder = Binder(self.subject, self.layout, self.names, make, count, lambda n: n, widths)
+        binder = Binder(
+            self.subject, self.layout, self.names, make, count, lambda n: n, widths, self.listed
+        )
         return {**binder.bound(self.function, self.methods), **self.given}
 
     def read(
@@ -401,7 +415,7 @@ class Session:
             found += self._named(trail) if not self._by_position(found) else []
         unnamed = self._by_position(found)
         meanings = [
-            self._returned_meaning(name, index, length) or unnamed.get(place)
+            unnamed.get(place) or self._returned_meaning(name, index, length)
             for place, (name, _, _, index, length) in enumerate(found)
         ]
         meanings = self._completed(meanings, [value for _, value, *_ in found])
@@ -460,9 +474,20 @@ class Session:
             return names.gradient(meaning) if meaning and meaning[0] in "Wb" else meaning
         return self.names.gradient(name)
 
+    def _is_named(self, name: str, node: ast.expr, index: int | None, length: int | None) -> bool:
+        """Whether a name says what is returned; `P` in `P.sum(axis=0)` is that of something else,
+        unless it is one of a gradient."""
+        meaning = self._returned_meaning(name, index, length)
+        is_computed = isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp))
+        return meaning is not None and not (is_computed and not names.is_gradient(meaning))
+
     def _by_position(self, found: Sequence[Any]) -> dict[int, str]:
         """Meanings of returned values without a name: gradients in a usual order, by shape."""
-        loose = [i for i, (name, value, *_) in enumerate(found) if not name and np.ndim(value)]
+        loose = [
+            i
+            for i, (name, value, node, index, length) in enumerate(found)
+            if np.ndim(value) and not self._is_named(name, node, index, length)
+        ]
         parameters = self.parameters
         for order in self._orders:
             if len(order) == len(loose):
@@ -494,12 +519,13 @@ class Session:
 
     def _completed(self, meanings: Sequence[str | None], values: Sequence[Any]) -> list[str | None]:
         """Meanings where names leave some open, by the places of the others: `dW1, delta1`."""
-        truth = self.truth(0)
+        of = partial(self.layout.of, truth=self.truth(0))
         for order in self._orders:
             whole = [names.gradient(n) for n in order]
             if len(whole) == len(meanings) and set(whole) & set(meanings):
-                triples = zip(meanings, whole, values, strict=True)
-                if all(_may_be(m, w, value, truth) for m, w, value in triples):
+                sizes = [0 if v is None else v.size for v in map(of, whole)]
+                places = zip(meanings, whole, values, sizes, strict=True)
+                if all(_may_be(m, w, value, size) for m, w, value, size in places):
                     return list(whole)
         return list(meanings)
 
@@ -582,7 +608,7 @@ class Session:
         written = [n.value for n in ast.walk(self.function) if isinstance(n, ast.Constant)]
         numbers = [float(n) for n in written if isinstance(n, (int, float)) and 0 < n <= 1]
         numbers += [float(v) for v in self.constants.values() if 0 < v <= 1]
-        numbers += [float(v) for v in self.given.values() if not isinstance(v, bool)]
+        numbers += [float(v) for v in self.given.values() if type(v) in (int, float)]
         return (RATE, 1.0, *sorted({number for number in numbers if number > 0}))
 
     @cached_property
@@ -621,12 +647,10 @@ def _unknown_of(value: Any, state: State, trail: Trail) -> Unknown | None:
     return trail.doubt or (trail.stops if state == "right" else None)
 
 
-def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
+def _may_be(meaning: str | None, wanted: str, value: Any, size: int) -> bool:
     """Whether what a name says leaves room for the gradient that its place says."""
-    if meaning is None and isinstance(value, Unknown):
-        return wanted in truth
     if meaning is None:
-        return wanted in truth and np.size(value) == truth.values[wanted].size
+        return size > 0 and (isinstance(value, Unknown) or np.size(value) == size)
     return meaning == wanted or (names.is_gradient(meaning, "z") and names.is_gradient(wanted, "b"))
 
 
@@ -680,6 +704,13 @@ def arrangement(value: Numbers, shape: tuple[int, ...]) -> Numbers:
 def _leaves(trail: Trail) -> Iterator[tuple[str, Any, ast.expr, int | None, int | None]]:
     """(name, value, node, index, length) of everything a function returns."""
     node = trail.return_node.value if trail.return_node is not None else None
+    if (trail.returned is None or node is None) and trail.layers:
+        lines = {e.name: e for e in trail.events}
+        for number, layer in enumerate(trail.layers, 1):
+            for name, value in layer.written.items():
+                if name in lines:
+                    yield f"{name}{number}", value, _at(lines[name]), None, None
+        return
     if trail.returned is None or node is None:
         if isinstance(trail.owner, Instance):
             lines = {e.name: e for e in trail.events}
@@ -743,6 +774,10 @@ def _name_of(node: ast.expr) -> str:
             return name
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int() as number)):
             return f"{name}{number}"
+        case (
+            ast.BinOp(op=ast.MatMult()) | ast.Call(func=ast.Attribute(attr="sum" | "mean" | "dot"))
+        ):
+            return ""
         case ast.UnaryOp(operand=inner) | ast.BinOp(left=inner) if isinstance(inner, ast.Name):
             return _name_of(inner)
         case ast.Attribute(value=inner, attr="T"):

@@ -188,7 +188,9 @@ class _Proof:
         def make(meaning: str) -> Any:
             return self.wanted(meaning, written_out=False)
 
-        binder = Binder(subject, session.layout, session.names, make, count, lambda n: n)
+        binder = Binder(
+            subject, session.layout, session.names, make, count, lambda n: n, (), session.listed
+        )
         symbolic = {**binder.bound(session.function, session.methods), **session.given}
         for name in sorted(session.free):
             symbolic[name] = element_array(self.algebra, f"?{name}", (), False)

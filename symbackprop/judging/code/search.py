@@ -19,6 +19,7 @@ from symbackprop.judging.code.naming import (
     ACTIVATION_LISTS,
     BIAS_LISTS,
     COUNTS,
+    INPUTS,
     PARAMETERS,
     WEIGHT_LISTS,
     Naming,
@@ -100,6 +101,8 @@ def _fewest_slips(
 
 def _slips(blame: Blame) -> int:
     """How many slips a layout supposes; more where they do not explain all."""
+    if any(mark.unknown is not None for mark in blame.healed.returned):
+        return len(blame.roots) + STOPPED  # in another layout more of it may be known
     if blame.healed.all_right:
         return len(blame.roots)
     return len(blame.roots) + (1 if blame.healed.trail.fault is None else STOPPED)
@@ -125,6 +128,8 @@ def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Ite
     has_bias = any(t.letter == "b" for t in subject.network.of_kind("parameter"))
     single = not any(mentions_batch(f) for f in _with_helpers(function, module))
     usual = list(layouts(has_bias, single))
+    if not single and _widens(function):
+        usual = [layout for layout in usual if layout.samples != "vector"]
     lists = list(_list_variants(function))
     labels: tuple[Labels, ...] = ()
     if subject.shares:
@@ -144,6 +149,9 @@ def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Ite
                 yield from (replace(layout, sizes=group, **change) for layout in usual)
             if group == "ones":
                 yield from (replace(l, sizes=group, flat_labels=True) for l in usual)
+                yield from (Layout(s, sizes=group, is_flat=True) for s in ("rows", "columns"))
+            for label in labels:
+                yield from (replace(l, sizes=group, labels=label, **lists[0]) for l in usual)
 
 
 def _takes_bias(function: ast.FunctionDef, depth: int) -> bool:
@@ -152,6 +160,18 @@ def _takes_bias(function: ast.FunctionDef, depth: int) -> bool:
     written = [n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)]
     named = [name.lower().strip("_") for name in (*argument_names(function), *written)]
     return any(n in BIAS_LISTS or (called.meaning(n) or "-")[0] == "b" for n in named)
+
+
+def _widens(function: ast.FunctionDef) -> bool:
+    """Whether one sample is made a batch of one first: then the code is one of a batch."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(attr="ndim" | "atleast_2d" | "expand_dims"):
+                return True
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="reshape")):
+                if name.lower() in INPUTS:
+                    return True
+    return False
 
 
 def _list_variants(function: ast.FunctionDef) -> list[dict[str, Any]]:

@@ -14,15 +14,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from symbackprop.judging.code.marks import Mark, Reading, Session, Site, same_finding, twin
 from symbackprop.judging.code.naming import RATES, is_penalty
 from symbackprop.judging.code.truth import AT_SAMPLES
 from symbackprop.judging.report import Claim
+from symbackprop.networks import names
 from symbackprop.tracing.numbers.choices import Choice, Sized
 from symbackprop.tracing.numbers.reading import MOST_CHOICES, Reader
 
 MOST = 8
 MOST_SAMPLES = 40
+STEP = 1e-5
+NEAR = 1e-4  # how far a difference quotient may be off
 SMALL = 1e-4  # a default below is a guard, such as 1e-8 in log(p + eps), and stays small
 Values = Mapping[str, Any]
 
@@ -131,11 +136,49 @@ class Defaults:
         if not _is_same(self._generic, mark):
             names_ = numbers or list(self.numbers)
             said = f"holds for {_shown(self.here, names_)}, not for {_shown(self.numbers, names_)}"
+            own = self._against_own_loss(mark)
+            if own is not None:
+                said += "; there it is not the gradient of the loss that is returned, either"
+                shown = {"sizes": dict(self.base.truth.sizes), "entry": [], **own}
+                refuted = replace(_undecided(claim, said), status="refuted", method="numeric")
+                return replace(refuted, counterexample=shown)
             return _undecided(claim, said)
         if not names:
             return claim
         said = f"for {_shown(self.here, names)}"
         return replace(claim, sentence=f"{claim.sentence}; {said}" if claim.sentence else said)
+
+    def _against_own_loss(self, mark: Mark) -> dict[str, float] | None:
+        """How the returned loss changes along one direction of a parameter, and how a gradient
+        says that it does, at generic numbers; None where they agree, or that cannot be told.
+
+        Of use where the loss has a penalty that the network does not have: then the gradient has
+        to be that of the loss which is returned."""
+        there = twin(self._generic, mark) if mark.returned and mark.meaning is not None else None
+        if there is None or there.unknown is not None or not self._has_own_loss:
+            return None
+        parameter = names.bare(str(mark.meaning))
+        given = {**self.session.arguments(self.session.point), **self.numbers}
+        called = [n for n in given if self.session.names.meaning(n) == parameter]
+        if len(called) != 1 or np.shape(given[called[0]]) != np.shape(there.value):
+            return None
+        way = np.cos(np.arange(np.size(there.value))).reshape(np.shape(there.value))
+        ends = []
+        for step in (STEP, -STEP):
+            reading = self._at({**self.numbers, called[0]: given[called[0]] + step * way})
+            if reading.loss is None or reading.loss.unknown is not None:
+                return None
+            ends.append(float(reading.loss.value))
+        right, left = (ends[0] - ends[1]) / (2 * STEP), float(np.sum(there.value * way))
+        is_near = abs(left - right) <= NEAR * max(abs(left), abs(right), NEAR)
+        return None if is_near else {"left": left, "right": right}
+
+    @property
+    def _has_own_loss(self) -> bool:
+        """Whether the loss of the network is returned, and another one at generic numbers."""
+        here, there = self.base.loss, self._generic.loss
+        is_known = here is not None and there is not None and here.ok and there.unknown is None
+        return is_known and not same_finding(here, there)  # type: ignore[arg-type]
 
     def _deciding(self, mark: Mark, base: Reading) -> list[str]:
         """The arguments on which it hangs whether a mark is what it is."""
@@ -200,12 +243,13 @@ def sized(readings: Sequence[Reading]) -> dict[Site, Sized]:
     for reading in readings:
         for site, known in reading.trail.sized.items():
             found.setdefault(site, []).append(known)
-    made = {}
+    made: dict[Site, Sized] = {}
     for site, all_ in found.items():
         outcomes = frozenset().union(*(known.outcomes for known in all_))
         if len(outcomes) == 1 and len({known.gaps for known in all_}) > 1:
             pairs = frozenset().union(*(known.pairs for known in all_))
-            made[site] = Sized(all_[0].text, outcomes, pairs)
+            known = Sized(all_[0].text, all_[0].relation, outcomes, pairs)
+            made |= {site: known} if known.can_turn else {}
     return made
 
 
@@ -224,8 +268,7 @@ def singled(session: Session, readings: Sequence[Reading]) -> tuple[int, ...]:
 
 def _counts(known: Sized) -> list[int]:
     """Numbers of samples at which the two sides may be equal, or just not."""
-    sides = [frozenset(pair[place] for pair in known.pairs) for place in (0, 1)]
-    fixed = [values for values in sides if len(values) == 1] or sides
+    fixed = [values for values in known.sides if len(values) == 1] or known.sides
     near = [n + step for values in fixed for step in (0, 1, -1) for n in sorted(values)]
     return [n for n in dict.fromkeys(near) if 1 <= n <= MOST_SAMPLES][:MOST]
 

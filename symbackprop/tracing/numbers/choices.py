@@ -7,13 +7,14 @@ Would be wrong if a gradient that is cut off at 1 came out verified because none
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 SMALL = 1e-4  # bounds nearer to 0 or 1 than this guard a logarithm or a quotient
+FAR = 1000
 LARGE = 20.0  # bounds beyond guard an exponential
 BOUNDING = frozenset(("clip", "maximum", "minimum", "fmax", "fmin"))
 
@@ -49,6 +50,7 @@ class Sized:
     """A comparison of whole numbers, which may be sizes: the pairs that were compared."""
 
     text: str
+    relation: Callable[[int, int], Any]
     outcomes: frozenset[bool] = frozenset()
     pairs: frozenset[tuple[int, int]] = frozenset()
 
@@ -60,6 +62,23 @@ class Sized:
     def gaps(self) -> frozenset[int]:
         """How far the two sides are apart; where it is the same at all sizes, no size decides."""
         return frozenset(left - right for left, right in self.pairs)
+
+    @property
+    def sides(self) -> tuple[frozenset[int], frozenset[int]]:
+        left, right = zip(*self.pairs, strict=True)
+        return frozenset(left), frozenset(right)
+
+    @property
+    def can_turn(self) -> bool:
+        """Whether it can come out otherwise at all: a size is at least 1."""
+        sides = self.sides
+        fixed = [place for place in (0, 1) if len(sides[place]) == 1]
+        if len(fixed) != 1:
+            return True
+        (number,) = sides[fixed[0]]
+        others = [n for n in (1, number - 1, number, number + 1, number + FAR) if n >= 1]
+        pairs = [(n, number) if fixed[0] else (number, n) for n in others]
+        return any(bool(self.relation(*pair)) not in self.outcomes for pair in pairs)
 
     @property
     def said(self) -> str:

@@ -44,6 +44,7 @@ from symbackprop.tracing.numbers.choices import (
 from symbackprop.tracing.numbers.modules import Foreign, Function, Module
 from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, give_up, parts_of
 
+LAYERS = "<layers>"  # where a scope has the layers of the network, for those that the code makes
 SCRIPT = "<script>"  # the function that the statements at the top of a file make
 MOST_STEPS = 60_000
 MOST_CALLS = 25
@@ -113,7 +114,7 @@ class Trail:
     `stops`: what ends the call before anything is returned. `trusted`: functions that are not read,
     by the line that calls them, and that are taken to change nothing of what they are given.
     `choices`: the ways that conditions on computed numbers came out, by their place; `sized`: those
-    on whole numbers.
+    on whole numbers. `layers`: objects with weights that the code made, from the data on.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -128,6 +129,7 @@ class Trail:
     trusted: dict[str, int] = field(default_factory=dict)
     choices: dict[tuple[int, int], Choice] = field(default_factory=dict)
     sized: dict[tuple[int, int], Sized] = field(default_factory=dict)
+    layers: list[Instance] = field(default_factory=list)
 
 
 class Bundle(dict[Any, Any]):
@@ -1136,7 +1138,8 @@ class Reader:
             if is_data(left, right) and not isinstance(result, Unknown):
                 result = np.logical_not(result) if self._chosen(node, result) else result
             elif is_count(left, right) and not isinstance(op, (ast.Is, ast.IsNot)):
-                result = bool(result) != self._sized(node, left, right, bool(result))
+                relation = _RELATIONS.get(type(op), operator.eq)
+                result = bool(result) != self._sized(node, (left, right), relation)
             if len(node.ops) > 1 and not self._as_truth(result):
                 return result
             left = right
@@ -1151,13 +1154,15 @@ class Reader:
             choices[place] = known.also(outcome)
         return place in self.turned
 
-    def _sized(self, node: ast.expr, left: Any, right: Any, outcome: bool) -> bool:
+    def _sized(
+        self, node: ast.expr, pair: tuple[Any, Any], relation: Callable[[Any, Any], Any]
+    ) -> bool:
         """The same of whole numbers."""
         place = (node.lineno if self.away is None else -node.lineno, node.col_offset)
         sized = self.trail.sized
         if place in sized or len(sized) < MOST_CHOICES:
-            known = sized.get(place) or Sized(ast.unparse(node)[:60])
-            sized[place] = known.also(left, right, outcome)
+            known = sized.get(place) or Sized(ast.unparse(node)[:60], relation)
+            sized[place] = known.also(*pair, bool(relation(*pair)))
         return place in self.turned
 
     def _related(self, op: ast.cmpop, left: Any, right: Any) -> Any:
@@ -1234,7 +1239,8 @@ class Reader:
         if owner.initial is None:
             owner.initial = self._initial(owner)
         value = owner.initial.get(name)
-        is_plain = isinstance(value, (Class, Closure, str, bool)) or type(value) is int
+        is_plain = isinstance(value, (Class, Closure, Instance, str, bool)) or type(value) is int
+        is_plain |= isinstance(value, list) and any(isinstance(v, Instance) for v in value)
         if is_plain or (value is not None and owner.bundle.find(name) is None):
             if isinstance(value, Unknown):
                 raise Fault(value.reason)
@@ -1250,7 +1256,8 @@ class Reader:
             return {}
         made = Instance(Bundle(lambda _: None, {}), owner.methods)
         made.initial = {}
-        reader = Reader(self.module, budget=self.budget)
+        reader = Reader(self.module, budget=self.budget, frames=self.frames[:1])
+        reader.trail.layers = self.trail.layers
         defaults = reader.closure_of(init).defaults
         scope: dict[str, Any] = {init.args.args[0].arg: made}
         for argument in (*init.args.posonlyargs, *init.args.args[1:], *init.args.kwonlyargs):
@@ -1284,15 +1291,15 @@ class Reader:
         raise Fault(f"an entry of {_kind(owner)}", _certainly(owner))
 
     def _cut(self, owner: Any, where: Any) -> None:
-        """A bound at or behind the end of an axis, which might cut more samples off."""
+        """A bound on an axis, which cuts off what a larger one has more."""
         if self.reached is None:
             return
         parts = where if isinstance(where, tuple) else (where,)
         for part, size in zip(parts, np.shape(owner), strict=False):
             if not isinstance(part, slice):
                 return
-            if is_count(part.stop) and part.stop >= size:
-                self._sized(self.reached, size, part.stop, True)
+            if is_count(part.stop) and part.stop > 0:
+                self._sized(self.reached, (size, part.stop), operator.le)
 
     def _hashable(self, key: Any) -> Any:
         if isinstance(key, (str, int, np.integer, bool)) or key is None:
@@ -1341,6 +1348,11 @@ class Reader:
                     return self._bounded(name, [owner, *args], named, found, node)
                 case Method():
                     return self._container_method(function, args, named)
+                case Class():
+                    return self._object(function, args, named, node)
+                case Instance() if "__call__" in function.methods:
+                    method = Closure(function.methods["__call__"], self.module, owner=function)
+                    return self._call(method, args, named, node)
             if function is np.float64 or function is np.int64:
                 return self._numpy_step(lambda: function(*args))
             raise Fault(f"a call of {_kind(function)}", _certainly(function))
@@ -1379,6 +1391,29 @@ class Reader:
             self.frames.pop()
             self.module, self.within, self.statement, self.discarded, self.away = held
         return None
+
+    def _object(
+        self, made: Class, args: list[Any], named: dict[str, Any], node: ast.Call | None
+    ) -> Instance:
+        """An object of a class of the code; the next layer of the network if it has weights."""
+        given = self.frames[0].get(LAYERS) if self.frames else None
+        is_layer = isinstance(given, Bundle) and _has_weights(made.methods)
+        number = len(self.trail.layers) + 1
+        found = given.find((number,)) if isinstance(given, Bundle) and is_layer else None
+        layer = Bundle(found.find if isinstance(found, Bundle) else lambda _: None, {})
+        instance = Instance(layer, made.methods)
+        instance.initial = {}
+        if is_layer:
+            self.trail.layers.append(instance)
+        if "__init__" in made.methods:
+            init = Closure(made.methods["__init__"], made.module, owner=instance)
+            self._call(init, args, named, node)
+        for name in list(layer):
+            own = layer.find(name) if name.lower() in _OF_A_LAYER else None
+            if own is not None:
+                layer[name] = own
+        instance.written.clear()
+        return instance
 
     def _closure(self, node: ast.FunctionDef | ast.Lambda, scope: dict[str, Any]) -> Closure:
         """A function, its defaults computed where it stands."""
@@ -1545,8 +1580,9 @@ class Reader:
 
     def _of_two(self, name: str, left: Any, right: Any, node: ast.Call | None) -> Any:
         """The smaller or the larger of two whole numbers, which may be sizes."""
-        is_first = (left <= right) == (name == "min")
-        if node is not None and self._sized(node, left, right, is_first):
+        relation = operator.le if name == "min" else operator.ge
+        is_first = bool(relation(left, right))
+        if node is not None and self._sized(node, (left, right), relation):
             is_first = not is_first
         return left if is_first else right
 
@@ -1806,13 +1842,20 @@ def _below_of(bundle: Bundle, parts: Sequence[ast.expr]) -> ast.expr | None:
     """Of three names beside W and b the third, which is what comes in from the layer below."""
     if not bundle.is_layer or len(parts) != 3:
         return None
-    others = [part for part in parts if _name_in(part).strip("_") not in _OF_A_LAYER]
+    others = [part for part in parts if _name_in(part).strip("_0123456789") not in _OF_A_LAYER]
     is_score = bool(others) and _name_in(others[0]) in ("z", "s")
     return others[0] if len(others) == 1 and not is_score else None
 
 
 def _name_in(node: ast.expr) -> str:
     return node.id.lower() if isinstance(node, ast.Name) else ""
+
+
+def _has_weights(methods: Mapping[str, ast.FunctionDef]) -> bool:
+    """Whether objects of a class set a weight matrix of their own."""
+    nodes = (node for method in methods.values() for node in ast.walk(method))
+    stored = (n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    return any(n.attr.lower() in ("w", "weight", "weights") for n in stored)
 
 
 def _may_change(function: Any) -> bool:
