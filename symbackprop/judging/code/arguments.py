@@ -21,7 +21,7 @@ from symbackprop.judging.code.layout import Layout
 from symbackprop.judging.code.naming import Naming
 from symbackprop.judging.code.truth import Subject
 from symbackprop.networks import names
-from symbackprop.tracing.numbers.reading import LAYERS, Bundle, Instance
+from symbackprop.tracing.numbers.reading import Bundle, Instance
 from symbackprop.tracing.numbers.unknown import Unknown
 
 RATE = 0.0625
@@ -51,7 +51,7 @@ class Binder:
         optional = {a.arg for a in names[len(names) - len(spec.defaults) :]}
         pairs = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
         optional |= {a.arg for a, default in pairs if default is not None}
-        found: dict[str, Any] = {LAYERS: self._bundle()} if self.widths else {}
+        found: dict[str, Any] = {}
         for position, argument in enumerate([*names, *spec.kwonlyargs]):
             if position == 0 and argument.arg == "self":
                 found["self"] = Instance(self._bundle(), methods, self.widths)
@@ -68,6 +68,10 @@ class Binder:
                 place = (argument.lineno, argument.col_offset)
                 found[argument.arg] = Unknown(reason, *place)
         return found
+
+    def layers(self) -> Bundle:
+        """The layers of the network, for those that the code makes."""
+        return self._bundle()
 
     def value(self, name: str, function: ast.FunctionDef) -> Any:
         low = name.lower().strip("_")

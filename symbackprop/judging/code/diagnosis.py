@@ -321,7 +321,7 @@ class Diagnoser:
         probe = frozenset((statement.lineno,))
         reader = Reader(session.module, probe=probe, budget=session.budget)
         try:
-            arguments = session.arguments(number)
+            arguments = session.scope(number)
             trail = reader.run(session.function, arguments)
             scope = trail.seen.get(statement.lineno, {})
         except Fault:

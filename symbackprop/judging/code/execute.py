@@ -24,7 +24,7 @@ from symbackprop.judging.code.marks import Mark, Reading, Session
 from symbackprop.judging.code.search import Subjects, mentions_batch
 from symbackprop.judging.report import Claim, FileReport
 from symbackprop.tracing.numbers.modules import Module
-from symbackprop.tracing.numbers.reading import LAYERS, SCRIPT, Bundle, Fault, Instance, Trail
+from symbackprop.tracing.numbers.reading import SCRIPT, Bundle, Fault, Instance, Trail
 from symbackprop.tracing.numbers.unknown import Unknown
 
 SECONDS = 30.0
@@ -119,9 +119,7 @@ def _sent(session: Session, number: int) -> dict[str, Any]:
     used = session.used_arguments()
     given = session.arguments(number)
     return {
-        name: _plain(value, used.get(name), session.subject.depth)
-        for name, value in given.items()
-        if name != LAYERS
+        name: _plain(value, used.get(name), session.subject.depth) for name, value in given.items()
     }
 
 

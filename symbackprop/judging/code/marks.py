@@ -37,7 +37,16 @@ from symbackprop.judging.code.truth import (
 from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import COMPARED, Budget
 from symbackprop.tracing.numbers.modules import Module
-from symbackprop.tracing.numbers.reading import Bundle, Event, Fault, Instance, Place, Reader, Trail
+from symbackprop.tracing.numbers.reading import (
+    LAYERS,
+    Bundle,
+    Event,
+    Fault,
+    Instance,
+    Place,
+    Reader,
+    Trail,
+)
 from symbackprop.tracing.numbers.unknown import Unknown
 
 MOST_INSIDE = 12
@@ -132,7 +141,7 @@ class Session:
 
     `given`: values of arguments in place of their defaults; `free`: arguments for any value of
     which what is found holds; `singled`: points with a number of samples that the code singles
-    out."""
+    out; `moved`: steps that parameters are off their values."""
 
     module: Module
     function: ast.FunctionDef
@@ -144,6 +153,7 @@ class Session:
     free: frozenset[str] = frozenset()
     singled: tuple[int, ...] = ()
     naming: Naming | None = field(default=None, compare=False)
+    moved: Mapping[str, Numbers] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget, compare=False)
 
     @cached_property
@@ -181,20 +191,27 @@ class Session:
         return self.subject.met(self.layout.sizes).unmet
 
     def arguments(self, number: int) -> dict[str, Any]:
+        return {**self._binder(number).bound(self.function, self.methods), **self.given}
+
+    def scope(self, number: int) -> dict[str, Any]:
+        """The arguments, and what the code may make layers from."""
+        return {LAYERS: self._binder(number).layers(), **self.arguments(number)}
+
+    def _binder(self, number: int) -> Binder:
         truth = self.truth(number)
 
         def make(meaning: str) -> Any:
             value = self.layout.of(meaning, truth)
+            if value is not None and meaning in self.moved:
+                value = value + self.moved[meaning]
             return None if value is None else np.array(value)
 
-        layers = range(1, self.subject.depth + 1)
-        tensors = [names.INPUT, *map(names.output, layers)]
+        tensors = [names.INPUT, *map(names.output, range(1, self.subject.depth + 1))]
         widths = tuple(truth.values[name].shape[-1] for name in tensors)
         count = truth.samples
-        binder = Binder(
+        return Binder(
             self.subject, self.layout, self.names, make, count, lambda n: n, widths, self.listed
         )
-        return {**binder.bound(self.function, self.methods), **self.given}
 
     def read(
         self,
@@ -213,7 +230,7 @@ class Session:
         reader = Reader(module or self.module, overrides, probe, exact, turned, self.budget)
         node = function or self.function
         try:
-            arguments = self.arguments(number)
+            arguments = self.scope(number)
         except Fault as fault:
             trail = Trail(fault=fault)
         else:
@@ -228,7 +245,7 @@ class Session:
         truth = self.truth(number)
         overrides = {place: self.filled(fill, truth) for place, fill in fills.items()}
         try:
-            arguments = self.arguments(number)
+            arguments = self.scope(number)
         except Fault:
             return False
         reader = Reader(self.module, overrides, exact=_exact(fills), budget=self.budget)

@@ -26,6 +26,7 @@ from symbackprop.tracing.numbers.reading import MOST_CHOICES, Reader
 
 MOST = 8
 MOST_SAMPLES = 40
+PROBE = 7 * AT_SAMPLES  # where the number of samples is another, and no other size
 STEP = 1e-5
 NEAR = 1e-4  # how far a difference quotient may be off
 SMALL = 1e-4  # a default below is a guard, such as 1e-8 in log(p + eps), and stays small
@@ -154,18 +155,15 @@ class Defaults:
 
         Of use where the loss has a penalty that the network does not have: then the gradient has
         to be that of the loss which is returned."""
-        there = twin(self._generic, mark) if mark.returned and mark.meaning is not None else None
-        if there is None or there.unknown is not None or not self._has_own_loss:
-            return None
-        parameter = names.bare(str(mark.meaning))
-        given = {**self.session.arguments(self.session.point), **self.numbers}
-        called = [n for n in given if self.session.names.meaning(n) == parameter]
-        if len(called) != 1 or np.shape(given[called[0]]) != np.shape(there.value):
+        is_gradient = mark.returned and names.bare(mark.meaning or "-")[0] in "Wb"
+        there = twin(self._generic, mark) if is_gradient else None
+        if there is None or there.unknown is not None or not self._has_own_loss or not there.fits:
             return None
         way = np.cos(np.arange(np.size(there.value))).reshape(np.shape(there.value))
         ends = []
         for step in (STEP, -STEP):
-            reading = self._at({**self.numbers, called[0]: given[called[0]] + step * way})
+            moved = {names.bare(str(mark.meaning)): step * way}
+            reading = replace(self, session=replace(self.session, moved=moved))._at(self.numbers)
             if reading.loss is None or reading.loss.unknown is not None:
                 return None
             ends.append(float(reading.loss.value))
@@ -213,7 +211,9 @@ class Untried:
 
     @cached_property
     def _sized(self) -> list[tuple[Sized, Reading]]:
-        numbers = (self.session.point, 0, *self.session.numbers)
+        if all(len(known.outcomes) > 1 for known in self.base.trail.sized.values()):
+            return []
+        numbers = (self.session.point, 0, *self.session.numbers, PROBE)
         readings = [self.session.read(n, brief=True) for n in dict.fromkeys(numbers)]
         return [
             (known, self.session.read(self.session.point, turned=frozenset((site,))))
@@ -256,7 +256,10 @@ def sized(readings: Sequence[Reading]) -> dict[Site, Sized]:
 def singled(session: Session, readings: Sequence[Reading]) -> tuple[int, ...]:
     """Points with so many samples that a comparison of sizes comes out the other way."""
     found: dict[int, None] = {}
-    for site, known in list(sized(readings).items())[:MOST]:
+    if not any(len(known.outcomes) == 1 for r in readings for known in r.trail.sized.values()):
+        return ()
+    probed = [*readings, session.read(PROBE, brief=True)]
+    for site, known in list(sized(probed).items())[:MOST]:
         for count in _counts(known):
             number = count * AT_SAMPLES
             there = session.read(number, brief=True).trail.sized.get(site)
