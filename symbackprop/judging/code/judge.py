@@ -46,6 +46,7 @@ from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, unknowns
 
 DIAGNOSIS_STEPS = 400_000
 STRICT = 1e-9
+STEPS_AGREE = 1e-6
 DEEPEST = 150
 
 
@@ -229,7 +230,7 @@ class _Judgement:
         made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
         made += [self.defaults.judged(claim, mark) for claim, mark in self._loss()]
-        return made + list(self._missing())
+        return [*made, *self._steps(), *self._missing()]
 
     def _loss(self) -> Iterator[tuple[Claim, Mark]]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
@@ -259,6 +260,33 @@ class _Judgement:
         else:
             reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
             yield replace(base, status="undecided", sentence=reason), mark
+
+    def _steps(self) -> Iterator[Claim]:
+        """Of parameters that are changed beside their gradients: whether a positive multiple of
+        the gradient is subtracted. What is right needs no claim of its own."""
+        truth, layout = self.reading.truth, self.session.layout
+        named = {m.meaning: m for m in self.reading.returned if m.ok}
+        last = {m.meaning: m for m in self.reading.stored if m.event and not m.event.depth}
+        for name in self.session.parameters:
+            mark, gradient = last.get(name), named.get(names.gradient(name))
+            before, slope = layout.of(name, truth), layout.of(names.gradient(name), truth)
+            if mark is None or gradient is None or gradient.name == mark.name or mark.ok:
+                continue
+            if before is None or slope is None or np.shape(mark.value) != before.shape:
+                continue
+            step = before - mark.value
+            size = float(np.sum(step * slope) / np.sum(slope * slope))
+            is_multiple = distance(step, size * slope) <= STEPS_AGREE
+            base = Claim(self.path, mark.line, mark.column + 1, mark.length, "undecided")
+            base = replace(base, name=mark.name, method="")
+            if not is_multiple:
+                reason = f"what is subtracted from {mark.name} is no multiple of its gradient"
+                yield replace(base, sentence=reason)
+            elif size < 0:
+                shown = self.witness(mark.value, before + size * slope)
+                said = "the gradient is added, so the loss grows"
+                refuted = replace(base, status="refuted", method="numeric", slip="sign")
+                yield replace(refuted, sentence=said, counterexample=shown)
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
@@ -372,6 +400,8 @@ class _Judgement:
             if reason := self.untried.behind(mark) or self._untried(mark):
                 return replace(base, status="undecided", sentence=reason)
             return replace(base, method="numeric", facts=trusted, sentence=sentence)
+        if self.reading.trail.asks_turn and (reason := self.untried.behind(mark)):
+            return replace(base, status="undecided", sentence=reason)
         return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
 
     def _trusted(self, mark: Mark) -> tuple[str, ...]:

@@ -136,6 +136,7 @@ def _once(statement: ast.stmt) -> ast.stmt:
     ends: list[ast.expr] = [ast.Constant(TURN), ast.Constant(TURN + 1)]
     turns = ast.Call(ast.Name("range", ast.Load()), ends, [])
     made = ast.For(found, turns, [_once(inner) for inner in statement.body], [])
+    made.is_one_turn = True  # type: ignore[attr-defined]
     for node in (made, *ast.walk(turns), found):
         if not hasattr(node, "lineno"):
             ast.copy_location(node, statement)

@@ -114,7 +114,8 @@ class Trail:
     `stops`: what ends the call before anything is returned. `trusted`: functions that are not read,
     by the line that calls them, and that are taken to change nothing of what they are given.
     `choices`: the ways that conditions on computed numbers came out, by their place; `sized`: those
-    on whole numbers. `layers`: objects with weights that the code made, from the data on.
+    on whole numbers. `layers`: objects with weights that the code made, from the data on;
+    `asks_turn`: whether a condition asks for the number of a turn of which one is read.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -130,6 +131,7 @@ class Trail:
     choices: dict[tuple[int, int], Choice] = field(default_factory=dict)
     sized: dict[tuple[int, int], Sized] = field(default_factory=dict)
     layers: list[Instance] = field(default_factory=list)
+    asks_turn: bool = False
 
 
 class Bundle(dict[Any, Any]):
@@ -256,6 +258,7 @@ class Reader:
     globals_: dict[tuple[int, str], Any] = field(default_factory=dict)
     discarded: ast.expr | None = None
     reached: ast.expr | None = None
+    turns: set[str] = field(default_factory=set)
 
     def run(self, function: ast.FunctionDef, arguments: Mapping[str, Any]) -> Trail:
         self.functions_ = [function.name]
@@ -427,6 +430,8 @@ class Reader:
                 scope[name] = self._note(name, scope[name], value, "change", statement)
 
     def _for(self, statement: ast.For, scope: dict[str, Any]) -> None:
+        if getattr(statement, "is_one_turn", False) and isinstance(statement.target, ast.Name):
+            self.turns.add(statement.target.id)
         for item in self._iterated(self.value(statement.iter, scope)):
             self._tick(statement)
             self._assign(statement.target, item, scope, None)
@@ -1137,6 +1142,8 @@ class Reader:
             result = self._related(op, left, right)
             if is_data(left, right) and not isinstance(result, Unknown):
                 result = np.logical_not(result) if self._chosen(node, result) else result
+            elif is_count(left, right) and self._is_of_turn(node):
+                result = bool(result) != self._chosen(node, bool(result))
             elif is_count(left, right) and not isinstance(op, (ast.Is, ast.IsNot)):
                 relation = _RELATIONS.get(type(op), operator.eq)
                 result = bool(result) != self._sized(node, (left, right), relation)
@@ -1153,6 +1160,12 @@ class Reader:
             known = choices.get(place) or Choice(ast.unparse(node)[:60], name)
             choices[place] = known.also(outcome)
         return place in self.turned
+
+    def _is_of_turn(self, node: ast.Compare) -> bool:
+        """Whether a comparison asks for the number of a turn that is read alone."""
+        found = any(isinstance(n, ast.Name) and n.id in self.turns for n in ast.walk(node))
+        self.trail.asks_turn |= found
+        return found
 
     def _sized(
         self, node: ast.expr, pair: tuple[Any, Any], relation: Callable[[Any, Any], Any]

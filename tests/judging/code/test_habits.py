@@ -493,3 +493,35 @@ def test_its_nearest_slip_is_refuted_at_its_line(pair: Pair) -> None:
     claims = pair.judged(pair.wrong).claims
     roots = {claim.line for claim in claims if claim.status == "refuted" and not claim.follows_from}
     assert pair.line in roots, (pair.line, claims)
+
+
+LOOP = """
+def f(X, y, W1, b1, turns=500):
+    for turn in range(turns):
+        gap = X.dot(W1) + b1 - y
+        dW1 = X.T.dot(gap)
+        db1 = gap.sum(axis=0)
+        {line}
+        W1 -= 0.1 * dW1
+        b1 -= 0.1 * db1
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new", "status"),
+    [
+        ("pass", "", "", "verified"),
+        ("pass", "W1 -= 0.1", "W1 -= 0.3", "verified"),
+        ("pass", "W1 -= 0.1", "W1 += 0.1", "refuted"),
+        ("pass", "0.1 * dW1", "0.1 * (dW1 + W1)", "undecided"),
+        ("if turn % 100 == 0: print(gap)", "", "", "verified"),
+        ("if turn == 0: dW1 = 2 * dW1", "", "", "undecided"),
+    ],
+)
+def test_what_a_loop_does_to_its_parameters_is_a_claim(
+    line: str, old: str, new: str, status: str
+) -> None:
+    text = HEAD + LOOP.format(line=line).replace(old, new, 1 if old else 0)
+    found = {c.status for c in judge_code(text, "f", "backward.py", *network(LINE)).claims}
+    worst = next(s for s in ("refuted", "undecided", "verified") if s in found)
+    assert worst == status
