@@ -515,8 +515,10 @@ def verify(
     found: list[FileReport] = []
     for path in [os.fspath(each) for each in paths]:
         name, mark, function = path.rpartition("::")
-        if mark:
-            found.append(_judged_code(name, function, whole, execute))
+        if mark or path.endswith(".py"):
+            found.append(
+                _judged_code(name if mark else path, function if mark else "", whole, execute)
+            )
         else:
             found.extend(_judged_notes(path, whole, progress, argue))
     return Judgement(tuple(found))
@@ -554,7 +556,7 @@ def _judged_code(path: str, function: str, net: Net | None, execute: bool) -> Fi
     from symbackprop.judging.report import FileReport
     from symbackprop.tracing.numbers.modules import Beside
 
-    shown = f"{path}::{function}"
+    shown = f"{path}::{function}" if function else path
     try:
         source = text_of(path)
     except InputError as problem:

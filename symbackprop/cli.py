@@ -210,7 +210,7 @@ def _add_verify(commands: Commands) -> None:
         "paths",
         metavar="PATH",
         nargs="+",
-        help="notes (.md, .tex, .ipynb), FILE.py::FUNCTION, or a folder of them",
+        help="notes (.md, .tex, .ipynb) or a folder of them, FILE.py::FUNCTION, FILE.py (a script)",
     )
     parser.add_argument(
         "--spec",

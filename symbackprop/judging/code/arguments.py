@@ -25,6 +25,7 @@ from symbackprop.tracing.numbers.reading import Bundle, Instance
 from symbackprop.tracing.numbers.unknown import Unknown
 
 RATE = 0.0625
+TURNS = 1
 MOST_KEPT = 256
 Make = Callable[[str], Any]
 
@@ -39,6 +40,8 @@ class Binder:
     make: Make
     count: Any
     length: Callable[[int], Any]
+    widths: tuple[int, ...] = ()
+    listed: frozenset[str] = frozenset()
 
     def bound(self, function: ast.FunctionDef, methods: Any) -> dict[str, Any]:
         """Values of the arguments by name; those with a default and no meaning keep it, others
@@ -51,7 +54,7 @@ class Binder:
         found: dict[str, Any] = {}
         for position, argument in enumerate([*names, *spec.kwonlyargs]):
             if position == 0 and argument.arg == "self":
-                found["self"] = Instance(self._bundle(), methods)
+                found["self"] = Instance(self._bundle(), methods, self.widths)
                 continue
             value = self.value(argument.arg, function)
             if value is not None:
@@ -65,6 +68,10 @@ class Binder:
                 place = (argument.lineno, argument.col_offset)
                 found[argument.arg] = Unknown(reason, *place)
         return found
+
+    def layers(self) -> Bundle:
+        """The layers of the network, for those that the code makes."""
+        return self._bundle()
 
     def value(self, name: str, function: ast.FunctionDef) -> Any:
         low = name.lower().strip("_")
@@ -87,9 +94,12 @@ class Binder:
             return RATE
         if low in naming.DEPTHS:
             return self.subject.depth
+        if low in naming.TURNS:
+            return TURNS
         if low in naming.PARAMETERS | naming.CACHES:
             return self._bundle(None, low)
-        return self._list(low)
+        width = naming.width_of(name, self.widths) if self.widths else None
+        return width if width is not None else self._list(low)
 
     def _list(self, low: str) -> list[Any] | None:
         depth = self.subject.depth
@@ -118,7 +128,8 @@ class Binder:
             return self._entry(key, layer, name)
 
         parameters = [t.name for t in self.subject.network.of_kind("parameter")]
-        return Bundle(find, {}, parameters if name in naming.PARAMETERS else ())
+        keys = parameters if name in naming.PARAMETERS else ()
+        return Bundle(find, {}, keys, layer is not None)
 
     def _entry(self, key: Any, layer: int | None, name: str) -> Any:
         depth = self.subject.depth
@@ -126,6 +137,10 @@ class Binder:
             parameters = len(self.subject.network.of_kind("parameter"))
             counts = {**dict.fromkeys(naming.PARAMETERS, parameters), "caches": depth}
             return counts.get(name) if layer is None else None
+        if isinstance(key, tuple):  # a layer that the code makes itself, by its number
+            return self._bundle(key[0]) if key[0] <= depth else None
+        if isinstance(key, (int, np.integer)) and layer is not None:
+            return self._bundle(layer)
         if isinstance(key, (int, np.integer)):
             number = int(key) + 1 - self.layout.first
             number = number + depth if key < 0 else number
@@ -140,22 +155,27 @@ class Binder:
     def value_of_key(self, key: str) -> Any:
         low = key.lower().strip("_")
         meaning = self.names.meaning(key)
+        listed = self._list(low) if low not in ("h", "a", "z", "w", "b") else None
+        if listed is not None and key in self.listed:
+            return listed
         if meaning is not None and meaning != "N":
             return self.make(meaning)
         if low in naming.COUNTS:
             return self.count
         if low in naming.RATES:
             return RATE
-        listed = self._list(low)
-        if listed is not None and low not in ("h", "a", "z", "w", "b"):
+        if listed is not None:
             return listed
         if low in naming.PARAMETERS | naming.CACHES:
             return self._bundle()
-        return None
+        return naming.width_of(key, self.widths) if self.widths else None
 
     def _of_layer(self, key: str, layer: int) -> Any:
         low = key.lower().strip("_")
         before = names.output(layer - 1)
+        numbered = self.names.meaning(key) if re.search(r"\d$", low) else None
+        if numbered is not None:
+            return self.make(numbered)
         if re.fullmatch(r"(a|h)?_?prev|x|inp|inputs?|(a|h)_?in|prev_?(a|h)", low):
             return self.make(before)
         if low in ("w", "weight", "weights"):
@@ -198,6 +218,23 @@ def _uses(function: ast.FunctionDef) -> Mapping[str, set[str]]:
             case ast.Attribute(value=ast.Name(id=owner), attr="items" | "keys" | "get" | "values"):
                 found[owner].add("dict")
     return found
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def listed_attributes(functions: tuple[ast.FunctionDef, ...]) -> frozenset[str]:
+    """Attributes that the code goes through, counts or picks from by a number: lists."""
+    found: set[str] = set()
+    for node in (n for function in functions for n in ast.walk(function)):
+        match node:
+            case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate" | "reversed"), args=args):
+                found |= {a.attr for a in args if isinstance(a, ast.Attribute)}
+            case ast.For(iter=ast.Attribute(attr=name)):
+                found.add(name)
+            case ast.comprehension(iter=ast.Attribute(attr=name)):
+                found.add(name)
+            case ast.Subscript(value=ast.Attribute(attr=name), slice=index):
+                found |= {name} if _subscripted(index) == "number" else set()
+    return frozenset(found)
 
 
 def _subscripted(index: ast.expr) -> str:

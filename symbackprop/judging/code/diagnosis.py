@@ -28,12 +28,13 @@ from symbackprop.judging.code.edits import (
     span,
 )
 from symbackprop.judging.code.marks import Session
+from symbackprop.judging.code.prepared import prepared, script_of
 from symbackprop.judging.code.roots import Root
 from symbackprop.judging.code.truth import EXACTLY, factor_between
 from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import Share
-from symbackprop.tracing.numbers.modules import definitions
-from symbackprop.tracing.numbers.reading import Closure, Fault, Place, Reader
+from symbackprop.tracing.numbers.modules import definitions, syntax_tree
+from symbackprop.tracing.numbers.reading import SCRIPT, Closure, Fault, Place, Reader
 
 MOST_TRIED = 1500
 MOST_FOUND = 6
@@ -68,8 +69,10 @@ class Diagnoser:
     def __post_init__(self) -> None:
         self.lines = [line.encode() for line in self.source.split("\n")]
         own = self.session.function
-        places = [(d.node.lineno, d.node.col_offset) for d in definitions(ast.parse(self.source))]
-        self.number = places.index((own.lineno, own.col_offset))
+        tree = syntax_tree(self.source)
+        places = [(d.node.lineno, d.node.col_offset) for d in definitions(tree)]
+        is_script = own.name == SCRIPT
+        self.number = 0 if is_script else places.index((own.lineno, own.col_offset))
 
     def explain(self, root: Root, others: Mapping[Place, Any]) -> list[Finding]:
         """The edits that mend a root, best first."""
@@ -277,17 +280,25 @@ class Diagnoser:
 
     def _edited(self, text: str) -> Session | None:
         try:
-            tree = ast.parse(text)
+            tree = syntax_tree(text)
         except (SyntaxError, ValueError):
             return None
+        if self.session.function.name == SCRIPT:
+            script = script_of(tree, self.session.subject.depth)
+            if script is None:
+                return None
+            module = self.session.module.again(tree, ())
+            own = replace(self.session, module=module, naming=self.session.names)
+            return replace(own, function=prepared(script, {}))
         found = definitions(tree)[self.number :][:1]
         if not found or found[0].node.name != self.session.function.name:
             return None
         return replace(
             self.session,
             module=self.session.module.again(tree, found[0].around),
-            function=found[0].node,
+            function=prepared(found[0].node, found[0].methods),
             methods=found[0].methods,
+            naming=self.session.names,
         )
 
     def _finding(self, edit: Edit, text: str) -> Finding:
@@ -310,7 +321,7 @@ class Diagnoser:
         probe = frozenset((statement.lineno,))
         reader = Reader(session.module, probe=probe, budget=session.budget)
         try:
-            arguments = session.arguments(number)
+            arguments = session.scope(number)
             trail = reader.run(session.function, arguments)
             scope = trail.seen.get(statement.lineno, {})
         except Fault:
@@ -449,7 +460,7 @@ class Diagnoser:
             if right is None:
                 continue
             if np.ndim(atom.value) < right.ndim and not self.session.layout.is_one:
-                right = self.session.one_sample(right, 0)
+                right = self.session.one_sample(right, 0, atom.meaning)
             texts = [f"{name}({atom.text})" for name in sorted(derivatives)]
             called = [f"{name}({atom.text})" for name in functions if name not in derivatives]
             for text in [atom.text, *called]:

@@ -24,7 +24,7 @@ from symbackprop.judging.code.marks import Mark, Reading, Session
 from symbackprop.judging.code.search import Subjects, mentions_batch
 from symbackprop.judging.report import Claim, FileReport
 from symbackprop.tracing.numbers.modules import Module
-from symbackprop.tracing.numbers.reading import Bundle, Fault, Instance, Trail
+from symbackprop.tracing.numbers.reading import SCRIPT, Bundle, Fault, Instance, Trail
 from symbackprop.tracing.numbers.unknown import Unknown
 
 SECONDS = 30.0
@@ -80,7 +80,7 @@ def executed(
     subjects: Subjects,
 ) -> FileReport:
     """The returned gradients, by running the function; `sentence` says that it was run."""
-    if methods or module.parent is not None or node.name == "<lambda>":
+    if methods or module.parent is not None or node.name in ("<lambda>", SCRIPT):
         reason = f"{function} is no function at the top of its file; no other is run"
         return FileReport(path, (), {}, source, reason)
     sessions = list(_sessions(module, node, subjects))

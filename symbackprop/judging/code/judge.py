@@ -21,12 +21,13 @@ from symbackprop.judging.code.diagnosis import Diagnoser, Finding
 from symbackprop.judging.code.execute import executed
 from symbackprop.judging.code.live import Live
 from symbackprop.judging.code.marks import Mark, Reading, Session, arrangement, same_finding
+from symbackprop.judging.code.prepared import prepared, script_of
 from symbackprop.judging.code.proofs import Proved, proofs
 from symbackprop.judging.code.roots import Blame, Root, blamed, depends_on
 from symbackprop.judging.code.search import Subjects, settled
 from symbackprop.judging.code.text import with_plain_ends
 from symbackprop.judging.code.truth import Factor, Subject, distance, factor_between
-from symbackprop.judging.code.validity import Defaults, Untried, open_arguments
+from symbackprop.judging.code.validity import Defaults, Untried, open_arguments, singled
 from symbackprop.judging.report import Claim, FileReport, Method
 from symbackprop.networks import names
 from symbackprop.networks.layers.multilayer import Built
@@ -40,11 +41,12 @@ from symbackprop.tracing.numbers.modules import (
     definitions,
     parsed_tree,
 )
-from symbackprop.tracing.numbers.reading import Fault
+from symbackprop.tracing.numbers.reading import SCRIPT, Fault
 from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, unknowns_in
 
 DIAGNOSIS_STEPS = 400_000
 STRICT = 1e-9
+STEPS_AGREE = 1e-6
 DEEPEST = 150
 
 
@@ -65,11 +67,13 @@ def judge_code(
     `beside`: the files from which it may import; `live`: what the running program knows of it.
     """
     source = with_plain_ends(source)
-    found = _function(source, function, beside, live)
+    subjects = Subjects(Subject.of(batch), Subject.of(one))
+    found = _function(source, function, beside, live, subjects.batch.depth)
     if isinstance(found, str):
         return FileReport(path, (), {}, source, found)
     module, node, methods = found
-    subjects = Subjects(Subject.of(batch), Subject.of(one))
+    if node.name == SCRIPT:
+        function = SCRIPT
     if execute:
         return executed(source, function, path, module, node, methods, subjects)
 
@@ -103,6 +107,10 @@ def _judged(
             session, reading, blame = without
     numbers = (0, *session.numbers) if reading.trail.fault is None else (0,)
     readings = [reading, *(session.read(number) for number in numbers[1:])]
+    if reading.trail.fault is None and not session.layout.is_one:
+        session = replace(session, singled=singled(session, readings))
+        readings += [session.read(number) for number in session.singled]
+        numbers = (*numbers, *session.singled)
     worst = max(range(len(readings)), key=lambda place: len(readings[place].wrong))
     if worst:
         session, reading, blame = replace(session, point=numbers[worst]), readings[worst], None
@@ -110,12 +118,23 @@ def _judged(
 
 
 def _function(
-    source: str, function: str, beside: Beside | None = None, live: Live | None = None
+    source: str,
+    function: str,
+    beside: Beside | None = None,
+    live: Live | None = None,
+    depth: int = 0,
 ) -> tuple[Module, ast.FunctionDef, Methods] | str:
     """The function and what it sees, or why there is nothing to judge."""
     tree = parsed_tree(source)
     if isinstance(tree, str):
         return tree
+    if not function:
+        script = script_of(tree, depth)
+        if script is None:
+            return (
+                "it sets no data or parameters at its top, such as X, y, W1; give FILE.py::function"
+            )
+        return Module.of(tree, beside=beside), prepared(script, {}), {}
     found = chosen(definitions(tree), function, live.line if live is not None else 0)
     if isinstance(found, str):
         return found
@@ -129,7 +148,7 @@ def _function(
     if live is not None and live.wrapped and not written:
         reason = f"what was given is something around {function}, which is not read"
         module = replace(module, unknown={**module.unknown, found.node.name: reason})
-    return module, found.node, found.methods
+    return module, prepared(found.node, found.methods), found.methods
 
 
 def _positioned(fault: Fault | Unknown) -> str:
@@ -194,9 +213,11 @@ class _Judgement:
         )
 
     def _settings(self) -> dict[str, Any]:
+        found = self.session.names.roles.items()
         return {
             **self.session.layout.settings,
             "reduction": self.session.subject.reduction,
+            **({"roles": ", ".join(f"{n} is {m}" for n, m in found)} if found else {}),
         }
 
     # ---- claims ------------------------------------------------------------------------------
@@ -209,7 +230,7 @@ class _Judgement:
         made = [self._guarded_claim(mark, blame, healed, deriver) for mark in chosen]
         made += self._not_reached(blame, {c.name for c in made})
         made += [self.defaults.judged(claim, mark) for claim, mark in self._loss()]
-        return made + list(self._missing())
+        return [*made, *self._steps(), *self._missing()]
 
     def _loss(self) -> Iterator[tuple[Claim, Mark]]:
         """The claim that the returned loss is that of the network. No gradient depends on it, so
@@ -239,6 +260,33 @@ class _Judgement:
         else:
             reason = f"{mark.name} is not the loss of the network, nor a multiple of it"
             yield replace(base, status="undecided", sentence=reason), mark
+
+    def _steps(self) -> Iterator[Claim]:
+        """Of parameters that are changed beside their gradients: whether a positive multiple of
+        the gradient is subtracted. What is right needs no claim of its own."""
+        truth, layout = self.reading.truth, self.session.layout
+        named = {m.meaning: m for m in self.reading.returned if m.ok}
+        last = {m.meaning: m for m in self.reading.stored if m.event and not m.event.depth}
+        for name in self.session.parameters:
+            mark, gradient = last.get(name), named.get(names.gradient(name))
+            before, slope = layout.of(name, truth), layout.of(names.gradient(name), truth)
+            if mark is None or gradient is None or gradient.name == mark.name or mark.ok:
+                continue
+            if before is None or slope is None or np.shape(mark.value) != before.shape:
+                continue
+            step = before - mark.value
+            size = float(np.sum(step * slope) / np.sum(slope * slope))
+            is_multiple = distance(step, size * slope) <= STEPS_AGREE
+            base = Claim(self.path, mark.line, mark.column + 1, mark.length, "undecided")
+            base = replace(base, name=mark.name, method="")
+            if not is_multiple:
+                reason = f"what is subtracted from {mark.name} is no multiple of its gradient"
+                yield replace(base, sentence=reason)
+            elif size < 0:
+                shown = self.witness(mark.value, before + size * slope)
+                said = "the gradient is added, so the loss grows"
+                refuted = replace(base, status="refuted", method="numeric", slip="sign")
+                yield replace(refuted, sentence=said, counterexample=shown)
 
     def _missing(self) -> Iterator[Claim]:
         """A claim for each parameter whose gradient is not among what is returned."""
@@ -352,6 +400,8 @@ class _Judgement:
             if reason := self.untried.behind(mark) or self._untried(mark):
                 return replace(base, status="undecided", sentence=reason)
             return replace(base, method="numeric", facts=trusted, sentence=sentence)
+        if self.reading.trail.asks_turn and (reason := self.untried.behind(mark)):
+            return replace(base, status="undecided", sentence=reason)
         return replace(base, method="proved", facts=(*facts, *trusted), sentence=sentence)
 
     def _trusted(self, mark: Mark) -> tuple[str, ...]:

@@ -19,11 +19,15 @@ Samples = Literal["rows", "columns", "vector", "one row", "one column"]
 Weights = Literal["(in, out)", "(out, in)"]
 Biases = Literal["(k,)", "(1, k)", "(k, 1)"]
 Kept = tuple[int | None, ...]
+Folded = Literal["", "first", "last"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`lists`: whether activations in a list begin with x, and the number of the first layer."""
+    """`begins_with_x`: whether activations in a list do; `first`: the number of the first layer.
+    `is_flat`: whether one unit has no axis, so that its weights are a vector, its bias a number.
+    `data_in_rows`: whether x and y have samples as rows where all else has them as columns;
+    `folded`: where a weight matrix holds the biases, along the axis of its inputs."""
 
     samples: Samples = "rows"
     weights: Weights = "(in, out)"
@@ -33,6 +37,9 @@ class Layout:
     begins_with_x: bool = True
     first: int = 0
     flat_labels: bool = False
+    is_flat: bool = False
+    data_in_rows: bool = False
+    folded: Folded = ""
 
     @property
     def is_one(self) -> bool:
@@ -56,7 +63,7 @@ class Layout:
             return ()
         if base == "y" and (self.labels == "integer" or ndim == (0 if self.is_one else 1)):
             return (0,)
-        match self.samples:
+        match "rows" if self.data_in_rows and base in ("x", "y") else self.samples:
             case "rows":
                 return (0, 1)
             case "columns":
@@ -70,14 +77,33 @@ class Layout:
 
     def of(self, meaning: str, truth: Truth) -> Numbers | None:
         """The array of a meaning as this author has it."""
-        if meaning == "y" and self.labels == "integer":
-            return truth.values.get("y:int", truth.values.get("y"))
+        if meaning == "y" and self.labels in ("integer", "integers in a column"):
+            return self._integers(truth)
         value = truth.values.get(meaning)
-        if value is None:
+        if value is None or (self.folded and names.bare(meaning)[0] == "b"):
             return None
+        if self.is_flat and names.bare(meaning)[0] in "Wbzhy" and value.shape[-1:] == (1,):
+            return value[..., 0]
+        if self.folded and names.bare(meaning)[0] == "W":
+            value = self._with_bias(meaning, value, truth)
         if meaning == "y" and self.flat_labels:
             return value.reshape(-1)
         return arranged(value, self.kept(meaning, value.ndim))
+
+    def _integers(self, truth: Truth) -> Numbers | None:
+        """The number of each sample's class; in a column, along the axis of the samples."""
+        numbers = truth.values.get("y:int", truth.values.get("y"))
+        if numbers is None or self.labels == "integer":
+            return numbers
+        return numbers.reshape((1, -1) if self.samples == "columns" else (-1, 1))
+
+    def _with_bias(self, meaning: str, value: Numbers, truth: Truth) -> Numbers:
+        """A weight matrix, or its gradient, with the biases as its first or last row."""
+        bias = truth.values.get(meaning.replace("W", "b"))
+        if bias is None:
+            return value
+        rows = [bias[None, :], value]
+        return np.vstack(rows if self.folded == "first" else rows[::-1])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -90,6 +116,12 @@ class Layout:
         }
         if self.labels != "as the network says":
             shown["labels"] = self.labels
+        if self.is_flat:
+            shown["one unit"] = "(n,)"
+        if self.data_in_rows:
+            shown["data"] = "rows"
+        if self.folded:
+            shown["biases"] = f"{self.folded} among the weights"
         return shown
 
 
@@ -116,3 +148,18 @@ def layouts(has_bias: bool, single: bool) -> Iterator[Layout]:
             for weights in orders:
                 for bias in biases:
                     yield Layout(samples, weights, bias)
+
+
+def odd_layouts(has_bias: bool, is_folded: bool) -> Iterator[Layout]:
+    """Layouts that few have: data in rows beside columns; biases among the weights."""
+    orders: tuple[Weights, ...] = ("(in, out)", "(out, in)")
+    biases: tuple[Biases, ...] = ("(k, 1)", "(k,)") if has_bias else ("(k,)",)
+    for weights in orders:
+        for bias in biases:
+            yield Layout("columns", weights, bias, data_in_rows=True)
+    sides: tuple[Folded, ...] = ("first", "last") if is_folded else ()
+    batches: tuple[Samples, ...] = ("rows", "columns")
+    for folded in sides:
+        for samples in batches:
+            for weights in orders:
+                yield Layout(samples, weights, folded=folded)

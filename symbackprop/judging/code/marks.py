@@ -11,14 +11,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 
-from symbackprop.judging.code.arguments import RATE, Binder, argument_names
+from symbackprop.judging.code.arguments import (
+    RATE,
+    Binder,
+    argument_names,
+    listed_attributes,
+)
 from symbackprop.judging.code.layout import Layout, arranged
 from symbackprop.judging.code.naming import ACTIVATION_LISTS, Naming, offset_of
+from symbackprop.judging.code.roles import roles
 from symbackprop.judging.code.truth import (
     EXACTLY,
     Factor,
@@ -31,7 +37,16 @@ from symbackprop.judging.code.truth import (
 from symbackprop.networks import names
 from symbackprop.tracing.numbers.budget import COMPARED, Budget
 from symbackprop.tracing.numbers.modules import Module
-from symbackprop.tracing.numbers.reading import Bundle, Event, Fault, Instance, Place, Reader, Trail
+from symbackprop.tracing.numbers.reading import (
+    LAYERS,
+    Bundle,
+    Event,
+    Fault,
+    Instance,
+    Place,
+    Reader,
+    Trail,
+)
 from symbackprop.tracing.numbers.unknown import Unknown
 
 MOST_INSIDE = 12
@@ -125,7 +140,8 @@ class Session:
     """A function of a module, in a layout, against a subject (a batch or one sample).
 
     `given`: values of arguments in place of their defaults; `free`: arguments for any value of
-    which what is found holds."""
+    which what is found holds; `singled`: points with a number of samples that the code singles
+    out; `moved`: steps that parameters are off their values."""
 
     module: Module
     function: ast.FunctionDef
@@ -135,12 +151,31 @@ class Session:
     point: int = 0
     given: Mapping[str, Any] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
+    singled: tuple[int, ...] = ()
+    naming: Naming | None = field(default=None, compare=False)
+    moved: Mapping[str, Numbers] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget, compare=False)
 
     @cached_property
+    def listed(self) -> frozenset[str]:
+        return listed_attributes((self.function, *self.methods.values()))
+
+    @cached_property
     def names(self) -> Naming:
+        if self.naming is not None:
+            return self.naming
         names = argument_names(self.function)
-        return Naming(self.subject.depth, offset_of(names, self.subject.depth))
+        named = Naming(self.subject.depth, offset_of(names, self.subject.depth))
+        return replace(named, roles=self.roles(named))
+
+    def roles(self, named: Naming) -> dict[str, str]:
+        return roles(self.function, self.methods, self.module.helpers, named)
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the parameters, without the biases where the weights hold them."""
+        found = [t.name for t in self.subject.network.of_kind("parameter")]
+        return [name for name in found if not (self.layout.folded and name[0] == "b")]
 
     def truth(self, number: int) -> Truth:
         return self.subject.truth(number, self.layout.sizes, self.layout.labels)
@@ -148,7 +183,7 @@ class Session:
     @property
     def numbers(self) -> tuple[int, ...]:
         """The points beside the first at which what is right there must be right."""
-        return self.subject.numbers(self.layout.sizes)
+        return (*self.subject.numbers(self.layout.sizes), *self.singled)
 
     @property
     def unmet(self) -> str:
@@ -156,14 +191,27 @@ class Session:
         return self.subject.met(self.layout.sizes).unmet
 
     def arguments(self, number: int) -> dict[str, Any]:
+        return {**self._binder(number).bound(self.function, self.methods), **self.given}
+
+    def scope(self, number: int) -> dict[str, Any]:
+        """The arguments, and what the code may make layers from."""
+        return {LAYERS: self._binder(number).layers(), **self.arguments(number)}
+
+    def _binder(self, number: int) -> Binder:
         truth = self.truth(number)
 
         def make(meaning: str) -> Any:
             value = self.layout.of(meaning, truth)
+            if value is not None and meaning in self.moved:
+                value = value + self.moved[meaning]
             return None if value is None else np.array(value)
 
-        binder = Binder(self.subject, self.layout, self.names, make, truth.samples, lambda n: n)
-        return {**binder.bound(self.function, self.methods), **self.given}
+        tensors = [names.INPUT, *map(names.output, range(1, self.subject.depth + 1))]
+        widths = tuple(truth.values[name].shape[-1] for name in tensors)
+        count = truth.samples
+        return Binder(
+            self.subject, self.layout, self.names, make, count, lambda n: n, widths, self.listed
+        )
 
     def read(
         self,
@@ -182,7 +230,7 @@ class Session:
         reader = Reader(module or self.module, overrides, probe, exact, turned, self.budget)
         node = function or self.function
         try:
-            arguments = self.arguments(number)
+            arguments = self.scope(number)
         except Fault as fault:
             trail = Trail(fault=fault)
         else:
@@ -197,7 +245,7 @@ class Session:
         truth = self.truth(number)
         overrides = {place: self.filled(fill, truth) for place, fill in fills.items()}
         try:
-            arguments = self.arguments(number)
+            arguments = self.scope(number)
         except Fault:
             return False
         reader = Reader(self.module, overrides, exact=_exact(fills), budget=self.budget)
@@ -205,7 +253,7 @@ class Session:
         if trail.fault is not None:
             return False
         marks = [m for m in self._returned(trail, truth) if m.meaning not in ignored]
-        wanted = [names.gradient(t.name) for t in self.subject.network.of_kind("parameter")]
+        wanted = [names.gradient(name) for name in self.parameters]
         judged = {m.meaning for m in marks} & set(wanted)
         return bool(judged) and all(m.ok for m in marks)
 
@@ -220,7 +268,7 @@ class Session:
         value = self._whole(fill.meaning, truth)
         assert value is not None
         if fill.sample is not None:
-            value = self.one_sample(value, fill.sample)
+            value = self.one_sample(value, fill.sample, fill.meaning)
         return value if fill.factor.is_one else value * fill.factor.value(truth)
 
     def _whole(self, meaning: str, truth: Truth) -> Numbers | None:
@@ -235,8 +283,10 @@ class Session:
             return None
         return arranged(value, self.layout.kept(names.total(layer), value.ndim))
 
-    def one_sample(self, value: Numbers, number: int) -> Numbers:
-        return value[:, number] if self.layout.samples == "columns" else value[number]
+    def one_sample(self, value: Numbers, number: int, meaning: str) -> Numbers:
+        is_row = self.layout.data_in_rows and names.bare(meaning) in ("x", "y")
+        is_column = self.layout.samples == "columns" and not is_row
+        return value[:, number] if is_column else value[number]
 
     # ---- marking -----------------------------------------------------------------------------
 
@@ -248,7 +298,7 @@ class Session:
         returned: list[Mark] = []
         if trail.fault is None:
             returned = list(self._returned(trail, truth))
-        wanted = [names.gradient(t.name) for t in self.subject.network.of_kind("parameter")]
+        wanted = [names.gradient(name) for name in self.parameters]
         present = {m.meaning for m in returned}
         missing = tuple(m for m in wanted if m not in present)
         loss = None if brief or trail.fault is not None else self._returned_loss(trail, truth)
@@ -268,6 +318,9 @@ class Session:
         numbered = self.names.meaning(f"{name}{layer}") if 1 <= layer <= depth else None
         if numbered is None and name.endswith("s"):
             numbered = self.names.meaning(f"{name[:-1]}{layer}")
+        letter = self.names.list_letter(name)
+        if numbered is None and letter and length == depth:
+            numbered = names.gradient(names.of_letter(letter, layer))
         if numbered and length is not None and name.lower() in ACTIVATION_LISTS:
             numbered = "x" if length > depth and index == 0 else names.output(layer)
         return numbered
@@ -328,19 +381,31 @@ class Session:
         if whole is None:
             return None
         array = np.asarray(value)
-        for arrangement in _arrangements(whole, array.shape):
+        for arrangement in self._whole_arrangements(whole, meaning, array.shape):
             factor = factor_between(array, arrangement, truth)
             if factor is not None:
                 return factor, None
+            if not arrangement.any() and same(array, arrangement):
+                return EXACTLY, None  # a dead layer; other points say more
         is_sampled = names.bare(meaning)[0] in "xyzhf" and truth.samples > 1
         if is_sampled and not self.layout.is_one and whole.ndim == 2:
             number = occurrence % truth.samples
-            row = self.one_sample(whole, number)
+            row = self.one_sample(whole, number, meaning)
             for arrangement in _arrangements(row, array.shape):
                 factor = factor_between(array, arrangement, truth)
                 if factor is not None:
                     return factor, number
         return None
+
+    def _whole_arrangements(
+        self, whole: Numbers, meaning: str, shape: tuple[int, ...]
+    ) -> Iterator[Numbers]:
+        """An array as the code may have it; with a one for the bias, where weights hold it."""
+        yield from _arrangements(whole, shape)
+        if self.layout.folded and meaning[0] in "xh" and whole.ndim == 2:
+            axis = 0 if self.layout.samples == "columns" else 1
+            at = 0 if self.layout.folded == "first" else whole.shape[axis]
+            yield from _arrangements(np.insert(whole, at, 1, axis=axis), shape)
 
     def _recognised(
         self, value: Any, truth: Truth, occurrence: int
@@ -362,9 +427,12 @@ class Session:
     def _returned(self, trail: Trail, truth: Truth) -> Iterator[Mark]:
         seen: set[str] = set()
         found = list(_leaves(trail))
+        told = [self._returned_meaning(name, index, length) for name, _, _, index, length in found]
+        if not any(meaning is not None and _is_gradient(meaning, truth) for meaning in told):
+            found += self._named(trail) if not self._by_position(found) else []
         unnamed = self._by_position(found)
         meanings = [
-            self._returned_meaning(name, index, length) or unnamed.get(place)
+            unnamed.get(place) or self._returned_meaning(name, index, length)
             for place, (name, _, _, index, length) in enumerate(found)
         ]
         meanings = self._completed(meanings, [value for _, value, *_ in found])
@@ -376,6 +444,19 @@ class Session:
             mark = self._returned_mark(name, value, node, meaning, truth, index)
             unknown = _unknown_of(value, mark.state, trail)
             yield mark if unknown is None else replace(mark, state="unknown", unknown=unknown)
+
+    def _named(self, trail: Trail) -> list[tuple[str, Any, ast.expr, None, None]]:
+        """What a function that returns no gradient, or a script, calls a gradient of a parameter;
+        else the parameter that it changes."""
+        last = {e.name: e for e in trail.events if e.depth == 0 and e.index is None}
+        known: dict[str, Event] = {}
+        for is_own in (False, True):
+            for name, event in last.items():
+                found = self.names.meaning(name)
+                meaning = names.gradient(found) if found and is_own else found
+                if meaning and names.bare(meaning)[0] in "Wb" and names.is_gradient(meaning):
+                    known.setdefault(meaning, event)
+        return [(e.name, e.value, _at(e), None, None) for e in known.values()]
 
     def _returned_loss(self, trail: Trail, truth: Truth) -> Mark | None:
         """A number that is returned under a name of the loss, or without one before the
@@ -410,10 +491,21 @@ class Session:
             return names.gradient(meaning) if meaning and meaning[0] in "Wb" else meaning
         return self.names.gradient(name)
 
+    def _is_named(self, name: str, node: ast.expr, index: int | None, length: int | None) -> bool:
+        """Whether a name says what is returned; `P` in `P.sum(axis=0)` is that of something else,
+        unless it is one of a gradient."""
+        meaning = self._returned_meaning(name, index, length)
+        is_computed = isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp))
+        return meaning is not None and not (is_computed and not names.is_gradient(meaning))
+
     def _by_position(self, found: Sequence[Any]) -> dict[int, str]:
         """Meanings of returned values without a name: gradients in a usual order, by shape."""
-        loose = [i for i, (name, value, *_) in enumerate(found) if not name and np.ndim(value)]
-        parameters = [t.name for t in self.subject.network.of_kind("parameter")]
+        loose = [
+            i
+            for i, (name, value, node, index, length) in enumerate(found)
+            if np.ndim(value) and not self._is_named(name, node, index, length)
+        ]
+        parameters = self.parameters
         for order in self._orders:
             if len(order) == len(loose):
                 truth = self.truth(0)
@@ -428,7 +520,7 @@ class Session:
     @property
     def _orders(self) -> list[list[str]]:
         """The orders in which parameters are usually listed."""
-        parameters = [t.name for t in self.subject.network.of_kind("parameter")]
+        parameters = self.parameters
         weights = [n for n in parameters if n[0] == "W"]
         return [
             parameters,
@@ -444,12 +536,13 @@ class Session:
 
     def _completed(self, meanings: Sequence[str | None], values: Sequence[Any]) -> list[str | None]:
         """Meanings where names leave some open, by the places of the others: `dW1, delta1`."""
-        truth = self.truth(0)
+        of = partial(self.layout.of, truth=self.truth(0))
         for order in self._orders:
             whole = [names.gradient(n) for n in order]
             if len(whole) == len(meanings) and set(whole) & set(meanings):
-                triples = zip(meanings, whole, values, strict=True)
-                if all(_may_be(m, w, value, truth) for m, w, value in triples):
+                sizes = [0 if v is None else v.size for v in map(of, whole)]
+                places = zip(meanings, whole, values, sizes, strict=True)
+                if all(_may_be(m, w, value, size) for m, w, value, size in places):
                     return list(whole)
         return list(meanings)
 
@@ -461,7 +554,9 @@ class Session:
         found, factor, step = None, Factor(), None
         if isinstance(value, Unknown):
             pass
-        elif wanted is not None and same(value, wanted):
+        elif wanted is not None and (
+            same(value, wanted) or self._is_spread(value, wanted, meaning)
+        ):
             state, found = "right", meaning
         elif wanted is not None and self.adds_steps and same(value, -wanted):
             state, found, factor = "right", meaning, Factor(-1)
@@ -488,6 +583,17 @@ class Session:
             fits=wanted is not None and np.shape(value) == wanted.shape,
         )
 
+    def _is_spread(self, value: Any, wanted: Numbers, meaning: str) -> bool:
+        """Whether a bias gradient has all entries, in a shape that NumPy spreads to that of the
+        parameter: (k,) for (1, k), a number for (1,)."""
+        shape = np.shape(value)
+        is_number = isinstance(value, (np.ndarray, float, np.number))
+        is_bias = names.is_gradient(meaning, "b") and is_number and np.size(value) == wanted.size
+        if not is_bias or len(shape) >= wanted.ndim:
+            return False
+        fits = not shape or (self.layout.samples != "columns" and wanted.shape[-1:] == shape)
+        return fits and same(np.reshape(value, wanted.shape), wanted)
+
     def _step(self, value: Any, meaning: str, truth: Truth) -> float | None:
         """The rate where a parameter after its step is returned: W - rate · dW."""
         parameter = self.layout.of(names.bare(meaning), truth)
@@ -500,18 +606,35 @@ class Session:
         return None
 
     @cached_property
+    def constants(self) -> dict[str, float]:
+        """Numbers that the module names, and the function reads."""
+        read = {n.id for n in ast.walk(self.function) if isinstance(n, ast.Name)}
+        return {
+            name: node.value
+            for module in self.module.chain
+            for name, node in module.assigned.items()
+            if name in read
+            and isinstance(node, ast.Constant)
+            and isinstance(node.value, (int, float))
+            and not isinstance(node.value, bool)
+        }
+
+    @cached_property
     def rates(self) -> tuple[float, ...]:
         """Step sizes that the code may use: the one it is given, 1, and its own constants."""
         written = [n.value for n in ast.walk(self.function) if isinstance(n, ast.Constant)]
         numbers = [float(n) for n in written if isinstance(n, (int, float)) and 0 < n <= 1]
-        numbers += [float(v) for v in self.given.values() if not isinstance(v, bool)]
-        return (RATE, 1.0, *sorted(set(numbers)))
+        numbers += [float(v) for v in self.constants.values() if 0 < v <= 1]
+        numbers += [float(v) for v in self.given.values() if type(v) in (int, float)]
+        return (RATE, 1.0, *sorted({number for number in numbers if number > 0}))
 
     @cached_property
     def adds_steps(self) -> bool:
         """Whether parameters are changed by `W += …`: then what it adds is minus a gradient."""
         for node in ast.walk(self.function):
-            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            is_added = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)
+            if is_added and not _is_negated(node.value):  # type: ignore[attr-defined]
+                assert isinstance(node, ast.AugAssign)
                 target = node.target
                 name = target.id if isinstance(target, ast.Name) else ""
                 if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
@@ -519,6 +642,13 @@ class Session:
                 if (self.names.meaning(name) or "-")[0] in "Wb":
                     return True
         return False
+
+
+def _is_negated(node: ast.expr) -> bool:
+    """Whether a minus stands in front: `W += -rate * dW` subtracts."""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
+        node = node.left
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
 def _is_whole_number(value: Any) -> bool:
@@ -534,12 +664,10 @@ def _unknown_of(value: Any, state: State, trail: Trail) -> Unknown | None:
     return trail.doubt or (trail.stops if state == "right" else None)
 
 
-def _may_be(meaning: str | None, wanted: str, value: Any, truth: Truth) -> bool:
+def _may_be(meaning: str | None, wanted: str, value: Any, size: int) -> bool:
     """Whether what a name says leaves room for the gradient that its place says."""
-    if meaning is None and isinstance(value, Unknown):
-        return wanted in truth
     if meaning is None:
-        return wanted in truth and np.size(value) == truth.values[wanted].size
+        return size > 0 and (isinstance(value, Unknown) or np.size(value) == size)
     return meaning == wanted or (names.is_gradient(meaning, "z") and names.is_gradient(wanted, "b"))
 
 
@@ -593,6 +721,13 @@ def arrangement(value: Numbers, shape: tuple[int, ...]) -> Numbers:
 def _leaves(trail: Trail) -> Iterator[tuple[str, Any, ast.expr, int | None, int | None]]:
     """(name, value, node, index, length) of everything a function returns."""
     node = trail.return_node.value if trail.return_node is not None else None
+    if (trail.returned is None or node is None) and trail.layers:
+        lines = {e.name: e for e in trail.events}
+        for number, layer in enumerate(trail.layers, 1):
+            for name, value in layer.written.items():
+                if name in lines:
+                    yield f"{name}{number}", value, _at(lines[name]), None, None
+        return
     if trail.returned is None or node is None:
         if isinstance(trail.owner, Instance):
             lines = {e.name: e for e in trail.events}
@@ -656,6 +791,10 @@ def _name_of(node: ast.expr) -> str:
             return name
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int() as number)):
             return f"{name}{number}"
+        case (
+            ast.BinOp(op=ast.MatMult()) | ast.Call(func=ast.Attribute(attr="sum" | "mean" | "dot"))
+        ):
+            return ""
         case ast.UnaryOp(operand=inner) | ast.BinOp(left=inner) if isinstance(inner, ast.Name):
             return _name_of(inner)
         case ast.Attribute(value=inner, attr="T"):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from symbackprop.networks import names
 
@@ -33,6 +33,11 @@ COUNTS = frozenset(
 )
 DEPTHS = frozenset("l depth num_layers n_layers nlayers layers_count".split())
 RATES = frozenset("lr alpha eta learning_rate rate step step_size".split())
+TURNS = frozenset(
+    "epochs epoch num_epochs n_epochs nepochs iterations iters num_iterations num_iters n_iter "
+    "n_iters n_iterations max_iter max_iters max_iterations steps num_steps n_steps turns "
+    "num_passes n_epoch rounds".split()
+)
 PARAMETERS = frozenset("params parameters param p theta model weights_dict net".split())
 CACHES = frozenset("cache caches memory saved forward_cache store mem state act acts tape".split())
 WEIGHT_LISTS = frozenset("weights w ws weight".split())
@@ -41,6 +46,28 @@ ACTIVATION_LISTS = frozenset("activations a h hs acts activation as_ outputs lay
 SCORE_LISTS = frozenset("zs z preacts pre_activations preactivations z_list".split())
 FIRST_OF_TWO = "wh w_h w_hidden syn0 w_ih wih wxh w_xh w_in w_input w_i"
 LAST_OF_TWO = "wout wo w_o w_out w_output syn1 w_ho who why w_hy w_oh v"
+
+WEIGHT_WORDS = frozenset("w weight weights ws theta synapse synapses kernel".split())
+BIAS_WORDS = frozenset("b bias biases bs".split())
+_GRADIENT_WORDS = frozenset("grad grads gradient gradients nabla nablas d delta deltas dl".split())
+_STEPS_WORDS = _GRADIENT_WORDS | frozenset("list by wrt of all".split())
+_FILLING = frozenset("to layer of the and".split())
+_FIRST_SIDE = frozenset("in input inputs i x ih".split())
+_MIDDLE = frozenset("h hid hidden mid middle ih".split())
+_LAST_SIDE = frozenset("o out output outputs ho y".split())
+
+_SIZE_WORDS = frozenset(
+    "n num size dim dims nodes units neurons width features classes labels class".split()
+)
+_CLASS_WORDS = frozenset("class classes labels".split())
+_PENALTY = re.compile(
+    r"lam|lambd|lambda|lmbda|lmbd|lamda|reg|regular.*|decay|wd|l2|penalty|strength"
+)
+_NODES = {"inodes": 0, "hnodes": 1, "onodes": -1}
+WIDTH_LISTS = frozenset(
+    "sizes widths layers dims layer_sizes layer_dims layers_dims layer_widths units nodes shape "
+    "architecture structure topology dimensions neurons".split()
+)
 
 _LAYERED = re.compile(r"([a-z]+(?:_[a-z]+)*?)_?\[?(\d+)\]?")
 _GRADIENT = re.compile(
@@ -55,15 +82,17 @@ class Naming:
     """How many layers there are, and what their counting in this code starts from.
 
     A meaning is a tensor of the network (`W1`, `z2`, `h1`, `x`), or `d:` and one: its adjoint.
+    `roles`: the meaning of names that say nothing, found by what the code does with them.
     """
 
     depth: int
     offset: int = 0
+    roles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def meaning(self, name: str) -> str | None:
         """Of a value in the code; None where the name says nothing."""
         low = name.lower().strip("_")
-        return self._forward(low, name) or self._adjoint(low)
+        return self.roles.get(name) or self._forward(low, name) or self._adjoint(low)
 
     def gradient(self, name: str) -> str | None:
         """Of a returned value: there `W1` means the gradient too."""
@@ -86,11 +115,11 @@ class Naming:
             return names.output(1) if low in HIDDEN else names.total(1)
         if self.depth == 1 and low in HIDDEN_SCORES | {"a"}:
             return names.total(1) if low in HIDDEN_SCORES else names.output(1)
-        return self._parameter(low) or self._layered(low, name)
+        return self._parameter(low) or self._layered(low, name) or self._worded(low)
 
     def _parameter(self, low: str) -> str | None:
         if self.depth == 1:
-            if low in ("w", "weights", "weight"):
+            if low in ("w", "weights", "weight", "theta", "synaptic_weights"):
                 return names.weight(1)
             if low in ("b", "bias", "biases"):
                 return names.bias(1)
@@ -102,11 +131,37 @@ class Naming:
                     return names.bias(layer)
         return None
 
+    def _worded(self, low: str) -> str | None:
+        """`weights_input_hidden`, `bias_output`: the last side named is the one it leads to."""
+        words = low.split("_")
+        called = names.weight if WEIGHT_WORDS & set(words) else names.bias
+        sides = [w for w in words if w not in WEIGHT_WORDS | BIAS_WORDS | _FILLING]
+        if not sides or len(sides) == len(words):
+            return None
+        last = sides[-1]
+        if len(last) == 1 and last == words[0]:
+            return None  # X_b is the data with a column for the bias
+        if last in _LAST_SIDE:
+            return called(self.depth)
+        is_first = last in _FIRST_SIDE and len(sides) == 1
+        return called(1) if is_first or (last in _MIDDLE and self.depth == 2) else None
+
+    def list_letter(self, name: str) -> str:
+        """`W` or `b` where a name is one of a list of their gradients, as `bias_grads`; else
+        empty."""
+        words = [w for w in re.split(r"_|(?<=d)(?=[wb]s?$)", name.lower()) if w]
+        left = [w for w in words if w not in _STEPS_WORDS]
+        if len(left) != 1 or len(left) == len(words):
+            return ""
+        return "W" if left[0] in WEIGHT_WORDS else "b" if left[0] in BIAS_WORDS else ""
+
     def _layered(self, low: str, name: str) -> str | None:
         found = _LAYERED.fullmatch(low)
         if found is None:
             return None
         word, layer = found[1], int(found[2]) + self.offset
+        if word in ("syn", "synapse"):
+            return self._of(names.weight, int(found[2]) + 1)
         if word in ("w", "weight", "weights", "theta"):
             return self._of(names.weight, layer)
         if word in ("b", "bias", "biases"):
@@ -145,6 +200,27 @@ class Naming:
             yield low[1:]
         if found := _AFTER.fullmatch(low):
             yield found[1]
+
+
+def is_penalty(name: str) -> bool:
+    """Whether a name is one of the strength of a penalty: `lambd`, `weight_decay`, `reg`."""
+    words = name.lower().strip("_").split("_")
+    return any(_PENALTY.fullmatch(word) for word in words)
+
+
+def width_of(name: str, widths: Sequence[int]) -> int | None:
+    """The size that a name such as `hidden_size` or `n_classes` says; `widths` from x on."""
+    low = name.lower().strip("_")
+    words = set(low.split("_"))
+    if low in _NODES and (low != "hnodes" or len(widths) == 3):
+        return widths[_NODES[low]]
+    if len(words) < 2 or not words & _SIZE_WORDS:
+        return None
+    if words & (_CLASS_WORDS | (_LAST_SIDE - {"ho"})):
+        return widths[-1]
+    if words & (_FIRST_SIDE - {"ih"} | {"features"}):
+        return widths[0]
+    return widths[1] if len(widths) == 3 and words & (_MIDDLE - {"ih"}) else None
 
 
 def offset_of(written: Iterable[str], depth: int) -> int:

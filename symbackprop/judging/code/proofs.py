@@ -188,7 +188,9 @@ class _Proof:
         def make(meaning: str) -> Any:
             return self.wanted(meaning, written_out=False)
 
-        binder = Binder(subject, session.layout, session.names, make, count, lambda n: n)
+        binder = Binder(
+            subject, session.layout, session.names, make, count, lambda n: n, (), session.listed
+        )
         symbolic = {**binder.bound(session.function, session.methods), **session.given}
         for name in sorted(session.free):
             symbolic[name] = element_array(self.algebra, f"?{name}", (), False)
@@ -332,7 +334,8 @@ def _plain(value: Any, numeric: Any, depth: int) -> Any:
         return Unread(value.reason, value.line)
     if isinstance(value, Instance):
         held = numeric.bundle if isinstance(numeric, Instance) else {}
-        given = {key: value.bundle.find(key) for key in held if key not in numeric.written}
+        own = {*numeric.written, *numeric.own} if isinstance(numeric, Instance) else set()
+        given = {key: value.bundle.find(key) for key in held if key not in own}
         return Object({key: part for key, part in given.items() if part is not None})
     if isinstance(value, Bundle):
         keys = list(numeric) if isinstance(numeric, Bundle) else []

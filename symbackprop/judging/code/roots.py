@@ -155,13 +155,34 @@ def _candidates(session: Session, reading: Reading, fills: Mapping[Place, Fill])
             continue
         if all(m.state == "right" for m in marks) and not session.adds_steps:
             continue
-        if any(m.unknown is not None for m in marks):
+        if any(m.unknown is not None or _is_of_shape(m) for m in marks):
+            continue
+        if all(_is_a_start(session, m, reading.truth) for m in marks):
             continue
         yield from _site_roots(session, marks, factors, reading)
     for factor in factors:
         yield from _several(session, own_first, fills, reading.truth, factor)
     if reading.trail.fault is not None:
         yield from _fault_roots(session, reading, factors)
+
+
+def _is_of_shape(mark: Mark) -> bool:
+    """Whether a value is one of `m, n = X.shape`, which is what it is."""
+    statement = mark.event.statement if mark.event is not None else None
+    match statement:
+        case ast.Assign(targets=[ast.Tuple()], value=ast.Attribute(attr="shape")):
+            return True
+    return False
+
+
+def _is_a_start(session: Session, mark: Mark, truth: Truth) -> bool:
+    """Whether a value is the zeros to which a gradient is added up, in the right shape."""
+    statement = mark.event.statement if mark.event is not None else None
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(value, ast.Call) or mark.meaning is None or np.any(mark.value):
+        return False
+    wanted = session.layout.of(mark.meaning, truth)
+    return wanted is not None and np.shape(wanted) == np.shape(mark.value)
 
 
 def _usual_first(session: Session, roots: Iterator[Root]) -> list[Root]:

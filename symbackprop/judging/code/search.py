@@ -12,14 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symbackprop.judging.code.layout import Layout, layouts
+from symbackprop.judging.code.arguments import argument_names
+from symbackprop.judging.code.layout import Layout, layouts, odd_layouts
 from symbackprop.judging.code.marks import Reading, Session
 from symbackprop.judging.code.naming import (
     ACTIVATION_LISTS,
     BIAS_LISTS,
     COUNTS,
+    INPUTS,
     PARAMETERS,
     WEIGHT_LISTS,
+    Naming,
     argument_lists,
 )
 from symbackprop.judging.code.roots import Blame, blamed
@@ -98,6 +101,8 @@ def _fewest_slips(
 
 def _slips(blame: Blame) -> int:
     """How many slips a layout supposes; more where they do not explain all."""
+    if any(mark.unknown is not None for mark in blame.healed.returned):
+        return len(blame.roots) + STOPPED  # in another layout more of it may be known
     if blame.healed.all_right:
         return len(blame.roots)
     return len(blame.roots) + (1 if blame.healed.trail.fault is None else STOPPED)
@@ -123,12 +128,19 @@ def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Ite
     has_bias = any(t.letter == "b" for t in subject.network.of_kind("parameter"))
     single = not any(mentions_batch(f) for f in _with_helpers(function, module))
     usual = list(layouts(has_bias, single))
+    if not single and _widens(function):
+        usual = [layout for layout in usual if layout.samples != "vector"]
     lists = list(_list_variants(function))
-    labels: tuple[Labels, ...] = ("one-hot", "integer") if subject.shares else ()
+    labels: tuple[Labels, ...] = ()
+    if subject.shares:
+        labels = ("one-hot", "integer", "integers in a column")
+    elif subject.integer_labels:
+        labels = ("integers in a column",)
     for change in lists:
         yield from (replace(layout, **change) for layout in usual)
     for label in labels:
         yield from (replace(layout, labels=label, **lists[0]) for layout in usual)
+    yield from odd_layouts(has_bias, has_bias and not _takes_bias(function, subject.depth))
     sizes = subject.built.sizes
     if sizes:
         groups: tuple[Sizes, ...] = ("ones", "file") if 1 in sizes.values() else ("file",)
@@ -137,6 +149,29 @@ def _tried(function: ast.FunctionDef, module: Module, subjects: Subjects) -> Ite
                 yield from (replace(layout, sizes=group, **change) for layout in usual)
             if group == "ones":
                 yield from (replace(l, sizes=group, flat_labels=True) for l in usual)
+                yield from (Layout(s, sizes=group, is_flat=True) for s in ("rows", "columns"))
+            for label in labels:
+                yield from (replace(l, sizes=group, labels=label, **lists[0]) for l in usual)
+
+
+def _takes_bias(function: ast.FunctionDef, depth: int) -> bool:
+    """Whether anything in the code has the name of a bias."""
+    called = Naming(depth)
+    written = [n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)]
+    named = [name.lower().strip("_") for name in (*argument_names(function), *written)]
+    return any(n in BIAS_LISTS or (called.meaning(n) or "-")[0] == "b" for n in named)
+
+
+def _widens(function: ast.FunctionDef) -> bool:
+    """Whether one sample is made a batch of one first: then the code is one of a batch."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(attr="ndim" | "atleast_2d" | "expand_dims"):
+                return True
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="reshape")):
+                if name.lower() in INPUTS:
+                    return True
+    return False
 
 
 def _list_variants(function: ast.FunctionDef) -> list[dict[str, Any]]:
@@ -194,6 +229,8 @@ def mentions_batch(function: ast.FunctionDef) -> bool:
 
 def _is_parameter(node: ast.expr) -> bool:
     """Whether something is a weight, a bias, or a list or dict of them, by its name."""
-    name = node.id.lower() if isinstance(node, ast.Name) else ""
+    name = ""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        name = (node.id if isinstance(node, ast.Name) else node.attr).lower()
     lists = WEIGHT_LISTS | BIAS_LISTS | PARAMETERS | ACTIVATION_LISTS - {"h", "a", "hidden"}
     return name.rstrip("0123456789_") in lists

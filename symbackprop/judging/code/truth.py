@@ -1,8 +1,8 @@
 """What the right values are: tensors and adjoints of a network at generic points.
 
-Owns: the sizes of the points (pairwise different; those of odd number have others), the values by
-meaning (`z1`, `d:W1`), and the constant factors by which an author's value may differ from the true
-one.
+Owns: the sizes of the points (pairwise different; those of odd number have others, those from
+`AT_SAMPLES` on so many samples as the code singles out), the values by meaning (`z1`, `d:W1`), and
+the constant factors by which an author's value may differ from the true one.
 Refuses: code and layouts. Values come from the interpreter, which knows no code.
 Would be wrong if two axes had one size: a transposed value could then agree by accident.
 """
@@ -32,10 +32,11 @@ from symbackprop.networks.network import CountsClasses, Network, SumsToOne
 
 Numbers = npt.NDArray[Any]
 Sizes = Literal["generic", "ones", "file"]
-Labels = Literal["as the network says", "one-hot", "integer"]
+Labels = Literal["as the network says", "one-hot", "integer", "integers in a column"]
 AGREE = 1e-6
 SEED = 5000
 FIRST_POINTS = 4
+AT_SAMPLES = 1000  # point 7000 is one with 7 samples
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Subject:
         return symbol
 
     def truth(self, number: int, sizes: Sizes, labels: Labels) -> Truth:
-        key = (number, sizes, labels != "as the network says")
+        key = (number, sizes, self.shares and labels != "as the network says")
         if key not in self._made:
             self._made[key] = self._truth(number, sizes, labels)
         return self._made[key]
@@ -165,7 +166,7 @@ class Subject:
     def _truth(self, number: int, sizes: Sizes, labels: Labels) -> Truth:
         with np.errstate(all="ignore"):
             point = self._point(number, sizes)
-            if labels != "as the network says":
+            if self.shares and labels != "as the network says":
                 point = forward(point.with_values({"y": _one_hot(point.values["y"], number)}))
             definitions = {
                 self.network.adjoint_name(name): (d.indices, d.result)
@@ -201,10 +202,12 @@ class Subject:
         chosen = generic_sizes(self.network)
         if number % 2:
             chosen = {symbol: size + 1 for symbol, size in chosen.items()}
+        if number >= AT_SAMPLES and SAMPLES in chosen:
+            chosen[SAMPLES] = number // AT_SAMPLES
         for symbol, size in self.built.sizes.items():
             if sizes == "file" or (sizes == "ones" and size == 1):
                 chosen[symbol] = size
-        if sizes == "file" and SAMPLES in chosen:
+        if sizes == "file" and SAMPLES in chosen and number < AT_SAMPLES:
             taken = set(self.built.sizes.values())
             free = (n for n in (3, 4, 5, 6, 7, 8, 9) if n not in taken)
             chosen[SAMPLES] = next(itertools.islice(free, number % 2, None), 11)
@@ -214,7 +217,10 @@ class Subject:
 def _one_hot(y: Numbers, number: int) -> Numbers:
     count = y.shape[-1]
     rows = int(np.prod(y.shape[:-1], dtype=int))
-    picks = [(number + 2 * row + row * row) % count for row in range(rows)]
+    picks = [(number + 2 * row + row * row) % count for row in range(rows - 1)]
+    picks.append(
+        count - 1
+    )  # the last class occurs, as code supposes that counts classes by y.max()
     return np.eye(count)[picks].reshape(y.shape)
 
 

@@ -9,28 +9,38 @@ where the loss of the network says nothing of a term that an argument switches o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from symbackprop.judging.code.marks import Mark, Reading, Session, same_finding, twin
-from symbackprop.judging.code.naming import RATES
+import numpy as np
+
+from symbackprop.judging.code.marks import Mark, Reading, Session, Site, same_finding, twin
+from symbackprop.judging.code.naming import RATES, is_penalty
+from symbackprop.judging.code.truth import AT_SAMPLES
 from symbackprop.judging.report import Claim
-from symbackprop.tracing.numbers.choices import Choice
+from symbackprop.networks import names
+from symbackprop.tracing.numbers.choices import Choice, Sized
 from symbackprop.tracing.numbers.reading import MOST_CHOICES, Reader
 
 MOST = 8
+MOST_SAMPLES = 40
+PROBE = 7 * AT_SAMPLES  # where the number of samples is another, and no other size
+STEP = 1e-5
+NEAR = 1e-4  # how far a difference quotient may be off
 SMALL = 1e-4  # a default below is a guard, such as 1e-8 in log(p + eps), and stays small
 Values = Mapping[str, Any]
 
 
 def open_arguments(session: Session) -> dict[str, Any]:
-    """Arguments that keep a default, numbers and switches, by name."""
+    """Arguments that keep a default, numbers and switches, by name; constants of the module that
+    are called as the strength of a penalty."""
     closure = Reader(session.module, budget=session.budget).closure_of(session.function)
     given = set(replace(session, given={}).arguments(0))
     rates = {name for name in given if name.lower().strip("_") in RATES}
     found = {n: v for n, v in closure.defaults.items() if n not in given - rates}
+    found |= {n: v for n, v in session.constants.items() if is_penalty(n) and n not in given}
     return {n: v for n, v in list(found.items())[:MOST] if isinstance(v, (bool, int, float))}
 
 
@@ -127,11 +137,46 @@ class Defaults:
         if not _is_same(self._generic, mark):
             names_ = numbers or list(self.numbers)
             said = f"holds for {_shown(self.here, names_)}, not for {_shown(self.numbers, names_)}"
+            own = self._against_own_loss(mark)
+            if own is not None:
+                said += "; there it is not the gradient of the loss that is returned, either"
+                shown = {"sizes": dict(self.base.truth.sizes), "entry": [], **own}
+                refuted = replace(_undecided(claim, said), status="refuted", method="numeric")
+                return replace(refuted, counterexample=shown)
             return _undecided(claim, said)
         if not names:
             return claim
         said = f"for {_shown(self.here, names)}"
         return replace(claim, sentence=f"{claim.sentence}; {said}" if claim.sentence else said)
+
+    def _against_own_loss(self, mark: Mark) -> dict[str, float] | None:
+        """How the returned loss changes along one direction of a parameter, and how a gradient
+        says that it does, at generic numbers; None where they agree, or that cannot be told.
+
+        Of use where the loss has a penalty that the network does not have: then the gradient has
+        to be that of the loss which is returned."""
+        is_gradient = mark.returned and names.bare(mark.meaning or "-")[0] in "Wb"
+        there = twin(self._generic, mark) if is_gradient else None
+        if there is None or there.unknown is not None or not self._has_own_loss or not there.fits:
+            return None
+        way = np.cos(np.arange(np.size(there.value))).reshape(np.shape(there.value))
+        ends = []
+        for step in (STEP, -STEP):
+            moved = {names.bare(str(mark.meaning)): step * way}
+            reading = replace(self, session=replace(self.session, moved=moved))._at(self.numbers)
+            if reading.loss is None or reading.loss.unknown is not None:
+                return None
+            ends.append(float(reading.loss.value))
+        right, left = (ends[0] - ends[1]) / (2 * STEP), float(np.sum(there.value * way))
+        is_near = abs(left - right) <= NEAR * max(abs(left), abs(right), NEAR)
+        return None if is_near else {"left": left, "right": right}
+
+    @property
+    def _has_own_loss(self) -> bool:
+        """Whether the loss of the network is returned, and another one at generic numbers."""
+        here, there = self.base.loss, self._generic.loss
+        is_known = here is not None and there is not None and here.ok and there.unknown is None
+        return is_known and not same_finding(here, there)  # type: ignore[arg-type]
 
     def _deciding(self, mark: Mark, base: Reading) -> list[str]:
         """The arguments on which it hangs whether a mark is what it is."""
@@ -164,6 +209,17 @@ class Untried:
             if len(choice.outcomes) == 1
         ]
 
+    @cached_property
+    def _sized(self) -> list[tuple[Sized, Reading]]:
+        if all(len(known.outcomes) > 1 for known in self.base.trail.sized.values()):
+            return []
+        numbers = (self.session.point, 0, *self.session.numbers, PROBE)
+        readings = [self.session.read(n, brief=True) for n in dict.fromkeys(numbers)]
+        return [
+            (known, self.session.read(self.session.point, turned=frozenset((site,))))
+            for site, known in sized(readings).items()
+        ]
+
     def behind(self, mark: Mark) -> str:
         """Why a value that is right at points may not be so elsewhere; empty where it is."""
         if len(self.base.trail.choices) >= MOST_CHOICES:
@@ -173,7 +229,51 @@ class Untried:
             if other is None or other.unknown is not None or same_finding(other, mark):
                 continue
             return f"{choice.said} at every point that was tried, and this hangs on it"
+        for known, reading in self._sized:
+            other = twin(reading, mark)
+            if other is None or other.unknown is not None or not same_finding(other, mark):
+                return f"{known.said} at all sizes that were tried, and this hangs on it"
         return ""
+
+
+def sized(readings: Sequence[Reading]) -> dict[Site, Sized]:
+    """Comparisons of sizes that came out one way at all these points, by their place: those whose
+    sides are not always equally far apart."""
+    found: dict[Site, list[Sized]] = {}
+    for reading in readings:
+        for site, known in reading.trail.sized.items():
+            found.setdefault(site, []).append(known)
+    made: dict[Site, Sized] = {}
+    for site, all_ in found.items():
+        outcomes = frozenset().union(*(known.outcomes for known in all_))
+        if len(outcomes) == 1 and len({known.gaps for known in all_}) > 1:
+            pairs = frozenset().union(*(known.pairs for known in all_))
+            known = Sized(all_[0].text, all_[0].relation, outcomes, pairs)
+            made |= {site: known} if known.can_turn else {}
+    return made
+
+
+def singled(session: Session, readings: Sequence[Reading]) -> tuple[int, ...]:
+    """Points with so many samples that a comparison of sizes comes out the other way."""
+    found: dict[int, None] = {}
+    if not any(len(known.outcomes) == 1 for r in readings for known in r.trail.sized.values()):
+        return ()
+    probed = [*readings, session.read(PROBE, brief=True)]
+    for site, known in list(sized(probed).items())[:MOST]:
+        for count in _counts(known):
+            number = count * AT_SAMPLES
+            there = session.read(number, brief=True).trail.sized.get(site)
+            if there is not None and there.outcomes - known.outcomes:
+                found[number] = None
+                break
+    return tuple(found)
+
+
+def _counts(known: Sized) -> list[int]:
+    """Numbers of samples at which the two sides may be equal, or just not."""
+    fixed = [values for values in known.sides if len(values) == 1] or known.sides
+    near = [n + step for values in fixed for step in (0, 1, -1) for n in sorted(values)]
+    return [n for n in dict.fromkeys(near) if 1 <= n <= MOST_SAMPLES][:MOST]
 
 
 def _undecided(claim: Claim, said: str) -> Claim:

@@ -1,20 +1,20 @@
-"""Conditions in the code on computed numbers: the ways they come out, and the other way.
+"""Conditions in the code on computed numbers and on sizes: the ways they come out.
 
 Owns: which conditions and bounds are watched, and what would come out if one fell the other way;
-`validity` says what hangs on them. Refuses: conditions on sizes, which are the test points' to
-meet, and guards of arithmetic such as `np.clip(p, 1e-12, 1)`.
+`validity` says what hangs on them. Refuses: guards of arithmetic such as `np.clip(p, 1e-12, 1)`.
 Would be wrong if a gradient that is cut off at 1 came out verified because none was that large.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 SMALL = 1e-4  # bounds nearer to 0 or 1 than this guard a logarithm or a quotient
+FAR = 1000
 LARGE = 20.0  # bounds beyond guard an exponential
 BOUNDING = frozenset(("clip", "maximum", "minimum", "fmax", "fmin"))
 
@@ -43,6 +43,53 @@ class Choice:
         if self.name == "clip":
             return f"{self.text} leaves {'all' if outcome else 'nothing'} as it is"
         return f"{self.text} takes the {'first' if outcome == ('max' in self.name) else 'second'}"
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A comparison of whole numbers, which may be sizes: the pairs that were compared."""
+
+    text: str
+    relation: Callable[[int, int], Any]
+    outcomes: frozenset[bool] = frozenset()
+    pairs: frozenset[tuple[int, int]] = frozenset()
+
+    def also(self, left: int, right: int, outcome: bool) -> Sized:
+        pair = (int(left), int(right))
+        return replace(self, outcomes=self.outcomes | {outcome}, pairs=self.pairs | {pair})
+
+    @property
+    def gaps(self) -> frozenset[int]:
+        """How far the two sides are apart; where it is the same at all sizes, no size decides."""
+        return frozenset(left - right for left, right in self.pairs)
+
+    @property
+    def sides(self) -> tuple[frozenset[int], frozenset[int]]:
+        left, right = zip(*self.pairs, strict=True)
+        return frozenset(left), frozenset(right)
+
+    @property
+    def can_turn(self) -> bool:
+        """Whether it can come out otherwise at all: a size is at least 1."""
+        sides = self.sides
+        fixed = [place for place in (0, 1) if len(sides[place]) == 1]
+        if len(fixed) != 1:
+            return True
+        (number,) = sides[fixed[0]]
+        others = [n for n in (1, number - 1, number, number + 1, number + FAR) if n >= 1]
+        pairs = [(n, number) if fixed[0] else (number, n) for n in others]
+        return any(bool(self.relation(*pair)) not in self.outcomes for pair in pairs)
+
+    @property
+    def said(self) -> str:
+        (outcome,) = self.outcomes
+        return f"{self.text} is {str(outcome).lower()}"
+
+
+def is_count(*sides: Any) -> bool:
+    """Whether all are whole numbers, not truths."""
+    whole = (int, np.integer)
+    return all(isinstance(s, whole) and not isinstance(s, (bool, np.bool_)) for s in sides)
 
 
 def is_data(*sides: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ Methods = Mapping[str, ast.FunctionDef]
 Function = ast.FunctionDef | ast.Lambda
 MOST_CHARACTERS = 300_000
 MOST_TEXTS = 20
+_PRINT = re.compile(r"(?m)(^[ \t]*|[:;][ \t]*)print\b[ \t]*(?![ \t(=.\[,])[^\n]*")
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def parsed_tree(source: str) -> ast.Module | str:
     if len(source) > MOST_CHARACTERS:
         return f"a file of more than {MOST_CHARACTERS} characters"
     try:
-        return ast.parse(source)
+        return syntax_tree(source)
     except SyntaxError as problem:
         where = f"line {problem.lineno}: " if problem.lineno else ""
         return f"{where}this is no Python: {problem.msg}"
@@ -164,6 +166,16 @@ def parsed_tree(source: str) -> ast.Module | str:
         return f"{_longest_line(source)}an expression is nested too deeply to be read"
     except ValueError as problem:
         return f"this is no Python: {problem}"
+
+
+def syntax_tree(source: str) -> ast.Module:
+    """The tree of a file; `print "…"` of Python 2 does nothing. Raises: what Python raises."""
+    try:
+        return ast.parse(source)
+    except SyntaxError as problem:
+        if "print" not in (problem.msg or ""):
+            raise
+        return ast.parse(_PRINT.sub(r"\1pass", source))
 
 
 def _longest_line(source: str) -> str:

@@ -22,6 +22,7 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -33,7 +34,9 @@ from symbackprop.tracing.numbers.budget import READING, Budget
 from symbackprop.tracing.numbers.choices import (
     BOUNDING,
     Choice,
+    Sized,
     bounds_of,
+    is_count,
     is_data,
     outcome_of,
     turned_over,
@@ -41,6 +44,8 @@ from symbackprop.tracing.numbers.choices import (
 from symbackprop.tracing.numbers.modules import Foreign, Function, Module
 from symbackprop.tracing.numbers.unknown import Unknown, first_unknown, give_up, parts_of
 
+LAYERS = "<layers>"  # where a scope has the layers of the network, for those that the code makes
+SCRIPT = "<script>"  # the function that the statements at the top of a file make
 MOST_STEPS = 60_000
 MOST_CALLS = 25
 ENTRIES_A_STEP = 500  # entries that NumPy goes through in the time of a step
@@ -108,7 +113,9 @@ class Trail:
     `unknowns`: what was not read, in order. `doubt`: why what is called may be another function.
     `stops`: what ends the call before anything is returned. `trusted`: functions that are not read,
     by the line that calls them, and that are taken to change nothing of what they are given.
-    `choices`: the ways that conditions on computed numbers came out, by their place.
+    `choices`: the ways that conditions on computed numbers came out, by their place; `sized`: those
+    on whole numbers. `layers`: objects with weights that the code made, from the data on;
+    `asks_turn`: whether a condition asks for the number of a turn of which one is read.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -122,18 +129,26 @@ class Trail:
     stops: Unknown | None = None
     trusted: dict[str, int] = field(default_factory=dict)
     choices: dict[tuple[int, int], Choice] = field(default_factory=dict)
+    sized: dict[tuple[int, int], Sized] = field(default_factory=dict)
+    layers: list[Instance] = field(default_factory=list)
+    asks_turn: bool = False
 
 
 class Bundle(dict[Any, Any]):
     """A dict (or object) of arrays that the code was given: entries are found by their names.
 
-    `all_keys`: all it has, in the usual order, where that is known."""
+    `all_keys`: all it has, in the usual order, where that is known; `is_layer`: whether it is what
+    one layer kept, or a part of that, which the name says that it is given."""
 
     def __init__(
-        self, find: Callable[[Any], Any], known: Mapping[str, Any], all_keys: Sequence[str] = ()
+        self,
+        find: Callable[[Any], Any],
+        known: Mapping[str, Any],
+        all_keys: Sequence[str] = (),
+        is_layer: bool = False,
     ) -> None:
         super().__init__(known)
-        self.find, self.all_keys = find, tuple(all_keys)
+        self.find, self.all_keys, self.is_layer = find, tuple(all_keys), is_layer
 
     def entry(self, key: Any) -> Any:
         if key not in self:
@@ -153,11 +168,18 @@ class Values(list[Any]):
 
 
 class Instance:
-    """`self`: attributes that are found by name, or were set."""
+    """`self`: attributes that are found by name, or were set.
 
-    def __init__(self, bundle: Bundle, methods: Mapping[str, ast.FunctionDef]) -> None:
-        self.bundle, self.methods = bundle, methods
+    `widths`: the sizes of the layers, from the data on, where they are known; `initial`: what
+    `__init__` sets, once it was read; `own`: the attributes that were taken from there."""
+
+    def __init__(
+        self, bundle: Bundle, methods: Mapping[str, ast.FunctionDef], widths: Sequence[int] = ()
+    ) -> None:
+        self.bundle, self.methods, self.widths = bundle, methods, tuple(widths)
         self.written: dict[str, Any] = {}
+        self.initial: dict[str, Any] | None = None
+        self.own: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -235,6 +257,8 @@ class Reader:
     frames: list[dict[str, Any]] = field(default_factory=list)
     globals_: dict[tuple[int, str], Any] = field(default_factory=dict)
     discarded: ast.expr | None = None
+    reached: ast.expr | None = None
+    turns: set[str] = field(default_factory=set)
 
     def run(self, function: ast.FunctionDef, arguments: Mapping[str, Any]) -> Trail:
         self.functions_ = [function.name]
@@ -254,6 +278,14 @@ class Reader:
             self.trail.fault = Fault("nested too deeply", "unread", function.lineno)
         self.budget.spend(self.steps + READING)
         return self.trail
+
+    def run_body(self, function: ast.FunctionDef, scope: dict[str, Any]) -> None:
+        """The statements of a function, as far as they can be read."""
+        self.functions_ = [function.name]
+        ends = suppress(Fault, _Return, _Break, _Continue, RecursionError)
+        with ends, np.errstate(all="ignore"):
+            self._block(function.body, scope)
+        self.budget.spend(self.steps + READING)
 
     def closure_of(self, function: ast.FunctionDef) -> Closure:
         """A function with the values of its defaults; none where one of them is an error."""
@@ -398,6 +430,8 @@ class Reader:
                 scope[name] = self._note(name, scope[name], value, "change", statement)
 
     def _for(self, statement: ast.For, scope: dict[str, Any]) -> None:
+        if getattr(statement, "is_one_turn", False) and isinstance(statement.target, ast.Name):
+            self.turns.add(statement.target.id)
         for item in self._iterated(self.value(statement.iter, scope)):
             self._tick(statement)
             self._assign(statement.target, item, scope, None)
@@ -550,9 +584,10 @@ class Reader:
     ) -> None:
         match target:
             case ast.Name(id=name):
+                value = _as_named(value, name)
                 if statement is not None:
                     value = self._note(name, value, target, "bind", statement)
-                scope[name] = value
+                self._holder(name, scope)[name] = value
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 self._unpack(parts, value, scope, statement)
             case ast.Subscript(value=owner, slice=index):
@@ -571,6 +606,12 @@ class Reader:
             case _:
                 raise Fault(f"assignment to {type(target).__name__}")
 
+    def _holder(self, name: str, scope: dict[str, Any]) -> dict[str, Any]:
+        """Where a name is bound: at the top of the file where a function says `global`."""
+        if self.within is None or name not in _names_global(self.within):
+            return scope
+        return self.frames[0] if self.functions_[:1] == [SCRIPT] else scope
+
     def _unpack(
         self,
         parts: Sequence[ast.expr],
@@ -581,8 +622,11 @@ class Reader:
         if isinstance(value, Values) and len(value) == len(parts):
             value = value.bundle
         if isinstance(value, Bundle):
+            below = _below_of(value, parts)
             for part in parts:
-                self._assign(part, self._bundled(value, part), scope, None)
+                is_below = below is not None and _name_in(part) == _name_in(below)
+                found = value.find("a_prev") if is_below else self._bundled(value, part)
+                self._assign(part, found, scope, None)
             return
         if isinstance(value, Unknown):
             for part in parts:
@@ -672,7 +716,8 @@ class Reader:
                 raise
         match target:
             case ast.Name(id=name):
-                scope[name] = self._note(name, changed, target, "change", statement)
+                changed = self._note(name, changed, target, "change", statement)
+                self._holder(name, scope)[name] = changed
             case ast.Subscript(value=owner, slice=index):
                 container = self.value(owner, scope)
                 where = self._index(index, scope)
@@ -832,7 +877,9 @@ class Reader:
             case ast.Attribute(value=owner, attr=name):
                 return self._attribute(self.value(owner, scope), name)
             case ast.Subscript(value=owner, slice=index):
-                return self._item(self.value(owner, scope), self._index(index, scope))
+                held, where = self.value(owner, scope), self._index(index, scope)
+                self.reached = node
+                return self._item(held, where)
             case ast.Call():
                 return self._call_node(node, scope)
             case ast.Lambda():
@@ -929,6 +976,8 @@ class Reader:
             return scope[name]
         if name in self._bound_here:
             raise Fault(f"{name} is used before it is set", "wrong")
+        if self.functions_[:1] == [SCRIPT] and self.depth and name in self.frames[0]:
+            return self.frames[0][name]  # what is set at the top of the file is seen everywhere
         for module in self.module.chain:
             if (id(module), name) in self.globals_:
                 return self.globals_[id(module), name]
@@ -1093,6 +1142,11 @@ class Reader:
             result = self._related(op, left, right)
             if is_data(left, right) and not isinstance(result, Unknown):
                 result = np.logical_not(result) if self._chosen(node, result) else result
+            elif is_count(left, right) and self._is_of_turn(node):
+                result = bool(result) != self._chosen(node, bool(result))
+            elif is_count(left, right) and not isinstance(op, (ast.Is, ast.IsNot)):
+                relation = _RELATIONS.get(type(op), operator.eq)
+                result = bool(result) != self._sized(node, (left, right), relation)
             if len(node.ops) > 1 and not self._as_truth(result):
                 return result
             left = right
@@ -1105,6 +1159,23 @@ class Reader:
         if place in choices or len(choices) < MOST_CHOICES:
             known = choices.get(place) or Choice(ast.unparse(node)[:60], name)
             choices[place] = known.also(outcome)
+        return place in self.turned
+
+    def _is_of_turn(self, node: ast.Compare) -> bool:
+        """Whether a comparison asks for the number of a turn that is read alone."""
+        found = any(isinstance(n, ast.Name) and n.id in self.turns for n in ast.walk(node))
+        self.trail.asks_turn |= found
+        return found
+
+    def _sized(
+        self, node: ast.expr, pair: tuple[Any, Any], relation: Callable[[Any, Any], Any]
+    ) -> bool:
+        """The same of whole numbers."""
+        place = (node.lineno if self.away is None else -node.lineno, node.col_offset)
+        sized = self.trail.sized
+        if place in sized or len(sized) < MOST_CHOICES:
+            known = sized.get(place) or Sized(ast.unparse(node)[:60], relation)
+            sized[place] = known.also(*pair, bool(relation(*pair)))
         return place in self.turned
 
     def _related(self, op: ast.cmpop, left: Any, right: Any) -> Any:
@@ -1161,7 +1232,7 @@ class Reader:
         if isinstance(owner, Instance):
             if name in owner.methods:
                 return Closure(owner.methods[name], self.module, owner=owner)
-            return owner.bundle.entry(name)
+            return self._of_instance(owner, name)
         if isinstance(owner, Foreign):
             return self._from_elsewhere(Foreign(owner.module, name))
         if isinstance(owner, Class) and name in owner.methods:
@@ -1172,6 +1243,43 @@ class Reader:
             if isinstance(owner, kind) and callable(getattr(kind, name, None)) and name[0] != "_":
                 return Method(owner, name)
         raise Fault(f"the attribute {name} of {_kind(owner)}")
+
+    def _of_instance(self, owner: Instance, name: str) -> Any:
+        """An attribute: what was set; what `__init__` sets, where that is no number of its own;
+        what the name says."""
+        if name in owner.bundle:
+            return owner.bundle[name]
+        if owner.initial is None:
+            owner.initial = self._initial(owner)
+        value = owner.initial.get(name)
+        is_plain = isinstance(value, (Class, Closure, Instance, str, bool)) or type(value) is int
+        is_plain |= isinstance(value, list) and any(isinstance(v, Instance) for v in value)
+        if is_plain or (value is not None and owner.bundle.find(name) is None):
+            if isinstance(value, Unknown):
+                raise Fault(value.reason)
+            owner.bundle[name] = value
+            owner.own.add(name)
+        return owner.bundle.entry(name)
+
+    def _initial(self, owner: Instance) -> dict[str, Any]:
+        """What `__init__` sets: of its arguments, only widths and defaults that are no numbers
+        are known."""
+        init = owner.methods.get("__init__")
+        if init is None or not init.args.args:
+            return {}
+        made = Instance(Bundle(lambda _: None, {}), owner.methods)
+        made.initial = {}
+        reader = Reader(self.module, budget=self.budget, frames=self.frames[:1])
+        reader.trail.layers = self.trail.layers
+        defaults = reader.closure_of(init).defaults
+        scope: dict[str, Any] = {init.args.args[0].arg: made}
+        for argument in (*init.args.posonlyargs, *init.args.args[1:], *init.args.kwonlyargs):
+            scope[argument.arg] = _initial_argument(argument, init, owner, defaults)
+        for rest in (init.args.vararg, init.args.kwarg):
+            if rest is not None:
+                scope[rest.arg] = Unknown(f"what __init__ is given as {rest.arg}", init.lineno)
+        reader.run_body(init, scope)
+        return dict(made.bundle)
 
     def _item(self, owner: Any, where: Any) -> Any:
         unknown = first_unknown([owner if isinstance(owner, Unknown) else None, where])
@@ -1188,11 +1296,23 @@ class Reader:
                 return self._numpy_step(lambda: owner[where])
             raise Fault(f"{_kind(owner)} at {_kind(where)}", _certainly(where))
         if isinstance(owner, (np.ndarray, np.generic)):
+            self._cut(owner, where)
             return self._numpy_step(lambda: np.asarray(owner)[where], owner)
         if owner == _SHORTHAND_COLUMNS:
             parts = where if isinstance(where, tuple) else (where,)
             return self._numpy_step(lambda: np.c_[parts])
         raise Fault(f"an entry of {_kind(owner)}", _certainly(owner))
+
+    def _cut(self, owner: Any, where: Any) -> None:
+        """A bound on an axis, which cuts off what a larger one has more."""
+        if self.reached is None:
+            return
+        parts = where if isinstance(where, tuple) else (where,)
+        for part, size in zip(parts, np.shape(owner), strict=False):
+            if not isinstance(part, slice):
+                return
+            if is_count(part.stop) and part.stop > 0:
+                self._sized(self.reached, (size, part.stop), operator.le)
 
     def _hashable(self, key: Any) -> Any:
         if isinstance(key, (str, int, np.integer, bool)) or key is None:
@@ -1232,6 +1352,8 @@ class Reader:
                 case Numpy(name=name):
                     found = self._numpy(name, args, named)
                     return self._bounded(name.removeprefix("numpy."), args, named, found, node)
+                case Builtin(name="min" | "max" as name) if len(args) == 2 and is_count(*args):
+                    return self._of_two(name, args[0], args[1], node)
                 case Builtin(name=name):
                     return self._builtin(name, args, named)
                 case Method(owner=np.ndarray() | np.generic() as owner, name=name):
@@ -1239,6 +1361,11 @@ class Reader:
                     return self._bounded(name, [owner, *args], named, found, node)
                 case Method():
                     return self._container_method(function, args, named)
+                case Class():
+                    return self._object(function, args, named, node)
+                case Instance() if "__call__" in function.methods:
+                    method = Closure(function.methods["__call__"], self.module, owner=function)
+                    return self._call(method, args, named, node)
             if function is np.float64 or function is np.int64:
                 return self._numpy_step(lambda: function(*args))
             raise Fault(f"a call of {_kind(function)}", _certainly(function))
@@ -1277,6 +1404,29 @@ class Reader:
             self.frames.pop()
             self.module, self.within, self.statement, self.discarded, self.away = held
         return None
+
+    def _object(
+        self, made: Class, args: list[Any], named: dict[str, Any], node: ast.Call | None
+    ) -> Instance:
+        """An object of a class of the code; the next layer of the network if it has weights."""
+        given = self.frames[0].get(LAYERS) if self.frames else None
+        is_layer = isinstance(given, Bundle) and _has_weights(made.methods)
+        number = len(self.trail.layers) + 1
+        found = given.find((number,)) if isinstance(given, Bundle) and is_layer else None
+        layer = Bundle(found.find if isinstance(found, Bundle) else lambda _: None, {})
+        instance = Instance(layer, made.methods)
+        instance.initial = {}
+        if is_layer:
+            self.trail.layers.append(instance)
+        if "__init__" in made.methods:
+            init = Closure(made.methods["__init__"], made.module, owner=instance)
+            self._call(init, args, named, node)
+        for name in list(layer):
+            own = layer.find(name) if name.lower() in _OF_A_LAYER else None
+            if own is not None:
+                layer[name] = own
+        instance.written.clear()
+        return instance
 
     def _closure(self, node: ast.FunctionDef | ast.Lambda, scope: dict[str, Any]) -> Closure:
         """A function, its defaults computed where it stands."""
@@ -1325,7 +1475,7 @@ class Reader:
                     line = _line(closure.node)
                     raise Fault(f"no value for the argument {name}", "wrong", line)
                 own[name] = closure.defaults[name]
-        return {**closure.scope, **own}
+        return {**closure.scope, **{name: _as_named(value, name) for name, value in own.items()}}
 
     def _numpy(self, dotted: str, args: list[Any], named: dict[str, Any]) -> Any:
         name = dotted.removeprefix("numpy.")
@@ -1440,6 +1590,14 @@ class Reader:
             case "items", [] if owner.all_keys:
                 return [(key, owner.entry(key)) for key in owner.all_keys]
         raise Fault(f"{name} of what the code was given")
+
+    def _of_two(self, name: str, left: Any, right: Any, node: ast.Call | None) -> Any:
+        """The smaller or the larger of two whole numbers, which may be sizes."""
+        relation = operator.le if name == "min" else operator.ge
+        is_first = bool(relation(left, right))
+        if node is not None and self._sized(node, (left, right), relation):
+            is_first = not is_first
+        return left if is_first else right
 
     def _builtin(self, name: str, args: list[Any], named: dict[str, Any]) -> Any:
         match name, args:
@@ -1608,6 +1766,7 @@ _KINDS: Mapping[str, Any] = {
     "int": int,
     "float": float,
 }
+_OF_A_LAYER = frozenset("w b weight weights bias".split())
 _SIMPLE = (str, int, float, np.integer, type(None))
 _SIZED = (int, float, str, list, tuple, dict, set, range, type(None))
 _REACHED = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Attribute, ast.Subscript, ast.Name, ast.JoinedStr)
@@ -1652,6 +1811,64 @@ def of_library(dotted: str) -> Any:
     """What a name of NumPy or `math` stands for: a number, or something to call."""
     short = dotted.partition(".")[2]
     return subset.CONSTANTS[short] if short in subset.CONSTANTS else Numpy(dotted)
+
+
+def _initial_argument(
+    argument: ast.arg, init: ast.FunctionDef, owner: Instance, defaults: Mapping[str, Any]
+) -> Any:
+    """The value of an argument of `__init__`: the sizes of all layers where it is a list of them,
+    or a default that is no number."""
+    name = argument.arg
+    if owner.widths and name not in defaults and name not in _counted_by(init):
+        reason = f"what __init__ is given as {name} is not known"
+        return Unknown(reason, argument.lineno, argument.col_offset)
+    if owner.widths and name not in defaults:
+        return list(owner.widths)
+    value = defaults.get(name)
+    if value is None or type(value) in (int, float):
+        reason = f"what __init__ is given as {name} is not known"
+        return Unknown(reason, argument.lineno, argument.col_offset)
+    return value
+
+
+def _counted_by(function: ast.FunctionDef) -> set[str]:
+    """Arguments that a function counts, goes through or cuts: lists."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Name(id="len" | "enumerate"), args=[ast.Name(id=name)]):
+                found.add(name)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Slice()):
+                found.add(name)
+    return found
+
+
+def _as_named(value: Any, name: str) -> Any:
+    """What a layer kept, or a part of it, as the tensor that a name says it is."""
+    if not isinstance(value, Bundle) or not value.is_layer:
+        return value
+    found = value.find(name)
+    return value if found is None else found
+
+
+def _below_of(bundle: Bundle, parts: Sequence[ast.expr]) -> ast.expr | None:
+    """Of three names beside W and b the third, which is what comes in from the layer below."""
+    if not bundle.is_layer or len(parts) != 3:
+        return None
+    others = [part for part in parts if _name_in(part).strip("_0123456789") not in _OF_A_LAYER]
+    is_score = bool(others) and _name_in(others[0]) in ("z", "s")
+    return others[0] if len(others) == 1 and not is_score else None
+
+
+def _name_in(node: ast.expr) -> str:
+    return node.id.lower() if isinstance(node, ast.Name) else ""
+
+
+def _has_weights(methods: Mapping[str, ast.FunctionDef]) -> bool:
+    """Whether objects of a class set a weight matrix of their own."""
+    nodes = (node for method in methods.values() for node in ast.walk(method))
+    stored = (n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    return any(n.attr.lower() in ("w", "weight", "weights") for n in stored)
 
 
 def _may_change(function: Any) -> bool:
@@ -1731,6 +1948,12 @@ def _names_set(function: Function) -> frozenset[str]:
         if not isinstance(node, comprehensions):
             waiting += ast.iter_child_nodes(node)
     return frozenset(found) - elsewhere
+
+
+@lru_cache(maxsize=256)
+def _names_global(function: Function) -> frozenset[str]:
+    nodes = (node for node in ast.walk(function) if isinstance(node, ast.Global))
+    return frozenset(name for node in nodes for name in node.names)
 
 
 def _root(node: ast.expr) -> str:

@@ -93,3 +93,50 @@ def test_what_hangs_on_a_condition_that_was_not_met_is_not_verified(
     found = claim(report, "W1")
     assert (found.status, said in found.sentence) == (status, True), found
     assert statuses(report)["W2"] == "verified"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ("if n == 1: dW1 = np.outer(x[0], dz1[0])", "verified"),
+        ("if n == 1: dW1 = 2 * dW1", "refuted"),
+        ("if n == W2.shape[1]: dW1 = dW1 + 0", "verified"),
+        ("if n == W2.shape[1]: dW1 = -dW1", "refuted"),
+        ("if n == 0: raise ValueError('no samples')", "verified"),
+        ("if n > 5000: dW1 = -dW1", "undecided"),
+        ("if x.shape[1] == 1: dW1 = 2 * dW1", "undecided"),
+        (
+            "dW1 = 0 * dW1\nfor i in range(min(n, len(y))): dW1 += np.outer(x[i], dz1[i])",
+            "verified",
+        ),
+        ("dW1 = 0 * dW1\nfor i in range(min(n, 10)): dW1 += np.outer(x[i], dz1[i])", "refuted"),
+        ("dW1 = x[:n].T @ dz1[:n]", "verified"),
+        ("dW1 = x[:8].T @ dz1[:8]", "refuted"),
+    ],
+)
+def test_both_sides_of_a_comparison_of_sizes_are_judged(
+    lines: str,
+    status: str,
+    built: tuple[Built, Built],  # noqa: F811
+) -> None:
+    report = judged(source(lines), built)
+    assert claim(report, "W1").status == status
+    assert statuses(report)["W2"] == "verified"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("dW1 = dW1 + reg * W1", "undecided"),
+        ("dW1 = dW1 + 2 * reg * W1", "refuted"),
+        ("dW1 = dW1 + reg * dW1", "refuted"),
+    ],
+)
+def test_a_gradient_is_that_of_the_penalty_which_is_returned(
+    line: str,
+    status: str,
+    built: tuple[Built, Built],  # noqa: F811
+) -> None:
+    lines = f"L = -np.sum(y * np.log(yhat)) / n + reg / 2 * np.sum(W1 * W1)\n{line}"
+    text = with_argument("reg=0.0", lines).replace("return {", "return L, {")
+    assert claim(judged(text, built), "W1").status == status
