@@ -40,6 +40,7 @@ from symbackprop.judging.notes.conventions.marks import one_mark, with_mark
 from symbackprop.judging.notes.conventions.models import others
 from symbackprop.judging.notes.conventions.modes import cheapest
 from symbackprop.judging.notes.conventions.numbered import numbered_names
+from symbackprop.judging.notes.conventions.said import told as told_of
 from symbackprop.judging.notes.conventions.scopes import (
     NOT_OF_NETWORK,
     Sentence,
@@ -357,9 +358,10 @@ class _Judgement:
         where as many lines are true of that."""
         shown = [item for item in items if item.example is None and not item.elsewhere]
         for item in shown:
-            if _outcome(item) != "false" or item.consistent:
+            if _outcome(item) != "false" or item.consistent or not item.verdict:
                 continue
-            for settings in layouts(self.settings):
+            is_unfit = item.verdict.method in (*READ, "shape")
+            for settings in layouts(self.settings) if is_unfit else ():
                 if self._judged_as(item, settings) == "true" and self._as_true(shown, settings):
                     reason = "true where vectors or weights stand otherwise, and that fits as well"
                     item.verdict = Verdict("unknown", reason=reason)
@@ -522,7 +524,8 @@ class _Judgement:
             if size_of(item.statement) <= DECIDING_PARTS
         ]
         statements = [item.statement for item in items]
-        fixed = {**dict.fromkeys(self.names, "numbered"), **self.fixed}
+        said = told_of(self.note.text)
+        fixed = {**dict.fromkeys(self.names, "numbered"), **said, **self.fixed}
         counts = sizes = dict.fromkeys(_counts_of_units(statements), UNITS)
         for _ in range(2):  # once more where a size stands as a number, which has to be known
             finder = Finder(statements, self.worlds, depth, self.reduction, fixed, sizes)

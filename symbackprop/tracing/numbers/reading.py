@@ -538,8 +538,8 @@ class Reader:
         """The value of a call that is not read. What is called for its effect alone may change
         all that it is given; of one whose value is used we take it that it does not, and say so."""
         unknown = self._unknown(replace(reason, touches=tuple(parts_of([*values, function]))))
-        name = ast.unparse(node.func)[:60] if node is not None else _kind(function)
-        is_harmless = name.partition(".")[0] in _HARMLESS | _LEFT_ALONE
+        root = _root_of(node.func) if node is not None else _kind(function)
+        is_harmless = root in _HARMLESS or root in _LEFT_ALONE
         if isinstance(function, Closure):
             changes, is_harmless = _changes(function.node), True
         else:
@@ -547,6 +547,7 @@ class Reader:
         if changes:
             self._give_up(unknown.touches, unknown)
         elif unknown.touches and not is_harmless and not isinstance(function, Numpy):
+            name = ast.unparse(node.func)[:60] if node is not None else root
             self.trail.trusted.setdefault(name, _line(node) if node is not None else 0)
         return unknown
 
@@ -1137,12 +1138,13 @@ class Reader:
     def _compare(self, node: ast.Compare, scope: dict[str, Any]) -> Any:
         left = self.value(node.left, scope)
         result: Any = True
+        of_turn = bool(self.turns) and self._is_of_turn(node)
         for op, comparator in zip(node.ops, node.comparators, strict=True):
             right = self.value(comparator, scope)
             result = self._related(op, left, right)
             if is_data(left, right) and not isinstance(result, Unknown):
                 result = np.logical_not(result) if self._chosen(node, result) else result
-            elif is_count(left, right) and self._is_of_turn(node):
+            elif is_count(left, right) and of_turn:
                 result = bool(result) != self._chosen(node, bool(result))
             elif is_count(left, right) and not isinstance(op, (ast.Is, ast.IsNot)):
                 relation = _RELATIONS.get(type(op), operator.eq)
@@ -2050,6 +2052,13 @@ def _line(node: ast.AST) -> int:
 
 def _column(node: ast.AST) -> int:
     return int(getattr(node, "col_offset", 0))
+
+
+def _root_of(node: ast.expr) -> str:
+    """The first name of a dotted one; of anything else its text up to the first dot."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node)[:60].partition(".")[0]
 
 
 def _kind(value: Any) -> str:

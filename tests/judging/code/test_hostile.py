@@ -156,7 +156,7 @@ def test_the_time_is_linear_in_the_number_of_statements(
         return time.process_time() - started
 
     seconds(10)
-    assert seconds(800) < 8 * max(seconds(200), 0.5)
+    assert seconds(480) < 8 * max(seconds(120), 0.3)
 
 
 # ---- the bytes of a file

@@ -177,14 +177,27 @@ def test_x_before_and_y_behind_the_activation(tmp_path: Path) -> None:
     )
 
 
-def test_the_hat_may_mark_the_target(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (r"The prediction $y$ is compared with the target $\hat{y}$.", ["verified", "refuted"]),
+        (r"Here $\hat{y}$ denotes the desired output.", ["verified", "refuted"]),
+        (r"The prediction $\hat{y}$ is compared with the target $y$.", ["refuted", "verified"]),
+        (r"This is not the target $\hat{y}$.", ["refuted", "verified"]),
+    ],
+)
+def test_a_sentence_may_say_that_the_hat_marks_the_target(
+    words: str, wanted: list[str], tmp_path: Path
+) -> None:
+    forward = (r"z^1 = x W^1 + b^1", r"a^1 = \tanh(z^1)", r"z^2 = a^1 W^2 + b^2")
     lines = (
-        r"a^{(1)} = \sigma(x W^{(1)} + b^{(1)})",
-        r"y = a^{(2)}",
-        r"\frac{\partial C}{\partial a^{(2)}} = a^{(2)} - \hat{y}",
-        r"\delta^{(2)} = (a^{(2)} - \hat{y}) \circ \sigma'(z^{(2)})",
+        r"\delta^2 = (y - \hat{y}) \circ (1 - y^2)",
+        r"\delta^2 = (\hat{y} - y) \circ (1 - \hat{y}^2)",
     )
-    assert "refuted" not in statuses(tmp_path, tanh(), *lines)
+    shown = "\n\n".join(f"$$\n{line}\n$$" for line in (*forward, *lines))
+    path = tmp_path / "note.md"
+    path.write_text(f"{words}\n\n{shown}\n", encoding="utf-8")
+    assert [c.status for c in api.verify(path, tanh()).claims][-2:] == wanted
 
 
 def test_a_size_of_the_network_may_stand_as_a_number(tmp_path: Path) -> None:

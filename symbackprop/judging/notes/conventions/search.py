@@ -975,7 +975,9 @@ class Finder:
         points = {"true": 1.0, "false": -0.5, "unknown": -0.1, "definition": 0.0}
         gain = sum(points[o] - points[outcomes[n]] for n, o in gained.items())
         negated = {h for h, f in trial.scales.items() if f.startswith("-")} & changed
-        least = TWO_LINES if negated else 0.3
+        hat = r"\hat{y}"
+        turned = trial.letters.get(hat) == "y" and settings.letters.get(hat) == "yhat"
+        least = TWO_LINES if negated or turned else 0.3
         if gain < least:
             return None
         found = list(outcomes)
@@ -1088,10 +1090,6 @@ class Finder:
         for nodes, start in ((0, 0), (1, 0), (1, 1), (0, 1)):
             trial = replace(settings, nodes=nodes, weights_from=start, depth=nodes)
             yield trial, reduction
-        hat, bare = settings.letters.get(r"\hat{y}"), settings.letters.get("y")
-        if {hat, bare} == {"yhat", "y"}:  # the hat may mark the target
-            letters = {**settings.letters, r"\hat{y}": bare or "", "y": hat or ""}
-            yield replace(settings, letters=letters), reduction
         for head, found in choices.items():
             for family in found:
                 if family != settings.letters.get(head):
