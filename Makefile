@@ -24,7 +24,7 @@ for form in text:txt json:json; do \
 done
 endef
 
-.PHONY: venv derive test test-quick check bench bench-verify fuzz clean help
+.PHONY: venv derive test test-quick check bench bench-verify bench-real fuzz clean help
 
 venv: $(READY)  ## the environment in .venv, with the command .venv/bin/symbackprop
 
@@ -60,6 +60,9 @@ bench: $(READY)  ## speed, as ratios against SymPy and hand-written NumPy
 
 bench-verify: $(READY)  ## how well notes and code are judged
 	$(BIN)/python -m tests.bench_verify
+
+bench-real: $(READY)  ## the judge on public notes, TEXTS=folder with copies
+	$(BIN)/python -m tests.bench_real $(if $(TEXTS),--texts $(TEXTS))
 
 fuzz: $(READY)  ## random networks, derived and compared; N=10000
 	$(BIN)/python -m tests.fuzz $(N)

@@ -514,12 +514,12 @@ class _Judgement:
 
     def _find(self, items: Sequence[Item]) -> None:
         depth = self._layers()
-        shown = [item.statement for item in items if item.passage.display]
+        shown = [item.statement for item in items if self._is_shown(item.passage)]
         heads = {h for s in shown for h in heads_below(*s.sides)}
         items = [
             item
             for item in items
-            if item.passage.display
+            if self._is_shown(item.passage)
             or len(heads_below(*item.statement.sides) - heads - {"l", "L"}) <= 1
             if size_of(item.statement) <= DECIDING_PARTS
         ]
@@ -1052,8 +1052,12 @@ class _Judgement:
 
     # --- claims -----------------------------------------------------------------------------
 
+    def _is_shown(self, passage: Passage) -> bool:
+        """Whether a formula stands for itself: in a display, or in a note that has none."""
+        return passage.display or not any(p.display for p in self.note.passages)
+
     def _is_claim(self, item: Item) -> bool:
-        if item.passage.display:
+        if item.passage.display or (self._is_shown(item.passage) and _derives_or_sets(item)):
             return True
         assert item.verdict is not None
         return item.verdict.outcome in ("true", "false") or item.verdict.method == FAULT
@@ -1335,6 +1339,13 @@ def _is_number_in(node: Node, sizes: Container[str]) -> bool:
         return _is_number_in(node.body, sizes)
     inner = (node.base,) if isinstance(node, Scripted) else children(node)
     return any(_is_number_in(child, sizes) for child in inner)
+
+
+def _derives_or_sets(item: Item) -> bool:
+    """Whether an inline formula says more than a name: a side that is not a bare letter."""
+    return len(item.statement.sides) > 1 and any(
+        not isinstance(side, (Symbol, Number)) for side in item.statement.sides[1:]
+    )
 
 
 def _derives(node: Node) -> bool:

@@ -145,8 +145,8 @@ def test_what_is_only_supposed_is_not_refuted(tmp_path: Path) -> None:
 
 
 def test_letters_written_as_nowhere_else_refute_nothing(tmp_path: Path) -> None:
-    first = r"(x^{(p,1)})_i = \tanh\Big(\sum_k w_{ki}^{(1)} (x^{(p,0)})_k + b_i^{(1)}\Big)"
-    second = r"(x^{(p,2)})_j = \sum_i w_{ij}^{(2)} (x^{(p,1)})_i + b_j^{(2)}"
+    first = r"z^{(1)}_{p,q,r} = x_{p,q} W^{(1)}_{p,q,r} + b^{(1)}_{p,q,r}"
+    second = r"z^{(2)}_{p,q,r} = h^{(1)}_{p,q} W^{(2)}_{p,q,r} + b^{(2)}_{p,q,r}"
     found = claims(tmp_path, network(), first, second)
     assert {claim.status for claim in found} == {"undecided"}
     assert "no other line shows" in found[0].sentence

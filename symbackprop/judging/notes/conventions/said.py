@@ -1,7 +1,7 @@
 r"""What a sentence says a letter is: "the target \hat{y}".
 
 Owns: a closed list of wordings, and the families they give. Refuses: keywords alone; a sentence
-with a negation says nothing. Would be wrong if "the prediction $\hat{y}$ and the target $y$" were read
+with a negation says nothing. Would be wrong if "the prediction $\hat{y}$, the target $y$" were read
 crosswise.
 """
 

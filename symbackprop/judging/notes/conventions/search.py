@@ -509,6 +509,10 @@ def candidates(
         found = nodes + [f for f in found if f not in nodes]
     if indexed and heads.two_below[head] and depth > 1 and head.isupper():
         found += [f"W:{n}" for n in range(1, depth + 1) if f"W:{n}" not in found]
+    if not found and not indexed and heads.derived[head] > 1 and head not in INDEX_LETTERS:
+        found = ["L"]  # what is only ever derived
+    if accented := re.fullmatch(r"\\(?:hat|tilde|bar)\{([a-zA-Z])\}", head):
+        found += [f for f in ("yhat", "y") if accented[1] in "aoptzh" and f not in found]
     if not found and indexed and not heads.bounds[head]:
         families = ("W",) if heads.two_below[head] else ("b", "z", "h")
         found = [f"{f}:{n}" for f in families for n in range(1, depth + 1)]

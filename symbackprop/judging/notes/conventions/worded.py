@@ -1,4 +1,5 @@
-r"""Words in scripts: y_{pred}, E_{total}, out_{o1} are letters of their own, not entries.
+r"""Words in scripts: y_{pred}, E_{total}, out_{o1} are letters of their own, not entries. Two marks
+in one: x^{(p,2)} is of a sample and a layer.
 
 Owns: which scripts spell a word, the heads of such symbols, and what known words make of them.
 Refuses: guessing what an unknown word means. Would be wrong if an index were taken for a word:
@@ -15,6 +16,7 @@ from symbackprop.reading.latex.syntax import (
     Script,
     Scripted,
     Statement,
+    Sum,
     Symbol,
     rebuilt,
 )
@@ -30,7 +32,27 @@ _SIGNS = {"below": "_", "above": "^"}
 
 def worded(statement: Statement) -> Statement:
     """The formula with a letter of its own for each symbol that a word marks."""
-    return replace(statement, sides=tuple(rebuilt(side, _worded) for side in statement.sides))
+
+    def changed(node: Node) -> Node:
+        return _worded(_apart(node))
+
+    return replace(statement, sides=tuple(rebuilt(side, changed) for side in statement.sides))
+
+
+def _apart(node: Node) -> Node:
+    """x^{(p,2)}: the layer, and the sample."""
+    if not isinstance(node, Scripted):
+        return node
+    scripts: list[Script] = []
+    for script in node.scripts:
+        match script:
+            case Script(place="above", bracket="(", parts=(Symbol(head=head) as sample, layer)) if (
+                head not in ("l", "L") and isinstance(layer, (Number, Symbol, Sum))
+            ):
+                scripts += [replace(script, parts=(layer,)), replace(script, parts=(sample,))]
+            case _:
+                scripts.append(script)
+    return replace(node, scripts=tuple(scripts)) if len(scripts) > len(node.scripts) else node
 
 
 def family_of(head: str) -> str:

@@ -115,6 +115,9 @@ def fitting(one: Value, other: Value, settings: Settings) -> tuple[Value, Value,
         zero = second.is_scalar and second.literal and not np.any(second.array)
         if zero and not first.is_scalar:
             return one, other, "0 for an array of zeros"
+        is_one = second.is_scalar and second.literal and bool(np.all(second.array == 1))
+        if is_one and not first.is_scalar and bool(np.all(first.array == 1)):
+            return one, other, "1 for an array of ones"
         slopes = slopes_of(first, settings) if first.axes else None
         if slopes is None:
             continue
