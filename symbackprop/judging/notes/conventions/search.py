@@ -572,6 +572,7 @@ class Finder:
     sizes: Mapping[str, str] = field(default_factory=dict)
     broken: list[tuple[Statement, Verdict]] = field(default_factory=list)
     work: int = 0
+    unfit: set[int] = field(default_factory=set)  # of which the shapes did not fit, by identity
     _known: dict[tuple[int, str], list[tuple[Statement, Settings, str]]] = field(
         default_factory=dict
     )
@@ -742,6 +743,8 @@ class Finder:
         verdict = judge(statement, settings, self.worlds[reduction])
         if verdict.method == FAULT:
             self.broken.append((statement, verdict))
+        if verdict.outcome == "false" and verdict.method == "shape":
+            self.unfit.add(id(statement))
         known.append((statement, settings, verdict.outcome))
         return verdict.outcome
 
@@ -924,7 +927,11 @@ class Finder:
         """The first change of one convention that makes the note truer."""
         if all(outcome in ("true", "definition") for outcome in outcomes):
             return None
-        for trial, other in self._trials(settings, reduction, choices):
+        open_ = [s for s, o in zip(statements, outcomes, strict=True) if o == "false"]
+        unfit = any(id(statement) in self.unfit for statement in open_)
+        stood = ((trial, reduction) for trial in (layouts(settings) if unfit else ()))
+        trials = self._trials(settings, reduction, choices)
+        for trial, other in itertools.chain(trials, stood):
             if not self._matters(statements, outcomes, settings, trial, other == reduction):
                 continue
             found = self._better(statements, outcomes, settings, trial, other)
@@ -1098,7 +1105,6 @@ class Finder:
             for family in found:
                 if family != settings.letters.get(head):
                     yield replace(settings, letters={**settings.letters, head: family}), reduction
-        yield from ((trial, reduction) for trial in layouts(settings))
 
     def _entrywise_signs(self) -> Iterator[tuple[str, ...]]:
         """Signs that may mean an entrywise product. A note that has a sign of its own for it
