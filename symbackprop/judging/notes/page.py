@@ -22,6 +22,7 @@ import numpy as np
 from symbackprop.guard import FAULT, guarded, told
 from symbackprop.judging.notes.argument import letters, readings
 from symbackprop.judging.notes.burden import (
+    CUSTOM,
     READ,
     UNMARKED,
     Anchors,
@@ -84,7 +85,11 @@ from symbackprop.judging.notes.formula.judge import (
     judge_in,
 )
 from symbackprop.judging.notes.formula.layers import layers_in
-from symbackprop.judging.notes.formula.letters import free_letters, head_or_none
+from symbackprop.judging.notes.formula.letters import (
+    free_letters,
+    head_or_none,
+    without_brackets,
+)
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import ends_of_sums, with_ranges
 from symbackprop.judging.notes.formula.settings import UNITS, Alias, Settings
@@ -119,6 +124,7 @@ from symbackprop.reading.latex.syntax import (
     Scripted,
     Span,
     Statement,
+    Sum,
     Symbol,
     Unread,
     children,
@@ -290,7 +296,7 @@ class _Judgement:
             if _outcome(item) != "false" or item.verdict is None:
                 continue
             is_unfit = item.verdict.method == "shape" and self._is_of_outputs(item)
-            if item.verdict.method in READ or is_unfit:
+            if item.verdict.method in READ or is_unfit or not self._says_mode(item, items):
                 self._in_another_mode(item)
         for item in _told_in_several_ways(items):
             first = _side_text(item, 0)
@@ -315,6 +321,8 @@ class _Judgement:
         for item in false:
             if _outcome(item) == "false" and item.verdict and item.verdict.method == "shape":
                 self._of_each_output(item)
+        self._against_definitions(items)
+        self._of_another_scale(items)
         self._laid_out_otherwise(items)
         self._hardly_read(items)
         standing = {item.line for item in false if _outcome(item) == "false"}
@@ -333,6 +341,23 @@ class _Judgement:
                     item.verdict, item.mode = found, mode
                     item.consistent, item.follows = False, ()
 
+    def _says_mode(self, item: Item, items: Sequence[Item]) -> bool:
+        """Whether a line of its section is true as its own mode has it, and not in the other."""
+        other = "one" if item.mode == "batch" else "batch"
+        if other not in self.current.generic:
+            return True
+        settings = replace(self.settings, mode=other)
+        alike = (
+            i
+            for i in items
+            if i.passage.section == item.passage.section and i.mode == item.mode and i is not item
+        )
+        return any(
+            _outcome(i) == "true"
+            and judge_in(i.statement, settings, self._world(i, other)).outcome != "true"
+            for i in alike
+        )
+
     def _is_of_outputs(self, item: Item) -> bool:
         """Whether a formula has neither parameters nor errors: it may be of one sample anywhere."""
         heads = {h for side in item.statement.sides for h in heads_below(side)}
@@ -349,9 +374,47 @@ class _Judgement:
             verdict = judge_in(item.statement, settings, self._world(item, item.mode))
             if verdict.outcome == "true":
                 found.append((item, verdict))
-        for item, verdict in found if len(found) > 1 else ():
+        for item, verdict in found:
             note = "factors side by side are multiplied entry by entry"
-            item.verdict, item.consistent, item.follows = replace(verdict, note=note), False, ()
+            changed = replace(verdict, note=note)
+            if len(found) == 1:  # a slip, or a habit met once
+                changed = Verdict("unknown", reason=f"true if {note}")
+            item.verdict, item.consistent, item.follows = changed, False, ()
+
+    def _against_definitions(self, items: Sequence[Item]) -> None:
+        """A letter that has its meaning from the search alone, and a forward equation of its own
+        that is false with it, means something else."""
+        for item in items:
+            if _outcome(item) != "false" or not gives_layer(item.statement, self.settings):
+                continue
+            parts = split(without_brackets(item.statement.sides[0]))
+            assert parts is not None
+            head = parts[0].head
+            family = self.settings.letters[head].partition(":")[0]
+            if head in self.fixed or head in CUSTOM.get(family, ()):
+                continue
+            for other in items:
+                heads = {h for side in other.statement.sides for h in heads_below(side)}
+                if head in heads and _outcome(other) == "false" and other.example is None:
+                    meant = _family_text(self.settings.letters[head])
+                    reason = f"{head} as {meant} is not what line {item.line} says it is"
+                    other.verdict = Verdict("unknown", reason=reason)
+
+    def _of_another_scale(self, items: Sequence[Item]) -> None:
+        """Lines that are all too large by one factor are of a loss that is so much larger."""
+        by_factor: dict[float, list[Item]] = {}
+        for item in items:
+            found = item.verdict.difference if item.verdict is not None else None
+            if _outcome(item) != "false" or item.consistent or item.example is not None:
+                continue
+            counts = {2, *self._world(item, item.mode).sizes.values()} - {1}
+            factors = {float(f"{f:.6g}") for count in counts for f in (count, 1 / count)}
+            if found is not None and float(f"{found.ratio or 0:.6g}") in factors:
+                by_factor.setdefault(float(f"{found.ratio or 0:.6g}"), []).append(item)
+        for factor, group in by_factor.items():
+            for item in group if len(group) > 1 else ():
+                reason = f"true of a loss {factor:g} times as large, as other lines of the note are"
+                item.verdict = Verdict("unknown", reason=reason)
 
     def _laid_out_otherwise(self, items: Sequence[Item]) -> None:
         """A line that is true of vectors, weights or derivatives that stand otherwise is undecided
@@ -661,6 +724,14 @@ class _Judgement:
         is_unfit = verdict.outcome == "false" and verdict.method in (*READ, "shape")
         if is_unfit and _is_law(item.statement, settings):
             verdict = Verdict("unknown", reason="a law on functions of any x, not of the network")
+        if verdict.outcome == "false" and (words := _names_a_change(item.statement)):
+            verdict = Verdict("unknown", reason=f"it is not known what {words} means here")
+        if verdict.outcome == "false" and (
+            verdict.method == "shape" and (letter := _indexed_on_one_side(item.statement, settings))
+        ):
+            verdict = Verdict("unknown", reason=f"the index {letter} stands on one side alone")
+        if verdict.outcome == "false" and _reaches_far(item.statement):
+            verdict = Verdict("unknown", reason="how far the derivative in a bracket reaches")
         if verdict.outcome == "false" and is_update(item.statement):
             verdict = Verdict("unknown", reason="a new value of a parameter")
         if verdict.outcome == "false" and (
@@ -1407,6 +1478,32 @@ def _applications(side: Node) -> Iterator[tuple[Node, Symbol]]:
                 inner = inner.items[0]
             if isinstance(inner, Symbol):
                 yield function, inner
+
+
+def _reaches_far(statement: Statement) -> bool:
+    r"""[\frac{\partial}{\partial w} \sum_i w_i x_i + b]: of the sum, or of all in the bracket."""
+    groups = (n for side in statement.sides for n in walk(side) if isinstance(n, Group))
+    sums = (item for group in groups for item in group.items if isinstance(item, Sum))
+    return any(isinstance(each.terms[0], Derivative) and each.terms[0].operator for each in sums)
+
+
+def _names_a_change(statement: Statement) -> str:
+    r"""\delta z = ...: a name of two letters, whatever it means."""
+    match statement.sides[0]:
+        case Product(sign="", factors=(Symbol(head=(r"\delta" | r"\Delta") as head), other)):
+            parts = split(other)
+            return f"{head} {parts[0].head}" if parts is not None else ""
+    return ""
+
+
+def _indexed_on_one_side(statement: Statement, settings: Settings) -> str:
+    r"""\delta^l = \frac{\partial L}{\partial z^l_i}: the index that the other side leaves out."""
+    if len(statement.sides) != 2:
+        return ""
+    known = {*settings.letters, *settings.sizes, "l", "L", "T"}
+    one, other = (set[str](free_letters(side)) - known for side in statement.sides)
+    left = sorted((one | other) - (one & other)) if not one or not other else []
+    return left[0] if len(left) == 1 else ""
 
 
 def _summed_and_fixed(statement: Statement) -> str:

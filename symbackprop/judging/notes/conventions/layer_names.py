@@ -52,24 +52,22 @@ class LayerNames:
 
 def layer_names(statements: Sequence[Statement], depth: int) -> LayerNames | None:
     """The letters at weights and biases, if there is one for each of two layers."""
-    found: dict[str, set[tuple[str, str]]] = {}
+    found: dict[tuple[str, str], set[str]] = {}
     for statement in statements:
         for node in (n for side in statement.sides for n in walk(side)):
             parts = split(node) if isinstance(node, Scripted) else None
             if parts is None or parts[0].head not in PARAMETERS:
                 continue
             for script in parts[1]:
-                if (letter := _letter(script)) is not None:
-                    found.setdefault(letter, set()).add(script.frame)
-    hidden = [letter for letter in found if letter in HIDDEN]
-    last = [letter for letter in found if letter in OUTPUT]
-    if depth != 2 or len(found) != 2 or len(hidden) != 1 or len(last) != 1:
-        return None
-    frames = found[hidden[0]] & found[last[0]]
-    if not frames:
-        return None
-    numbers = {**dict.fromkeys(INPUT - {*found}, 0), hidden[0]: 1, last[0]: 2}
-    return LayerNames(numbers, frozenset(frames))
+                letter = _letter(script)
+                if letter is not None and letter not in ("l", "L", r"\ell", "T"):
+                    found.setdefault(script.frame, set()).add(letter)
+    for frame, letters in sorted(found.items()):
+        hidden, last = sorted(letters & HIDDEN), sorted(letters & OUTPUT)
+        if depth == 2 and len(letters) == 2 and len(hidden) == len(last) == 1:
+            numbers = {**dict.fromkeys(INPUT - letters, 0), hidden[0]: 1, last[0]: 2}
+            return LayerNames(numbers, frozenset({frame}))
+    return None
 
 
 def _letter(script: Script) -> str | None:

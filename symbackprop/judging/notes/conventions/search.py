@@ -22,7 +22,7 @@ from symbackprop.guard import FAULT
 from symbackprop.judging.notes.conventions.worded import family_of
 from symbackprop.judging.notes.formula.compare import Verdict
 from symbackprop.judging.notes.formula.judge import EQUALITIES, Worlds, judge
-from symbackprop.judging.notes.formula.letters import may_be_power
+from symbackprop.judging.notes.formula.letters import may_be_power, without_brackets
 from symbackprop.judging.notes.formula.settings import Alias, Settings
 from symbackprop.judging.notes.formula.symbols import (
     EULER,
@@ -988,7 +988,8 @@ class Finder:
         negated = {h for h, f in trial.scales.items() if f.startswith("-")} & changed
         hat = r"\hat{y}"
         turned = trial.letters.get(hat) == "y" and settings.letters.get(hat) == "yhat"
-        least = TWO_LINES if negated or turned else 0.3
+        own = trial.per_sample and not settings.per_sample
+        least = TWO_LINES if negated or turned or own else 0.3
         if gain < least:
             return None
         found = list(outcomes)
@@ -1130,7 +1131,7 @@ def gives_layer(statement: Statement, settings: Settings) -> bool:
     """Whether it is a forward equation: that of a layer, the output or the loss."""
     if says_what_sigma_is(statement):
         return False  # but to the rest of the note it does not
-    parts = split(statement.sides[0])
+    parts = split(without_brackets(statement.sides[0]))
     family = settings.letters.get(parts[0].head, "") if parts is not None else ""
     return family.partition(":")[0] in ("z", "h", "yhat", "L", "loss_n") and not any(
         isinstance(node, Derivative)

@@ -66,7 +66,8 @@ def _plain(node: Node) -> object:
     parts = split(node)
     if parts is None:
         return None
-    return parts[0].head, tuple(_script(script) for script in parts[1])
+    marks = (script for script in parts[1] if script.kind != "prime")
+    return parts[0].head, tuple(map(_script, marks))
 
 
 def _script(script: Script) -> object:

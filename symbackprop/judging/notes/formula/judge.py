@@ -61,6 +61,7 @@ from symbackprop.witnesses.truth import World
 NO_ALIASES: Mapping[str, Sequence[Alias]] = MappingProxyType({})
 DOMAINS = ((-2.0, 2.0), (0.1, 2.0), (0.1, 0.9))  # where the variable of a function is tried
 LARGE, HIGH = 10**6, 10  # of a number, and of a power
+THREE_INDICES = "an array ("  # as `shape_text` has it
 SWALLOWED = "numbers so large or small swallow what differs"
 EQUALITIES = frozenset({"=", ":=", r"\equiv", r"\approx", r"\triangleq"})
 
@@ -134,6 +135,10 @@ def _judged(
     if SAMPLE not in world.sizes and _has_two_losses(statement, meaning):
         reason = "the loss of a sample and that of all, where there is one sample"
         return Verdict("unknown", "mode", reason)
+    counts = [h for h, family in settings.letters.items() if family == "N"]
+    if len(used := sorted({*counts} & heads_below(*statement.sides))) > 1:
+        reason = f"two letters for the number of samples: {' and '.join(used)}"
+        return Verdict("unknown", reason=reason)
     letters = layer_letters(statement, meaning.scope)
     with np.errstate(all="ignore"):
         if not letters:
@@ -338,6 +343,9 @@ def _link(left: Node, right: Node, meaning: Meaning, mask: Value | None = None) 
             values.append(meaning.spanned(side))
         except Clash as clash:
             span = clash.span or side.span
+            if THREE_INDICES in clash.reason:  # which index meets which is a matter of layout
+                reason = "a derivative with three indices in a product"
+                return Verdict("unknown", reason=reason, span=span)
             return Verdict("false", "shape", clash.reason, span=span)
         except OutOfRange as problem:
             method = problem.method_in(bool(meaning.numbers))

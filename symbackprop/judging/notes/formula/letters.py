@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from symbackprop.judging.notes.formula.settings import Settings
 from symbackprop.judging.notes.formula.symbols import EULER, NotUnderstood, split
@@ -28,6 +28,7 @@ from symbackprop.reading.latex.syntax import (
     remembered,
 )
 
+N = TypeVar("N", bound=Node)
 _ONE = Fraction(1)
 
 
@@ -110,6 +111,17 @@ def _index_letters(node: Node) -> Iterator[str]:
                 yield from (h for p in script.parts if (h := head_or_none(p)) is not None)
     for child in children(node):
         yield from index_letters(child)
+
+
+def without_brackets(node: N) -> N | Scripted:
+    """(x^2)_i counts what x^2_i does."""
+    match node:
+        case Scripted(
+            base=Group(bracket="(", items=(Scripted(base=Symbol() as base, scripts=known),)),
+            scripts=scripts,
+        ) if not any(script.place == "below" for script in known):
+            return Scripted(base, (*known, *scripts), node.span)
+    return node
 
 
 def argument_of(node: Node) -> tuple[Node | None, tuple[Any, ...]]:

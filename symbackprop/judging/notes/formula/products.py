@@ -111,6 +111,8 @@ def times(meaning: Meaning, sign: str, one: Value, other: Value) -> Value:
     except Clash:
         if sign in meaning.settings.entrywise:
             return v.entrywise(one, other, np.multiply)
+        if max(len(one.axes), len(other.axes)) > 2:
+            raise NotUnderstood("a product with a derivative of three indices") from None
         raise
 
 

@@ -20,6 +20,7 @@ from symbackprop.judging.notes.formula.letters import (
     head_or_none,
     index_letters,
     looks_kronecker,
+    without_brackets,
 )
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.symbols import (
@@ -34,7 +35,6 @@ from symbackprop.judging.notes.formula.values import Clash
 from symbackprop.networks.network import CountsClasses
 from symbackprop.reading.latex.syntax import (
     Big,
-    Group,
     Node,
     Product,
     Scripted,
@@ -90,23 +90,12 @@ def _uses(meaning: Meaning, letter: str, node: Node) -> list[Axis]:
         return []
     found: list[Axis] = []
     if isinstance(node, (Scripted, Symbol)):
-        found.extend(_uses_in_symbol(meaning, letter, _without_brackets(node)))
+        found.extend(_uses_in_symbol(meaning, letter, without_brackets(node)))
     if isinstance(node, Product) and node.sign == "":
         found.extend(_uses_behind_function(meaning, letter, node))
     for child in children(node):
         found.extend(_uses(meaning, letter, child))
     return found
-
-
-def _without_brackets(node: Scripted | Symbol) -> Scripted | Symbol:
-    """(x^2)_i counts what x^2_i does."""
-    match node:
-        case Scripted(
-            base=Group(bracket="(", items=(Scripted(base=Symbol() as base, scripts=known),)),
-            scripts=scripts,
-        ) if not any(script.place == "below" for script in known):
-            return Scripted(base, (*known, *scripts), node.span)
-    return node
 
 
 def _uses_in_symbol(meaning: Meaning, letter: str, node: Scripted | Symbol) -> list[Axis]:
