@@ -59,7 +59,7 @@ from symbackprop.judging.notes.conventions.search import (
 )
 from symbackprop.judging.notes.conventions.sectional import Definitions
 from symbackprop.judging.notes.conventions.updates import is_update
-from symbackprop.judging.notes.conventions.variants import Variant, worlds_of
+from symbackprop.judging.notes.conventions.variants import Variant, single_units, worlds_of
 from symbackprop.judging.notes.conventions.worded import worded
 from symbackprop.judging.notes.derived import right_side
 from symbackprop.judging.notes.examples import (
@@ -324,6 +324,7 @@ class _Judgement:
         self._against_definitions(items)
         self._of_another_scale(items)
         self._laid_out_otherwise(items)
+        self._as_for_numbers(items)
         self._hardly_read(items)
         standing = {item.line for item in false if _outcome(item) == "false"}
         for item in false:
@@ -447,6 +448,22 @@ class _Judgement:
             if change < -MANY or forward < -MANY:
                 return False
         return change >= 0 and forward >= 0
+
+    def _as_for_numbers(self, items: Sequence[Item]) -> None:
+        """A note without a single transposition writes products as for numbers: what is true of
+        layers of one unit is undecided for vectors."""
+        variant = self.variants[self.reduction]
+        if any(map(_transposes, items)) or "softmax" in activations(variant.batch.network):
+            return  # softmax of one unit is 1, whatever the line says
+        unfit = [i for i in items if _outcome(i) == "false" and i.verdict and not i.consistent]
+        unfit = [i for i in unfit if i.verdict is not None and i.verdict.method == "shape"]
+        world = single_units(variant.one or variant.batch) if unfit else None
+        for item in unfit:
+            assert world is not None
+            settings = replace(self.settings, mode="one")
+            if judge_in(item.statement, settings, world).outcome == "true":
+                reason = "true of layers of one unit; for vectors order and transposes are left out"
+                item.verdict = Verdict("unknown", reason=reason)
 
     def _hardly_read(self, items: Sequence[Item]) -> None:
         """Where most lines of a note come out false, it is the reading that is wrong."""
@@ -1478,6 +1495,14 @@ def _applications(side: Node) -> Iterator[tuple[Node, Symbol]]:
                 inner = inner.items[0]
             if isinstance(inner, Symbol):
                 yield function, inner
+
+
+def _transposes(item: Item) -> bool:
+    return any(
+        isinstance(node, Scripted) and any(script.kind == "transpose" for script in node.scripts)
+        for side in item.statement.sides
+        for node in walk(side)
+    )
 
 
 def _reaches_far(statement: Statement) -> bool:

@@ -289,3 +289,15 @@ def test_how_a_line_was_read_is_told(tmp_path: Path) -> None:
         "line 2: there is no formula in it",
     )
     assert "argued" not in api.verify(path, network()).as_json()
+
+
+def test_products_as_for_numbers_are_a_habit_of_notes_without_transpositions(
+    tmp_path: Path,
+) -> None:
+    forward = (r"z^1 = x W^1 + b^1", r"h^1 = \tanh(z^1)", r"z^2 = h^1 W^2 + b^2")
+    loose = r"\frac{\partial L}{\partial W^2} = h^1 \frac{\partial L}{\partial z^2}"
+    wrong = r"\frac{\partial L}{\partial W^2} = h^2 \frac{\partial L}{\partial z^2}"
+    turned = r"\frac{\partial L}{\partial h^1} = \frac{\partial L}{\partial z^2} (W^2)^T"
+    assert statuses(tmp_path, tanh(), *forward, loose)[-1] == "undecided"
+    assert statuses(tmp_path, tanh(), *forward, wrong)[-1] == "refuted"
+    assert statuses(tmp_path, tanh(), *forward, turned, loose)[-2:] == ["verified", "refuted"]

@@ -106,6 +106,13 @@ def _worlds(variant: Variant, samples: int | None, taken: Collection[int]) -> Wo
     return Worlds(generic, real, sized)
 
 
+def single_units(built: Built) -> World:
+    """The network with one unit in each layer, all axes without places to a reader."""
+    labels = frozenset(a.name for t in built.network.tensors for a in t.axes)
+    sizes = dict.fromkeys(generic_sizes(built.network), 1)
+    return make_world(built.network, sizes, labels, SEED + 130)
+
+
 def _sizes(built: Built, taken: Collection[int]) -> dict[Symbol, int]:
     """Sizes apart from all constants of the note: 1/3 is not 1/N by accident, nor N - 1 two."""
     symbols = generic_sizes(built.network)

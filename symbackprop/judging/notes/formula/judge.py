@@ -20,7 +20,7 @@ from symbackprop.judging.notes.formula import values as v
 from symbackprop.judging.notes.formula.compare import Verdict, compare
 from symbackprop.judging.notes.formula.functions import function_of
 from symbackprop.judging.notes.formula.layers import for_all_layers, layer_letters
-from symbackprop.judging.notes.formula.letters import argument_of, head_or_none
+from symbackprop.judging.notes.formula.letters import argument_of, head_or_none, index_letters
 from symbackprop.judging.notes.formula.literals import condition_value
 from symbackprop.judging.notes.formula.meaning import Meaning
 from symbackprop.judging.notes.formula.ranges import with_ranges
@@ -135,8 +135,7 @@ def _judged(
     if SAMPLE not in world.sizes and _has_two_losses(statement, meaning):
         reason = "the loss of a sample and that of all, where there is one sample"
         return Verdict("unknown", "mode", reason)
-    counts = [h for h, family in settings.letters.items() if family == "N"]
-    if len(used := sorted({*counts} & heads_below(*statement.sides))) > 1:
+    if len(used := _counts_of_samples(statement, settings)) > 1:
         reason = f"two letters for the number of samples: {' and '.join(used)}"
         return Verdict("unknown", reason=reason)
     letters = layer_letters(statement, meaning.scope)
@@ -144,6 +143,16 @@ def _judged(
         if not letters:
             return _settled(statement, meaning)
         return for_all_layers(statement, meaning, letters, _settled)
+
+
+def _counts_of_samples(statement: Statement, settings: Settings) -> list[str]:
+    """The letters for the number of samples, but those that are indices."""
+    nodes = [node for side in statement.sides for node in walk(side)]
+    bounds = (bound for node in nodes if isinstance(node, Big) for bound in node.bounds)
+    indices = {head_or_none(bound.variable) for bound in bounds}
+    indices |= {head for side in statement.sides for head in index_letters(side)}
+    heads = heads_below(*statement.sides) - indices
+    return sorted(head for head in heads if settings.letters.get(head) == "N")
 
 
 def _has_two_losses(statement: Statement, meaning: Meaning) -> bool:
