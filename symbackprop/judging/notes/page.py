@@ -458,12 +458,15 @@ class _Judgement:
         unfit = [i for i in items if _outcome(i) == "false" and i.verdict and not i.consistent]
         unfit = [i for i in unfit if i.verdict is not None and i.verdict.method == "shape"]
         world = single_units(variant.one or variant.batch) if unfit else None
+        loose = []
         for item in unfit:
             assert world is not None
             settings = replace(self.settings, mode="one")
             if judge_in(item.statement, settings, world).outcome == "true":
-                reason = "true of layers of one unit; for vectors order and transposes are left out"
-                item.verdict = Verdict("unknown", reason=reason)
+                loose.append(item)
+        for item in loose if len(loose) > 1 else ():  # one is a slip
+            reason = "true of layers of one unit; for vectors order and transposes are left out"
+            item.verdict = Verdict("unknown", reason=reason)
 
     def _hardly_read(self, items: Sequence[Item]) -> None:
         """Where most lines of a note come out false, it is the reading that is wrong."""
